@@ -1,0 +1,43 @@
+# rqsim_test(unit_engine SOURCES event_queue_test.cc prng_test.cc [SLOW] [ACCEPTANCE] [PUBLIC] [LIBRARIES ...])
+#
+# One test program for a folder: on two cores a link for each test file would cost more than the tests. CTest gets
+#   unit_engine              every test case that is tagged neither [slow] nor [acceptance]
+#   unit_engine.slow         those tagged [slow], label slow            (SLOW: there are some)
+#   unit_engine: <title>     one entry for each case tagged [acceptance], label acceptance, so that
+#                            `ctest -L acceptance` prints a line for each id (ACCEPTANCE: there are some)
+#
+# Sources see the public headers, "support/..." of tests/, "sim/..." and "policies/..." of src/. With PUBLIC they do
+# not see src/: what builds there would build in another repository.
+
+# A filter that matches nothing must fail: Catch2 2 has to be asked for that, Catch2 3 does it by itself.
+if(Catch2_VERSION VERSION_LESS 3)
+  set(RQSIM_CATCH_STRICT --warn NoTests)
+else()
+  set(RQSIM_CATCH_STRICT)
+endif()
+include(Catch)
+
+function(rqsim_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 test "SLOW;ACCEPTANCE;PUBLIC" "" "SOURCES;LIBRARIES")
+  add_executable(${name} ${test_SOURCES} $<TARGET_OBJECTS:rqsim_catch_main>)
+  rqsim_target_defaults(${name})
+  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
+  if(NOT test_PUBLIC)
+    target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/src")
+    target_link_libraries(${name} PRIVATE Boost::headers nlohmann_json::nlohmann_json)
+  endif()
+  target_link_libraries(${name} PRIVATE
+    rqsim::rqsim Catch2::Catch2 fmt::fmt absl::strings absl::flat_hash_map ${test_LIBRARIES})
+  target_compile_definitions(${name} PRIVATE "RQSIM_SOURCE_DIR=\"${PROJECT_SOURCE_DIR}\"")
+
+  add_test(NAME ${name} COMMAND ${name} ${RQSIM_CATCH_STRICT} "~[slow]~[acceptance]")
+  set_tests_properties(${name} PROPERTIES LABELS fast TIMEOUT 120)
+  if(test_SLOW)
+    add_test(NAME ${name}.slow COMMAND ${name} ${RQSIM_CATCH_STRICT} "[slow]")
+    set_tests_properties(${name}.slow PROPERTIES LABELS slow TIMEOUT 1500)
+  endif()
+  if(test_ACCEPTANCE)
+    catch_discover_tests(${name} TEST_SPEC "[acceptance]" TEST_PREFIX "${name}: "
+      PROPERTIES LABELS acceptance TIMEOUT 120)
+  endif()
+endfunction()
