@@ -1,0 +1,101 @@
+// What a run gave, as plain data: the result document of DESIGN section 8. Integers, cycles unless said otherwise; no
+// wall-clock time, host, path or address anywhere.
+#ifndef RQSIM_RESULT_H_
+#define RQSIM_RESULT_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "rqsim/ids.h"
+#include "rqsim/listener.h"
+#include "rqsim/scenario.h"
+#include "rqsim/time.h"
+
+namespace rqsim {
+
+inline constexpr int kResultSchemaVersion = 1;
+// Raised whenever any golden changes.
+inline constexpr int kModelVersion = 1;
+
+// Nearest-rank percentiles: of the sorted list the element ceil(p * n / 100), counted from 1 (machine.md 11.2).
+struct Distribution {
+  int64_t n = 0;
+  Cycles p50, p90, p95, p99, p999, max;
+  Cycles sum;
+};
+
+struct WaitCause {
+  std::string cause;  // "ran B", "lock A owner L", "switch", …
+  Cycles cycles;
+};
+
+struct TaskResult {
+  std::string name;
+  bool kthread = false;
+  Cycles exec, charged, work;
+  Cycles run_delay;  // queued, not executing
+  Cycles blocked;    // asleep in D
+  Cycles sleeping;   // asleep in S or I
+  // The other states of the closure sum (DESIGN 5); their sum with the above is the lifetime.
+  Cycles run, runnable, blocked_queued, parked, frozen, throttled, migrating, lifetime;
+  std::optional<Time> finish;  // exit; none: alive at the end
+  Time start;
+  Distribution response;        // release (wake-up from a voluntary wait, or spawn) to the next such wait or exit
+  Distribution wakeup_latency;  // sched_wakeup to the first sched_switch in
+  int64_t nr_switches = 0, nr_voluntary_switches = 0, nr_involuntary_switches = 0, nr_migrations = 0;
+  int64_t deadline_misses = 0;
+  std::vector<WaitCause> waits;  // by cause, largest first, ties by name
+};
+
+struct CpuResult {
+  CpuId id;
+  Cycles user, kernel, idle, offline;
+  std::vector<std::pair<std::string, Cycles>> overhead;  // by cost, those that are not 0, in CostId order
+};
+
+struct LockResult {
+  std::string name;
+  int64_t acquisitions = 0;
+  int64_t fast = 0, trylock = 0, osq_spin = 0, waiter_spin = 0, slow = 0;  // by path
+  int64_t steals = 0;
+  int64_t handoffs = 0, handoffs_flag = 0, handoffs_donor = 0, handoffs_always = 0;
+  int64_t fifo_bypass_by_donor = 0;
+  int64_t wakeups = 0;
+  Cycles spin_cycles;
+  Distribution wait, hold;
+  std::vector<std::pair<Time, std::string>> acquired;  // when, by whom
+};
+
+// A cell of the timeline: [start, end) on cpu.
+struct TimelineCell {
+  enum class Kind : uint8_t { kIdle, kOffline, kTask };
+  CpuId cpu;
+  Time start, end;
+  Kind kind = Kind::kIdle;
+  TaskId curr, donor;
+};
+
+struct Result {
+  std::string scenario;
+  uint64_t scenario_hash = 0;
+  std::string policy;
+  Outcome outcome = Outcome::kDone;
+  std::string message;
+  Time end;
+  uint64_t events = 0;
+  uint64_t digest = 0, schedule_digest = 0;
+  std::vector<Violation> violations;
+  std::vector<TaskResult> tasks;  // the idle task is not among them; scenario order, then the policies' own, then forked
+  std::vector<CpuResult> cpus;
+  std::vector<LockResult> locks;
+  std::vector<std::pair<std::string, int64_t>> metrics;  // of the run, and of the services in use; by name
+  std::vector<TimelineCell> timeline;                    // by cpu, then start; empty unless asked for
+  std::vector<std::string> task_names;                   // by TaskId, for the timeline
+};
+
+}  // namespace rqsim
+
+#endif  // RQSIM_RESULT_H_

@@ -1,0 +1,425 @@
+// What the simulation tells its listeners: one fixed-size record per event, with ids instead of names.
+//
+// Kernel tracepoints keep the kernel's names and field names (Linux 7.2 include/trace/events/{sched,ipi,lock,signal,
+// cpuhp}.h; formats in machine.md 11.1). What the kernel has no tracepoint for is marked "model". A struct below is the
+// typed view of a record's payload: `event.As<SchedSwitch>()`. Policies declare further kinds in their PolicyInfo and
+// emit them as PolicyEventPayload.
+#ifndef RQSIM_TRACE_EVENT_H_
+#define RQSIM_TRACE_EVENT_H_
+
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+#include <type_traits>
+
+#include "rqsim/ids.h"
+#include "rqsim/time.h"
+
+namespace rqsim {
+
+// Kinds up to kFirstPolicyEvent are fixed; the rest are given to policies' declared events, in the order of the run's
+// policies.
+enum class EventKind : uint16_t {
+  kSchedWaking,
+  kSchedWakeup,
+  kSchedWakeupNew,
+  kSchedSwitch,
+  kSchedMigrateTask,
+  kSchedStatRuntime,
+  kSchedProcessFork,
+  kSchedProcessExec,
+  kSchedProcessExit,
+  kSchedPiSetprio,
+  kSchedSetNeedResched,
+  kSchedWakeIdleWithoutIpi,
+  kIpiSendCpu,
+  kIpiEntry,
+  kIpiExit,
+  kContentionBegin,
+  kContentionEnd,
+  kSignalGenerate,
+  kSignalDeliver,
+  // Model only, from here on.
+  kSchedUndelay,      // a delayed dequeue was completed
+  kTick,              // a periodic tick was handled
+  kSegment,           // a stretch of a CPU's time ended: what the accountant tiles
+  kOpBegin,           // a task began an operation of its program
+  kOpEnd,             // … and finished it, with its result
+  kTaskAttr,          // a task's scheduling attributes or affinity as they are now (also once at its creation)
+  kMutexWord,         // a mutex's owner or flags changed
+  kMutexBlockedOn,    // a task's blocked_on changed
+  kMutexWait,         // a task joined or left a wait list or spin queue
+  kMutexAcquire,
+  kMutexRelease,
+  kMutexHandoff,
+  kMutexSteal,
+  kMutexSpin,         // a task stopped spinning
+  kProxyDonor,        // the donor of a CPU changed while the same task goes on executing
+  kProxyMigrate,      // a blocked donor was moved to its owner's CPU
+  kProxyDeactivate,   // a blocked donor was dequeued and waits as an ordinary sleeper
+  kProxyPark,         // … or parked on a sleeping owner
+  kStepBegin,         // a path began a named step
+  kPolicyViolation,   // a policy asked for what it may not
+  kCount,
+};
+inline constexpr int kFirstPolicyEvent = 64;
+static_assert(static_cast<int>(EventKind::kCount) <= kFirstPolicyEvent);
+
+// The record. `seq` is its index in the trace (counted over all records that anybody wanted or the digest covers).
+struct TraceEvent {
+  static constexpr uint64_t kNoCpu = 0xfff;
+
+  Time t;
+  uint64_t seq : 40;
+  uint64_t cpu_bits : 12;
+  uint64_t kind_bits : 12;
+  int64_t a[4];
+
+  EventKind kind() const { return static_cast<EventKind>(kind_bits); }
+  CpuId cpu() const {
+    return cpu_bits == kNoCpu ? CpuId() : CpuId(static_cast<int32_t>(cpu_bits));
+  }
+  // The payload as the struct of this record's kind. Precondition: T::kKind == kind().
+  template <class T>
+  T As() const {
+    static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(a));
+    T payload;
+    std::memcpy(static_cast<void*>(&payload), a, sizeof(T));
+    return payload;
+  }
+  // A record with `payload`; time, cpu and seq are the emitter's to fill in. Bytes that T does not have are 0.
+  template <class T>
+  static TraceEvent Of(const T& payload) {
+    static_assert(std::has_unique_object_representations_v<T>, "padding would reach the digest");
+    static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(TraceEvent::a));
+    TraceEvent event{};
+    event.kind_bits = static_cast<uint64_t>(T::kKind) & 0xfff;
+    event.cpu_bits = kNoCpu;
+    std::memcpy(event.a, static_cast<const void*>(&payload), sizeof(T));
+    return event;
+  }
+};
+static_assert(sizeof(TraceEvent) == 48 && std::is_trivially_copyable_v<TraceEvent>);
+
+// A task's state as traces print it: one of the letters of machine.md 9, and whether sched_switch prints `R+`.
+struct StateCode {
+  uint8_t letter = 'R';
+  uint8_t preempted_in_kernel = 0;  // 0 or 1
+};
+
+// What a payload member is, for text, JSON and schemas.
+enum class FieldKind : uint8_t {
+  kInteger,
+  kTask,
+  kCpu,
+  kLock,
+  kCycles,
+  kTime,
+  kState,   // StateCode in 16 bits
+  kSymbol,  // an index into the declared event's symbols
+};
+
+// --- scheduler ---------------------------------------------------------------------------------
+
+// The three wake-up tracepoints have the same fields.
+struct WakePayload {
+  TaskId pid;
+  int32_t prio = 0;
+  CpuId target_cpu;
+};
+struct SchedWaking : WakePayload {
+  static constexpr EventKind kKind = EventKind::kSchedWaking;
+};
+struct SchedWakeup : WakePayload {
+  static constexpr EventKind kKind = EventKind::kSchedWakeup;
+};
+struct SchedWakeupNew : WakePayload {
+  static constexpr EventKind kKind = EventKind::kSchedWakeupNew;
+};
+
+// `donor` is the scheduling context that was picked (equal to next_pid unless proxying); the kernel's tracepoint has no
+// such field, text writers leave it out when equal.
+struct SchedSwitch {
+  static constexpr EventKind kKind = EventKind::kSchedSwitch;
+  TaskId prev_pid;
+  TaskId next_pid;
+  int32_t prev_prio = 0;
+  int32_t next_prio = 0;
+  StateCode prev_state;
+  uint16_t voluntary = 0;  // 1: counted in nvcsw, 0: in nivcsw
+  TaskId donor;
+};
+
+struct SchedMigrateTask {
+  static constexpr EventKind kKind = EventKind::kSchedMigrateTask;
+  TaskId pid;
+  int32_t prio = 0;
+  CpuId orig_cpu;
+  CpuId dest_cpu;
+};
+
+// At every charge: `runtime` cycles executed by pid, booked to donor.
+struct SchedStatRuntime {
+  static constexpr EventKind kKind = EventKind::kSchedStatRuntime;
+  Cycles runtime;
+  TaskId pid;
+  TaskId donor;
+};
+
+struct SchedProcessFork {
+  static constexpr EventKind kKind = EventKind::kSchedProcessFork;
+  TaskId parent_pid;  // invalid: spawned by the scenario
+  TaskId child_pid;
+};
+struct SchedProcessExec {
+  static constexpr EventKind kKind = EventKind::kSchedProcessExec;
+  TaskId pid;
+};
+struct SchedProcessExit {
+  static constexpr EventKind kKind = EventKind::kSchedProcessExit;
+  TaskId pid;
+  int32_t prio = 0;
+};
+
+// Priority inheritance changed the effective priority of pid; pi_task is the top waiter, invalid at a deboost to none.
+struct SchedPiSetprio {
+  static constexpr EventKind kKind = EventKind::kSchedPiSetprio;
+  TaskId pid;
+  int32_t oldprio = 0;
+  int32_t newprio = 0;
+  TaskId pi_task;
+};
+
+// A reschedule request was set on the record's cpu. lazy: 1 = TIF_NEED_RESCHED_LAZY.
+struct SchedSetNeedResched {
+  static constexpr EventKind kKind = EventKind::kSchedSetNeedResched;
+  TaskId pid;  // curr of that CPU
+  int32_t lazy = 0;
+};
+struct SchedWakeIdleWithoutIpi {
+  static constexpr EventKind kKind = EventKind::kSchedWakeIdleWithoutIpi;
+  CpuId target;
+};
+
+enum class IpiReason : int32_t { kResched, kWakeList, kCall };
+struct IpiSendCpu {
+  static constexpr EventKind kKind = EventKind::kIpiSendCpu;
+  CpuId target;
+  IpiReason reason = IpiReason::kResched;
+};
+struct IpiEntry {
+  static constexpr EventKind kKind = EventKind::kIpiEntry;
+  IpiReason reason = IpiReason::kResched;
+};
+struct IpiExit {
+  static constexpr EventKind kKind = EventKind::kIpiExit;
+  IpiReason reason = IpiReason::kResched;
+};
+
+// --- locks -------------------------------------------------------------------------------------
+
+inline constexpr int32_t kContentionSpin = 1;   // LCB_F_SPIN
+inline constexpr int32_t kContentionMutex = 64;  // LCB_F_MUTEX; rt_mutex waits have kContentionRt
+inline constexpr int32_t kContentionRt = 8;     // LCB_F_RT
+
+struct ContentionBegin {
+  static constexpr EventKind kKind = EventKind::kContentionBegin;
+  LockId lock;
+  TaskId pid;
+  int32_t flags = 0;
+};
+struct ContentionEnd {
+  static constexpr EventKind kKind = EventKind::kContentionEnd;
+  LockId lock;
+  TaskId pid;
+  int32_t ret = 0;  // 0 or a negative errno
+};
+
+// The lock word after a change. flags: kWaitersFlag | kHandoffFlag | kPickupFlag of kernel.h.
+struct MutexWord {
+  static constexpr EventKind kKind = EventKind::kMutexWord;
+  LockId lock;
+  TaskId owner;  // invalid: none
+  int32_t flags = 0;
+};
+struct MutexBlockedOn {
+  static constexpr EventKind kKind = EventKind::kMutexBlockedOn;
+  TaskId pid;
+  LockId lock;  // invalid: none
+};
+enum class MutexQueue : int16_t { kWaitList, kOsq };
+struct MutexWait {
+  static constexpr EventKind kKind = EventKind::kMutexWait;
+  LockId lock;
+  TaskId pid;
+  MutexQueue queue = MutexQueue::kWaitList;
+  int16_t joined = 0;    // 1 joined, 0 left
+  int32_t position = 0;  // where it was inserted, 0 = head; -1 when it left
+};
+// How a lock was got: by which path of lock() (mutex.md 6).
+enum class AcquirePath : int32_t { kFast, kTry, kOsqSpin, kWaiterSpin, kSlow };
+struct MutexAcquire {
+  static constexpr EventKind kKind = EventKind::kMutexAcquire;
+  LockId lock;
+  TaskId pid;
+  AcquirePath path = AcquirePath::kFast;
+};
+struct MutexRelease {
+  static constexpr EventKind kKind = EventKind::kMutexRelease;
+  LockId lock;
+  TaskId pid;
+};
+enum class HandoffReason : int32_t { kFlag, kDonor, kAlways };
+struct MutexHandoff {
+  static constexpr EventKind kKind = EventKind::kMutexHandoff;
+  LockId lock;
+  TaskId pid;  // the unlocker
+  TaskId to;
+  HandoffReason reason = HandoffReason::kFlag;
+};
+// pid took a free lock although others were waiting and it was not the first of them.
+struct MutexSteal {
+  static constexpr EventKind kKind = EventKind::kMutexSteal;
+  LockId lock;
+  TaskId pid;
+  TaskId first_waiter;
+};
+struct MutexSpin {
+  static constexpr EventKind kKind = EventKind::kMutexSpin;
+  Cycles cycles;  // how long it spun on its CPU
+  LockId lock;
+  TaskId pid;
+};
+
+// --- proxy execution ---------------------------------------------------------------------------
+
+struct ProxyDonor {
+  static constexpr EventKind kKind = EventKind::kProxyDonor;
+  TaskId donor;
+  TaskId curr;
+};
+struct ProxyMigrate {
+  static constexpr EventKind kKind = EventKind::kProxyMigrate;
+  TaskId pid;
+  CpuId orig_cpu;
+  CpuId dest_cpu;
+};
+struct ProxyDeactivate {
+  static constexpr EventKind kKind = EventKind::kProxyDeactivate;
+  TaskId pid;
+};
+struct ProxyPark {
+  static constexpr EventKind kKind = EventKind::kProxyPark;
+  TaskId pid;
+  TaskId owner;
+  int32_t parked = 0;  // 1 parked, 0 activated again
+};
+
+// --- signals -----------------------------------------------------------------------------------
+
+struct SignalGenerate {
+  static constexpr EventKind kKind = EventKind::kSignalGenerate;
+  TaskId pid;
+  int32_t sig = 0;  // 9 = SIGKILL, 10 = an ordinary one
+};
+struct SignalDeliver {
+  static constexpr EventKind kKind = EventKind::kSignalDeliver;
+  TaskId pid;
+  int32_t sig = 0;
+};
+
+// --- model -------------------------------------------------------------------------------------
+
+struct SchedUndelay {
+  static constexpr EventKind kKind = EventKind::kSchedUndelay;
+  TaskId pid;
+};
+struct Tick {
+  static constexpr EventKind kKind = EventKind::kTick;
+  TaskId curr;
+  TaskId donor;
+};
+
+// What a CPU did. Values from kOverheadFirst on are overheads, one per machine cost (CostId of kernel.h).
+enum class SegmentKind : int32_t { kIdle, kOffline, kUser, kKernel, kOverheadFirst };
+// [start, event.t) on event.cpu. Emitted at the end of the stretch; the stretches of a CPU tile the run.
+struct Segment {
+  static constexpr EventKind kKind = EventKind::kSegment;
+  Time start;
+  TaskId curr;   // kIdleTask in idle; in an overhead the task it is charged to
+  TaskId donor;
+  SegmentKind kind = SegmentKind::kIdle;
+  int32_t progress = 0;  // 1: cycles of the task's own program or path, 0: overhead, spinning counts as 1
+};
+
+struct OpBegin {
+  static constexpr EventKind kKind = EventKind::kOpBegin;
+  TaskId pid;
+  int32_t op = 0;      // OpKind
+  int32_t object = -1;  // lock, condvar … of the operation; -1: none
+  int32_t index = 0;    // position in the flattened program
+};
+struct OpEnd {
+  static constexpr EventKind kKind = EventKind::kOpEnd;
+  int64_t result = 0;
+  TaskId pid;
+  int32_t op = 0;
+  int32_t object = -1;
+  int32_t index = 0;
+};
+
+// attribute: which of them changed; value by attribute.
+enum class TaskAttrKind : int32_t { kCreated, kSched, kAffinity, kKthread, kCpu };
+struct TaskAttr {
+  static constexpr EventKind kKind = EventKind::kTaskAttr;
+  TaskId pid;
+  TaskAttrKind attribute = TaskAttrKind::kCreated;
+  int32_t policy = 0;    // SchedPolicy
+  int32_t priority = 0;  // the scenario's 0..99
+  int32_t nice = 0;
+  int32_t prio = 0;      // the kernel's, from the base attributes (not boosted)
+};
+
+struct StepBegin {
+  static constexpr EventKind kKind = EventKind::kStepBegin;
+  TaskId pid;
+  int32_t policy = 0;
+  int32_t path = 0;
+  int32_t step = 0;
+};
+
+enum class ViolationCode : int32_t { kTooManyRequests, kTooManyFrames, kBadRequest, kNotOwner, kPickAgainLimit };
+struct PolicyViolation {
+  static constexpr EventKind kKind = EventKind::kPolicyViolation;
+  int32_t policy = 0;
+  ViolationCode code = ViolationCode::kBadRequest;
+  TaskId pid;
+  int32_t detail = 0;
+};
+
+// --- declared by policies ----------------------------------------------------------------------
+
+// Up to six integers; the first two are 64 bits wide, the others 32. EventInfo in policy.h names them.
+struct PolicyEventPayload {
+  int64_t wide[2] = {0, 0};
+  int32_t narrow[4] = {0, 0, 0, 0};
+};
+static_assert(sizeof(PolicyEventPayload) == 32);
+
+// The name of a fixed kind as traces and `list events` print it; "" for kinds of policies.
+std::string_view EventName(EventKind kind);
+
+// One member of a payload as generic writers see it.
+struct FieldValue {
+  std::string_view name;
+  FieldKind kind;
+  int64_t value;
+};
+// Takes a record apart into at most kMaxEventFields values, in the order in which they are printed; returns how many.
+// For kinds of policies use EventInfo (policy.h).
+inline constexpr int kMaxEventFields = 8;
+int FieldsOf(const TraceEvent& event, FieldValue out[kMaxEventFields]);
+
+}  // namespace rqsim
+
+#endif  // RQSIM_TRACE_EVENT_H_
