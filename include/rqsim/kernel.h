@@ -1,0 +1,400 @@
+// The simulated kernel as a policy sees it: looks, words and requests.
+//
+//   Looks     inline reads of plain arrays: task(id), cpu(id), lock(id), now().
+//   Words     lock words and user memory: read and changed at once, by whoever executes.
+//   Requests  everything else. They are written down and carried out by the machine, in order, when the hook or step
+//             that made them returns; so a hook is never entered from inside a hook.
+//
+// A policy reads Task, Cpu and Lock through const references only: shared state changes in the machine.
+#ifndef RQSIM_KERNEL_H_
+#define RQSIM_KERNEL_H_
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "rqsim/check.h"
+#include "rqsim/cpu_set.h"
+#include "rqsim/ids.h"
+#include "rqsim/limits.h"
+#include "rqsim/scenario.h"
+#include "rqsim/time.h"
+#include "rqsim/trace_event.h"
+
+namespace rqsim {
+
+// --- what there is to look at --------------------------------------------------------------------
+
+// machine.md 9. kNew and kWaking are never printed by sched_switch.
+enum class TaskState : uint8_t {
+  kRunning,          // R: running or runnable
+  kInterruptible,    // S
+  kUninterruptible,  // D
+  kKillable,         // D, ended by a fatal signal
+  kIdle,             // I: idle kthread
+  kParked,           // P
+  kDead,             // X
+  kNew,
+  kWaking,
+};
+
+// Scheduling attributes as far as classes look at them. `base` of a task is what the scenario set, `eff` what counts:
+// they differ only while priority inheritance boosts the task.
+struct SchedAttr {
+  SchedPolicy policy = SchedPolicy::kNormal;
+  int8_t nice = 0;
+  int16_t priority = 0;  // 0..99, larger is more important
+  int16_t prio = 120;    // the kernel's: deadline -1, fifo/rr 99 - priority, fair 120 + nice; smaller is stronger
+  Cycles slice;          // fair: custom request length; 0 = base slice
+  Cycles dl_runtime, dl_deadline, dl_period;
+  friend bool operator==(const SchedAttr&, const SchedAttr&) = default;
+};
+
+struct Task {
+  TaskState state = TaskState::kNew;
+  bool on_rq = false;             // queued on a runqueue, delayed and blocked-queued ones included
+  bool on_cpu = false;            // executing, or being switched out
+  bool sched_delayed = false;     // asleep, its dequeue put off by its class
+  bool is_blocked = false;        // tried to sleep and was kept queued: the gate of proxy execution
+  bool is_kthread = false;
+  bool per_cpu_kthread = false;   // bound to one CPU for good (stopper, hotplug thread)
+  bool boosted = false;           // eff differs from base by inheritance
+  uint8_t sched_class = 0;        // index into the run's classes, strongest first
+  int16_t migration_disabled = 0;
+  CpuId cpu;                      // runqueue it is on, or was last on
+  CpuId wake_cpu;                 // CPU of its last full placement
+  CpuId recent_used;              // p->recent_used_cpu of wake-up selection
+  LockId blocked_on;
+  TaskId blocked_donor;           // the waiter that donates to it
+  TaskId parked_on;               // the sleeping owner it is parked on (proxy-v9)
+  int32_t nr_cpus_allowed = 0;
+  uint32_t pending_signals = 0;   // bit per SignalKind
+  SchedAttr base, eff;
+  CpuSet cpus_allowed;
+};
+
+struct Cpu {
+  TaskId curr = kIdleTask;   // executes
+  TaskId donor = kIdleTask;  // its scheduling context is used; equal to curr unless proxying
+  TaskId stop;               // its stop task
+  bool online = true;
+  bool active = true;
+  bool need_resched = false;
+  bool need_resched_lazy = false;
+  bool ttwu_pending = false;
+  uint8_t next_class = 0;    // class of the last pick, raised by wake-ups (classes.md 3.4)
+  uint8_t num_classes_queued = 0;
+  int32_t nr_running = 0;    // queued tasks: delayed and blocked-queued ones count, idle does not
+  std::array<int32_t, kMaxClasses> nr_queued{};  // by class
+  Time switch_end;           // when the last switch was or will be over: what slices are counted from
+  Time idle_since;           // start of the present idle spell; meaningful while curr is the idle task
+  int capacity = 1024;
+  int node = 0, llc = 0, core = 0;
+};
+
+// Flags of a mutex word (Linux 7.2 kernel/locking/mutex.h).
+inline constexpr uint8_t kWaitersFlag = 1;
+inline constexpr uint8_t kHandoffFlag = 2;
+inline constexpr uint8_t kPickupFlag = 4;
+
+struct Lock {
+  TaskId owner;        // invalid: none
+  uint8_t flags = 0;
+  CpuId last_writer;   // CPU that last changed the word; invalid at first
+};
+
+enum class PreemptMode : uint8_t { kFull, kLazy, kNone };
+
+// Facts about the machine that do not change during a run.
+struct MachineFacts {
+  int64_t clock_hz = 1'000'000'000;
+  Cycles tick;  // length of a tick, also where no tick runs
+  bool tick_runs = true;
+  PreemptMode preempt = PreemptMode::kFull;
+  Cycles c_sched, c_ctx;
+  CpuSet possible, housekeeping;
+};
+
+// The named costs of the machine, and so the kinds of overhead (machine.md 3.2).
+enum class CostId : uint8_t {
+  kSyscall,
+  kSysret,
+  kExc,
+  kExit,
+  kSched,
+  kCtx,
+  kCtxMm,
+  kTick,
+  kTimer,
+  kTimerEach,
+  kWake,
+  kIpiSend,
+  kIpiRecv,
+  kTtwuEach,
+  kCall,
+  kIdlePoll,
+  kMigrate,
+  kStop,
+  kLockRemote,
+  kPolicy,  // overhead that a policy asked for inside schedule() (chain walk, proxy migration)
+  kHold,    // a window fault held this CPU
+  kCount,
+};
+inline constexpr int kNumCosts = static_cast<int>(CostId::kCount);
+
+// --- requests ------------------------------------------------------------------------------------
+
+enum class WakeFlags : uint8_t { kNone = 0, kSync = 1, kCurrentCpu = 2, kFork = 4 };
+constexpr WakeFlags operator|(WakeFlags a, WakeFlags b) {
+  return static_cast<WakeFlags>(static_cast<uint8_t>(a) | static_cast<uint8_t>(b));
+}
+constexpr bool Has(WakeFlags flags, WakeFlags flag) {
+  return (static_cast<uint8_t>(flags) & static_cast<uint8_t>(flag)) != 0;
+}
+
+enum class ReschedKind : uint8_t {
+  kLazy,  // NRL when the machine preempts lazily, NR otherwise; on an idle CPU always NR
+  kFull,  // NR
+};
+
+// A timer that a policy declared (PolicyInfo): `which` of them, and whose: a CPU's or a task's number.
+struct TimerRef {
+  PolicyId policy;
+  int16_t which = 0;
+  int32_t owner = 0;
+  friend bool operator==(const TimerRef&, const TimerRef&) = default;
+};
+
+// A function-call IPI: what the handler on the other CPU is told.
+struct Message {
+  PolicyId policy;
+  int32_t what = 0;
+  int64_t arg[2] = {0, 0};
+};
+
+struct Request {
+  enum class Kind : uint8_t {
+    kWake,
+    kResched,
+    kArmTimer,
+    kCancelTimer,
+    kSignal,
+    kMoveTask,
+    kEnqueueOn,
+    kFinishDequeue,
+    kSetSched,
+    kSetEffective,
+    kSetAffinity,
+    kSetBlockedOn,
+    kClearBlockedGate,
+    kSetBlockedDonor,
+    kSetOnline,
+    kSetActive,
+    kPark,
+    kUnpark,
+    kSendCall,
+    kEmit,
+  };
+  Kind kind = Kind::kWake;
+  WakeFlags wake_flags = WakeFlags::kNone;
+  ReschedKind resched = ReschedKind::kFull;
+  SignalKind signal = SignalKind::kOrdinary;
+  bool flag = false;
+  TaskId task, other;
+  CpuId cpu;
+  LockId lock;
+  TimerRef timer;
+  Time at;
+  Message message;
+  SchedAttr attr;
+  CpuSet cpus;
+  TraceEvent event{};
+};
+
+// What an atomic operation on a word of user memory did.
+struct WordResult {
+  bool ok = false;     // the access was possible, and a compare-exchange matched
+  bool fault = false;  // the page is not present
+  int64_t old = 0;     // the value before
+};
+
+class Kernel {
+ public:
+  // --- looks: no cost, no effect ---
+  Time now() const { return now_; }
+  int num_cpus() const { return static_cast<int>(cpus_.size()); }
+  int num_tasks() const { return static_cast<int>(tasks_.size()); }
+  int num_locks() const { return static_cast<int>(locks_.size()); }
+  const Task& task(TaskId id) const { return tasks_[id.index()]; }
+  const Cpu& cpu(CpuId id) const { return cpus_[id.index()]; }
+  const Lock& lock(LockId id) const { return locks_[id.index()]; }
+  const CpuSet& online() const { return online_; }
+  const CpuSet& active() const { return active_; }
+  const MachineFacts& facts() const { return facts_; }
+  // Stronger classes have smaller numbers. Whether `a` is of a stronger class than `b`.
+  bool ClassAbove(TaskId a, TaskId b) const {
+    return task(a).sched_class < task(b).sched_class;
+  }
+  // The idle state of wake-up selection (machine.md 6): curr is the idle task, nothing queued, no wake-up under way.
+  bool IsIdle(CpuId id) const {
+    const Cpu& c = cpu(id);
+    return c.curr == kIdleTask && c.nr_running == 0 && !c.ttwu_pending;
+  }
+
+  // --- words: at once, by whoever executes; watchers of the word look again at this instant ---
+  void SetLockOwner(LockId id, TaskId owner, uint8_t flags);
+  // User memory. `id` as WordOf gives it; a page that is not present makes the access fault and change nothing.
+  WordResult Load(WordId id) const;
+  WordResult Store(WordId id, int64_t value);
+  WordResult Exchange(WordId id, int64_t value);
+  WordResult CompareExchange(WordId id, int64_t expected, int64_t value);
+  // The k-th word that `policy` declared per task (PolicyInfo::words_per_task). Precondition: 0 <= k < that number.
+  WordId WordOf(PolicyId policy, TaskId task, int k) const;
+  // The task that a number in user memory means; invalid if there is none alive.
+  TaskId LookUpTid(int64_t tid) const {
+    if (tid <= 0 || tid >= num_tasks()) return TaskId();
+    const TaskId id(static_cast<int32_t>(tid));
+    return task(id).state == TaskState::kDead || task(id).state == TaskState::kNew ? TaskId() : id;
+  }
+
+  // --- requests: carried out in order when the present hook or step returns ---
+  // try_to_wake_up(). Asked by a step it costs the executing task c_wake before its next step; by OnTimer or OnCall nothing.
+  void Wake(TaskId id, WakeFlags flags = WakeFlags::kNone) {
+    Request& r = Add(Request::Kind::kWake);
+    r.task = id;
+    r.wake_flags = flags;
+  }
+  // resched_curr() / resched_curr_lazy() of that CPU's runqueue.
+  void Resched(CpuId id, ReschedKind kind) {
+    Request& r = Add(Request::Kind::kResched);
+    r.cpu = id;
+    r.resched = kind;
+  }
+  // Starts a declared timer on `on`, to expire at `at` (cycles, not before now). Restarts it if it is queued.
+  void ArmTimer(TimerRef timer, CpuId on, Time at) {
+    Request& r = Add(Request::Kind::kArmTimer);
+    r.timer = timer;
+    r.cpu = on;
+    r.at = at;
+    r.flag = false;
+  }
+  // The same, `after` cycles from the end of the switch that is being decided (SetNext), or from now outside schedule().
+  void ArmTimerAfterSwitch(TimerRef timer, CpuId on, Cycles after) {
+    Request& r = Add(Request::Kind::kArmTimer);
+    r.timer = timer;
+    r.cpu = on;
+    r.at = Time(after.count());
+    r.flag = true;
+  }
+  void CancelTimer(TimerRef timer) { Add(Request::Kind::kCancelTimer).timer = timer; }
+  void Signal(TaskId id, SignalKind kind) {
+    Request& r = Add(Request::Kind::kSignal);
+    r.task = id;
+    r.signal = kind;
+  }
+  // Moves a queued task that does not execute to another CPU's runqueue (dequeue without sleep, enqueue, check there).
+  void MoveTask(TaskId id, CpuId to) {
+    Request& r = Add(Request::Kind::kMoveTask);
+    r.task = id;
+    r.cpu = to;
+  }
+  // Puts a blocked task that is on no runqueue on one, keeping its wake_cpu (a parked donor follows its owner).
+  void EnqueueOn(TaskId id, CpuId to) {
+    Request& r = Add(Request::Kind::kEnqueueOn);
+    r.task = id;
+    r.cpu = to;
+  }
+  // For classes: a delayed dequeue is complete, the task has left the class's queue.
+  void FinishDequeue(TaskId id) { Add(Request::Kind::kFinishDequeue).task = id; }
+  // sched_setattr() on the base attributes.
+  void SetSched(TaskId id, const SchedAttr& base) {
+    Request& r = Add(Request::Kind::kSetSched);
+    r.task = id;
+    r.attr = base;
+  }
+  // rt_mutex_setprio(): the effective attributes, because of `pi_task` (invalid: nobody boosts any more).
+  void SetEffective(TaskId id, const SchedAttr& effective, TaskId pi_task) {
+    Request& r = Add(Request::Kind::kSetEffective);
+    r.task = id;
+    r.attr = effective;
+    r.other = pi_task;
+  }
+  // set_cpus_allowed_ptr() by the machine or a service; user tasks' own calls are the operation set_affinity.
+  void SetAffinity(TaskId id, const CpuSet& cpus) {
+    Request& r = Add(Request::Kind::kSetAffinity);
+    r.task = id;
+    r.cpus = cpus;
+  }
+  void SetBlockedOn(TaskId id, LockId on) {
+    Request& r = Add(Request::Kind::kSetBlockedOn);
+    r.task = id;
+    r.lock = on;
+  }
+  // Clears the gate `is_blocked` of a task that was kept queued.
+  void ClearBlockedGate(TaskId id) { Add(Request::Kind::kClearBlockedGate).task = id; }
+  void SetBlockedDonor(TaskId id, TaskId donor) {
+    Request& r = Add(Request::Kind::kSetBlockedDonor);
+    r.task = id;
+    r.other = donor;
+  }
+  void SetOnline(CpuId id, bool online) {
+    Request& r = Add(Request::Kind::kSetOnline);
+    r.cpu = id;
+    r.flag = online;
+  }
+  void SetActive(CpuId id, bool active) {
+    Request& r = Add(Request::Kind::kSetActive);
+    r.cpu = id;
+    r.flag = active;
+  }
+  // Asks a kthread to park; it does when its path next calls Block with state kParked.
+  void ParkKthread(TaskId id) { Add(Request::Kind::kPark).task = id; }
+  void UnparkKthread(TaskId id) { Add(Request::Kind::kUnpark).task = id; }
+  // A function-call IPI without waiting; Next::CallCpu waits. To an offline CPU nothing is sent.
+  void SendCall(CpuId to, const Message& message) {
+    Request& r = Add(Request::Kind::kSendCall);
+    r.cpu = to;
+    r.message = message;
+  }
+  // A record: one of the lock structs of trace_event.h …
+  template <class T>
+  void Emit(const T& payload) {
+    if (!emit_wanted_[static_cast<std::size_t>(T::kKind)]) return;
+    Add(Request::Kind::kEmit).event = TraceEvent::Of(payload);
+  }
+  // … or the index-th event that `policy` declared.
+  void EmitDeclared(PolicyId policy, int index, const PolicyEventPayload& payload);
+
+ protected:
+  Kernel() = default;
+  ~Kernel() = default;
+  Kernel(const Kernel&) = delete;
+  Kernel& operator=(const Kernel&) = delete;
+
+  // The next request slot; when a hook asks for more than kMaxRequests the last slot is reused and the machine ends
+  // the run with a policy violation.
+  Request& Add(Request::Kind kind) {
+    if (num_requests_ == kMaxRequests) {
+      too_many_requests_ = true;
+      --num_requests_;
+    }
+    Request& r = requests_[static_cast<std::size_t>(num_requests_++)];
+    r.kind = kind;
+    return r;
+  }
+
+  Time now_;
+  std::span<Task> tasks_;
+  std::span<Cpu> cpus_;
+  std::span<Lock> locks_;
+  CpuSet online_, active_;
+  MachineFacts facts_;
+  std::span<Request> requests_;
+  int num_requests_ = 0;
+  bool too_many_requests_ = false;
+  std::array<bool, kMaxEventKinds> emit_wanted_{};
+};
+
+}  // namespace rqsim
+
+#endif  // RQSIM_KERNEL_H_
