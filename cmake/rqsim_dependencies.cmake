@@ -11,6 +11,7 @@ endif()
 
 if(RQSIM_TESTS)
   find_package(Catch2 REQUIRED)      # 2.13 or 3: tests/support/catch.h includes the one that is there
+  find_package(Python3 REQUIRED COMPONENTS Interpreter)
   find_package(rapidcheck QUIET)     # optional
 endif()
 
