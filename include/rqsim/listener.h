@@ -118,18 +118,23 @@ class Listener {
  public:
   virtual ~Listener() = default;
 
-  // When:    once, when it is added to a simulation. State: nothing has run.
+  // When:    once, when it is added to a simulation. State: nothing has run. May: nothing.
   // Returns: the kinds it wants; OnEvent is called for no other.
+  // Default: none, every listener says.
   virtual EventMask Wants() const = 0;
 
   // When:    once, before the first event. State: t = 0, ids and names exist. `info` and `sink` outlive the listener's use.
+  // May:     keep both, and report to `sink` then or later.
   // Default: takes no notice.
   virtual void OnStart(const RunInfo& info, ViolationSink& sink);
 
   // When:    after each change of the wanted kinds, in trace order. State: the change has been made.
+  // May:     write what it is there to write, and report violations; never change the simulation.
+  // Default: none, every listener decides.
   virtual void OnEvent(const TraceEvent& event) = 0;
 
   // When:    once, after the last event. State: every open segment has been closed.
+  // May:     write and report, as in OnEvent.
   // Default: takes no notice.
   virtual void OnEnd(const RunEnd& end);
 };
