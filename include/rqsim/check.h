@@ -1,12 +1,13 @@
-// Checks of our own mistakes, always on in every build. A mistake of the user is an absl::Status, one of a policy is a
-// policy_violation outcome; what fails here is a bug of rqsim and ends the process after printing where it happened.
+// Checks of our own mistakes, always on in every build. A mistake of the user is an absl::Status,
+// one of a policy is a policy_violation outcome; what fails here is a bug of rqsim and ends the
+// process after printing where it happened.
 #ifndef RQSIM_CHECK_H_
 #define RQSIM_CHECK_H_
 
 namespace rqsim {
 
-// Prints the failed condition and whatever the running simulation can say about itself (time, CPU, task, last events),
-// then aborts. Never returns.
+// Prints the failed condition and whatever the running simulation can say about itself (time, CPU,
+// task, last events), then aborts. Never returns.
 [[noreturn]] void CheckFailed(const char* condition, const char* file, int line);
 
 // Called by CheckFailed on the thread's running simulation, if there is one.

@@ -1,5 +1,6 @@
-// Strong identifiers. Each kind of thing has its own type, so that a lock can never be passed where a task is wanted.
-// All ids are dense indices from 0 (tasks: 0 is the idle task of every CPU, the scenario's tasks start at 1).
+// Strong identifiers. Each kind of thing has its own type, so that a lock can never be passed where
+// a task is wanted. All ids are dense indices from 0 (tasks: 0 is the idle task of every CPU, the
+// scenario's tasks start at 1).
 #ifndef RQSIM_IDS_H_
 #define RQSIM_IDS_H_
 
@@ -35,7 +36,8 @@ using PolicyId = Id<struct PolicyTag>;  // a policy of this run (position in the
 using PathId = Id<struct PathTag>;      // a path of one policy (position in PolicyInfo::paths)
 using StepId = Id<struct StepTag>;      // a step of one path (position in PathInfo::steps)
 
-// The idle task. One id for all CPUs, as pid 0 is in kernel traces; what differs per CPU stands in `Cpu`.
+// The idle task. One id for all CPUs, as pid 0 is in kernel traces; what differs per CPU stands in
+// `Cpu`.
 inline constexpr TaskId kIdleTask{0};
 
 }  // namespace rqsim

@@ -2,10 +2,12 @@
 //
 //   Looks     inline reads of plain arrays: task(id), cpu(id), lock(id), now().
 //   Words     lock words and user memory: read and changed at once, by whoever executes.
-//   Requests  everything else. They are written down and carried out by the machine, in order, when the hook or step
+//   Requests  everything else. They are written down and carried out by the machine, in order, when
+//   the hook or step
 //             that made them returns; so a hook is never entered from inside a hook.
 //
-// A policy reads Task, Cpu and Lock through const references only: shared state changes in the machine.
+// A policy reads Task, Cpu and Lock through const references only: shared state changes in the
+// machine.
 #ifndef RQSIM_KERNEL_H_
 #define RQSIM_KERNEL_H_
 
@@ -38,37 +40,38 @@ enum class TaskState : uint8_t {
   kWaking,
 };
 
-// Scheduling attributes as far as classes look at them. `base` of a task is what the scenario set, `eff` what counts:
-// they differ only while priority inheritance boosts the task.
+// Scheduling attributes as far as classes look at them. `base` of a task is what the scenario set,
+// `eff` what counts: they differ only while priority inheritance boosts the task.
 struct SchedAttr {
   SchedPolicy policy = SchedPolicy::kNormal;
   int8_t nice = 0;
   int16_t priority = 0;  // 0..99, larger is more important
-  int16_t prio = 120;    // the kernel's: deadline -1, fifo/rr 99 - priority, fair 120 + nice; smaller is stronger
-  Cycles slice;          // fair: custom request length; 0 = base slice
+  int16_t prio = 120;  // the kernel's: deadline -1, fifo/rr 99 - priority, fair 120 + nice; smaller
+                       // is stronger
+  Cycles slice;        // fair: custom request length; 0 = base slice
   Cycles dl_runtime, dl_deadline, dl_period;
   friend bool operator==(const SchedAttr&, const SchedAttr&) = default;
 };
 
 struct Task {
   TaskState state = TaskState::kNew;
-  bool on_rq = false;             // queued on a runqueue, delayed and blocked-queued ones included
-  bool on_cpu = false;            // executing, or being switched out
-  bool sched_delayed = false;     // asleep, its dequeue put off by its class
-  bool is_blocked = false;        // tried to sleep and was kept queued: the gate of proxy execution
+  bool on_rq = false;          // queued on a runqueue, delayed and blocked-queued ones included
+  bool on_cpu = false;         // executing, or being switched out
+  bool sched_delayed = false;  // asleep, its dequeue put off by its class
+  bool is_blocked = false;     // tried to sleep and was kept queued: the gate of proxy execution
   bool is_kthread = false;
-  bool per_cpu_kthread = false;   // bound to one CPU for good (stopper, hotplug thread)
-  bool boosted = false;           // eff differs from base by inheritance
-  uint8_t sched_class = 0;        // index into the run's classes, strongest first
+  bool per_cpu_kthread = false;  // bound to one CPU for good (stopper, hotplug thread)
+  bool boosted = false;          // eff differs from base by inheritance
+  uint8_t sched_class = 0;       // index into the run's classes, strongest first
   int16_t migration_disabled = 0;
-  CpuId cpu;                      // runqueue it is on, or was last on
-  CpuId wake_cpu;                 // CPU of its last full placement
-  CpuId recent_used;              // p->recent_used_cpu of wake-up selection
+  CpuId cpu;          // runqueue it is on, or was last on
+  CpuId wake_cpu;     // CPU of its last full placement
+  CpuId recent_used;  // p->recent_used_cpu of wake-up selection
   LockId blocked_on;
-  TaskId blocked_donor;           // the waiter that donates to it
-  TaskId parked_on;               // the sleeping owner it is parked on (proxy-v9)
+  TaskId blocked_donor;  // the waiter that donates to it
+  TaskId parked_on;      // the sleeping owner it is parked on (proxy-v9)
   int32_t nr_cpus_allowed = 0;
-  uint32_t pending_signals = 0;   // bit per SignalKind
+  uint32_t pending_signals = 0;  // bit per SignalKind
   SchedAttr base, eff;
   CpuSet cpus_allowed;
 };
@@ -82,12 +85,12 @@ struct Cpu {
   bool need_resched = false;
   bool need_resched_lazy = false;
   bool ttwu_pending = false;
-  uint8_t next_class = 0;    // class of the last pick, raised by wake-ups (classes.md 3.4)
+  uint8_t next_class = 0;  // class of the last pick, raised by wake-ups (classes.md 3.4)
   uint8_t num_classes_queued = 0;
-  int32_t nr_running = 0;    // queued tasks: delayed and blocked-queued ones count, idle does not
+  int32_t nr_running = 0;  // queued tasks: delayed and blocked-queued ones count, idle does not
   std::array<int32_t, kMaxClasses> nr_queued{};  // by class
-  Time switch_end;           // when the last switch was or will be over: what slices are counted from
-  Time idle_since;           // start of the present idle spell; meaningful while curr is the idle task
+  Time switch_end;  // when the last switch was or will be over: what slices are counted from
+  Time idle_since;  // start of the present idle spell; meaningful while curr is the idle task
   int capacity = 1024;
   int node = 0, llc = 0, core = 0;
 };
@@ -98,9 +101,9 @@ inline constexpr uint8_t kHandoffFlag = 2;
 inline constexpr uint8_t kPickupFlag = 4;
 
 struct Lock {
-  TaskId owner;        // invalid: none
+  TaskId owner;  // invalid: none
   uint8_t flags = 0;
-  CpuId last_writer;   // CPU that last changed the word; invalid at first
+  CpuId last_writer;  // CPU that last changed the word; invalid at first
 };
 
 enum class PreemptMode : uint8_t { kFull, kLazy, kNone };
@@ -157,7 +160,8 @@ enum class ReschedKind : uint8_t {
   kFull,  // NR
 };
 
-// A timer that a policy declared (PolicyInfo): `which` of them, and whose: a CPU's or a task's number.
+// A timer that a policy declared (PolicyInfo): `which` of them, and whose: a CPU's or a task's
+// number.
 struct TimerRef {
   PolicyId policy;
   int16_t which = 0;
@@ -232,10 +236,9 @@ class Kernel {
   const CpuSet& active() const { return active_; }
   const MachineFacts& facts() const { return facts_; }
   // Stronger classes have smaller numbers. Whether `a` is of a stronger class than `b`.
-  bool ClassAbove(TaskId a, TaskId b) const {
-    return task(a).sched_class < task(b).sched_class;
-  }
-  // The idle state of wake-up selection (machine.md 6): curr is the idle task, nothing queued, no wake-up under way.
+  bool ClassAbove(TaskId a, TaskId b) const { return task(a).sched_class < task(b).sched_class; }
+  // The idle state of wake-up selection (machine.md 6): curr is the idle task, nothing queued, no
+  // wake-up under way.
   bool IsIdle(CpuId id) const {
     const Cpu& c = cpu(id);
     return c.curr == kIdleTask && c.nr_running == 0 && !c.ttwu_pending;
@@ -243,12 +246,14 @@ class Kernel {
 
   // --- words: at once, by whoever executes; watchers of the word look again at this instant ---
   void SetLockOwner(LockId id, TaskId owner, uint8_t flags);
-  // User memory. `id` as WordOf gives it; a page that is not present makes the access fault and change nothing.
+  // User memory. `id` as WordOf gives it; a page that is not present makes the access fault and
+  // change nothing.
   WordResult Load(WordId id) const;
   WordResult Store(WordId id, int64_t value);
   WordResult Exchange(WordId id, int64_t value);
   WordResult CompareExchange(WordId id, int64_t expected, int64_t value);
-  // The k-th word that `policy` declared per task (PolicyInfo::words_per_task). Precondition: 0 <= k < that number.
+  // The k-th word that `policy` declared per task (PolicyInfo::words_per_task). Precondition: 0 <=
+  // k < that number.
   WordId WordOf(PolicyId policy, TaskId task, int k) const;
   // The task that a number in user memory means; invalid if there is none alive.
   TaskId LookUpTid(int64_t tid) const {
@@ -258,7 +263,8 @@ class Kernel {
   }
 
   // --- requests: carried out in order when the present hook or step returns ---
-  // try_to_wake_up(). Asked by a step it costs the executing task c_wake before its next step; by OnTimer or OnCall nothing.
+  // try_to_wake_up(). Asked by a step it costs the executing task c_wake before its next step; by
+  // OnTimer or OnCall nothing.
   void Wake(TaskId id, WakeFlags flags = WakeFlags::kNone) {
     Request& r = Add(Request::Kind::kWake);
     r.task = id;
@@ -270,7 +276,8 @@ class Kernel {
     r.cpu = id;
     r.resched = kind;
   }
-  // Starts a declared timer on `on`, to expire at `at` (cycles, not before now). Restarts it if it is queued.
+  // Starts a declared timer on `on`, to expire at `at` (cycles, not before now). Restarts it if it
+  // is queued.
   void ArmTimer(TimerRef timer, CpuId on, Time at) {
     Request& r = Add(Request::Kind::kArmTimer);
     r.timer = timer;
@@ -278,7 +285,8 @@ class Kernel {
     r.at = at;
     r.flag = false;
   }
-  // The same, `after` cycles from the end of the switch that is being decided (SetNext), or from now outside schedule().
+  // The same, `after` cycles from the end of the switch that is being decided (SetNext), or from
+  // now outside schedule().
   void ArmTimerAfterSwitch(TimerRef timer, CpuId on, Cycles after) {
     Request& r = Add(Request::Kind::kArmTimer);
     r.timer = timer;
@@ -292,13 +300,15 @@ class Kernel {
     r.task = id;
     r.signal = kind;
   }
-  // Moves a queued task that does not execute to another CPU's runqueue (dequeue without sleep, enqueue, check there).
+  // Moves a queued task that does not execute to another CPU's runqueue (dequeue without sleep,
+  // enqueue, check there).
   void MoveTask(TaskId id, CpuId to) {
     Request& r = Add(Request::Kind::kMoveTask);
     r.task = id;
     r.cpu = to;
   }
-  // Puts a blocked task that is on no runqueue on one, keeping its wake_cpu (a parked donor follows its owner).
+  // Puts a blocked task that is on no runqueue on one, keeping its wake_cpu (a parked donor follows
+  // its owner).
   void EnqueueOn(TaskId id, CpuId to) {
     Request& r = Add(Request::Kind::kEnqueueOn);
     r.task = id;
@@ -312,14 +322,16 @@ class Kernel {
     r.task = id;
     r.attr = base;
   }
-  // rt_mutex_setprio(): the effective attributes, because of `pi_task` (invalid: nobody boosts any more).
+  // rt_mutex_setprio(): the effective attributes, because of `pi_task` (invalid: nobody boosts any
+  // more).
   void SetEffective(TaskId id, const SchedAttr& effective, TaskId pi_task) {
     Request& r = Add(Request::Kind::kSetEffective);
     r.task = id;
     r.attr = effective;
     r.other = pi_task;
   }
-  // set_cpus_allowed_ptr() by the machine or a service; user tasks' own calls are the operation set_affinity.
+  // set_cpus_allowed_ptr() by the machine or a service; user tasks' own calls are the operation
+  // set_affinity.
   void SetAffinity(TaskId id, const CpuSet& cpus) {
     Request& r = Add(Request::Kind::kSetAffinity);
     r.task = id;
@@ -371,8 +383,8 @@ class Kernel {
   Kernel(const Kernel&) = delete;
   Kernel& operator=(const Kernel&) = delete;
 
-  // The next request slot; when a hook asks for more than kMaxRequests the last slot is reused and the machine ends
-  // the run with a policy violation.
+  // The next request slot; when a hook asks for more than kMaxRequests the last slot is reused and
+  // the machine ends the run with a policy violation.
   Request& Add(Request::Kind kind) {
     if (num_requests_ == kMaxRequests) {
       too_many_requests_ = true;

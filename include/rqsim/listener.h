@@ -1,4 +1,5 @@
-// Who listens to a run. Listeners are told what happened, in the order in which it happened, and change nothing.
+// Who listens to a run. Listeners are told what happened, in the order in which it happened, and
+// change nothing.
 #ifndef RQSIM_LISTENER_H_
 #define RQSIM_LISTENER_H_
 
@@ -63,8 +64,8 @@ struct Violation {
   std::string message;  // a sentence; names, no addresses
 };
 
-// Where checkers report. A fatal report ends the run with outcome `violation` after the present event; the trace up to
-// it stays valid.
+// Where checkers report. A fatal report ends the run with outcome `violation` after the present
+// event; the trace up to it stays valid.
 class ViolationSink {
  public:
   virtual ~ViolationSink() = default;
@@ -72,7 +73,8 @@ class ViolationSink {
   virtual void Report(Violation violation, Severity severity) = 0;
 };
 
-// Names and sizes of a run, for listeners. Valid as long as the simulation; tasks may be added (fork).
+// Names and sizes of a run, for listeners. Valid as long as the simulation; tasks may be added
+// (fork).
 class RunInfo {
  public:
   virtual ~RunInfo() = default;
@@ -82,10 +84,11 @@ class RunInfo {
   virtual int num_locks() const = 0;
   virtual int num_tasks() const = 0;  // the idle task included; ids are 0 … num_tasks() - 1
   virtual std::string_view task_name(TaskId task) const = 0;  // "idle" for the idle task
-  virtual bool is_kthread(TaskId task) const = 0;             // the scenario's and the policies' own
+  virtual bool is_kthread(TaskId task) const = 0;  // the scenario's and the policies' own
   virtual std::string_view lock_name(LockId lock) const = 0;
   virtual Cycles tick() const = 0;
-  // The policies of this run in PolicyId order, and the first event kind of each one's declared events.
+  // The policies of this run in PolicyId order, and the first event kind of each one's declared
+  // events.
   virtual const std::vector<const PolicyInfo*>& policies() const = 0;
   virtual EventKind first_event_kind(PolicyId policy) const = 0;
 };
@@ -95,7 +98,8 @@ struct TaskSums {
   Cycles exec;     // executed as curr, switch and handler time included (se.sum_exec_runtime)
   Cycles charged;  // the same cycles booked to the donor
   Cycles work;     // program cycles
-  int64_t nr_switches = 0, nr_voluntary_switches = 0, nr_involuntary_switches = 0, nr_migrations = 0;
+  int64_t nr_switches = 0, nr_voluntary_switches = 0, nr_involuntary_switches = 0,
+          nr_migrations = 0;
 };
 struct CpuSums {
   Cycles user, kernel, idle, offline;
@@ -107,13 +111,13 @@ struct RunEnd {
   uint64_t events = 0;  // trace records
   uint64_t digest = 0;
   uint64_t schedule_digest = 0;
-  std::string message;  // why, for outcomes that are not done or until
+  std::string message;          // why, for outcomes that are not done or until
   std::vector<TaskSums> tasks;  // by TaskId
   std::vector<CpuSums> cpus;    // by CpuId
 };
 
-// Listeners are called in the order in which they were added. A listener never reads a clock and never needs another
-// listener. It may throw nothing.
+// Listeners are called in the order in which they were added. A listener never reads a clock and
+// never needs another listener. It may throw nothing.
 class Listener {
  public:
   virtual ~Listener() = default;
@@ -123,14 +127,14 @@ class Listener {
   // Default: none, every listener says.
   virtual EventMask Wants() const = 0;
 
-  // When:    once, before the first event. State: t = 0, ids and names exist. `info` and `sink` outlive the listener's use.
-  // May:     keep both, and report to `sink` then or later.
-  // Default: takes no notice.
+  // When:    once, before the first event. State: t = 0, ids and names exist. `info` and `sink`
+  // outlive the listener's use. May:     keep both, and report to `sink` then or later. Default:
+  // takes no notice.
   virtual void OnStart(const RunInfo& info, ViolationSink& sink);
 
-  // When:    after each change of the wanted kinds, in trace order. State: the change has been made.
-  // May:     write what it is there to write, and report violations; never change the simulation.
-  // Default: none, every listener decides.
+  // When:    after each change of the wanted kinds, in trace order. State: the change has been
+  // made. May:     write what it is there to write, and report violations; never change the
+  // simulation. Default: none, every listener decides.
   virtual void OnEvent(const TraceEvent& event) = 0;
 
   // When:    once, after the last event. State: every open segment has been closed.

@@ -1,8 +1,10 @@
-// What a policy is: paths made of steps, and a table that says what it has. The five seams it can sit in are in seams.h.
+// What a policy is: paths made of steps, and a table that says what it has. The five seams it can
+// sit in are in seams.h.
 //
-// A path is a list of numbered steps that a task executes on the policy's behalf: a lock operation, a system call, a
-// kthread's main loop, a hotplug callback. Each step is one atomic transition: its cost has been spent when Step() makes
-// its effect, and other CPUs can look in between. A path can block, spin, send an IPI and wait, and go on from there.
+// A path is a list of numbered steps that a task executes on the policy's behalf: a lock operation,
+// a system call, a kthread's main loop, a hotplug callback. Each step is one atomic transition: its
+// cost has been spent when Step() makes its effect, and other CPUs can look in between. A path can
+// block, spin, send an IPI and wait, and go on from there.
 #ifndef RQSIM_POLICY_H_
 #define RQSIM_POLICY_H_
 
@@ -20,7 +22,8 @@
 
 namespace rqsim {
 
-// One activation of a path. Plain data on a short per-task stack that the machine owns: copyable, hashable.
+// One activation of a path. Plain data on a short per-task stack that the machine owns: copyable,
+// hashable.
 struct Frame {
   PolicyId policy;
   PathId path;
@@ -43,16 +46,16 @@ std::string_view ErrnoName(int64_t result);  // "-EINTR"; "" if it is not one of
 
 // What a spinner watches. It looks again (Step) when one of these changes.
 struct Watch {
-  LockId lock;             // the lock word
-  WordId word;             // a word of user memory
-  TaskId task;             // on_cpu or state of that task
+  LockId lock;               // the lock word
+  WordId word;               // a word of user memory
+  TaskId task;               // on_cpu or state of that task
   bool need_resched = true;  // a reschedule request of its own CPU
-  bool interrupt = false;  // the end of any interrupt handled on its own CPU
-  Time until = kNever;     // and at this instant at the latest
+  bool interrupt = false;    // the end of any interrupt handled on its own CPU
+  Time until = kNever;       // and at this instant at the latest
 };
 
-// What a path does next; the machine does it. Made with the functions below. `step` is the step whose effect Step() is
-// asked for when that is over.
+// What a path does next; the machine does it. Made with the functions below. `step` is the step
+// whose effect Step() is asked for when that is over.
 struct Next {
   enum class Kind : uint8_t {
     kRun,
@@ -95,8 +98,9 @@ struct Next {
     n.mode = mode;
     return n;
   }
-  // schedule() now, as a sleeper of `state`. Step() when it runs again, with result 0, kEINTR (a signal that `state` lets
-  // through) or kETIMEDOUT. A wake-up that comes between this answer and the switch is not lost.
+  // schedule() now, as a sleeper of `state`. Step() when it runs again, with result 0, kEINTR (a
+  // signal that `state` lets through) or kETIMEDOUT. A wake-up that comes between this answer and
+  // the switch is not lost.
   static Next Block(StepId step, TaskState state, Time timeout = kNever) {
     Next n;
     n.kind = Kind::kBlock;
@@ -105,10 +109,11 @@ struct Next {
     n.timeout = timeout;
     return n;
   }
-  // Burns cycles with preemption off until something watched changes; then Step(). One segment however long. `poll` > 0:
-  // changes are noticed at the next of since + poll, since + 2 * poll …; 0: at the instant itself. With `cond_resched` it
-  // is preemptible whatever the preemption mode.
-  static Next Spin(StepId step, const Watch& watch, Cycles poll, Time since, bool cond_resched = false) {
+  // Burns cycles with preemption off until something watched changes; then Step(). One segment
+  // however long. `poll` > 0: changes are noticed at the next of since + poll, since + 2 * poll …;
+  // 0: at the instant itself. With `cond_resched` it is preemptible whatever the preemption mode.
+  static Next Spin(StepId step, const Watch& watch, Cycles poll, Time since,
+                   bool cond_resched = false) {
     Next n;
     n.kind = Kind::kSpin;
     n.step = step;
@@ -126,8 +131,8 @@ struct Next {
     n.step = step;
     return n;
   }
-  // Sends `message` to OnCall of its policy on `cpu`; with `wait` spins until that handler has ended. result: 0, or
-  // kENXIO at once if the CPU is offline.
+  // Sends `message` to OnCall of its policy on `cpu`; with `wait` spins until that handler has
+  // ended. result: 0, or kENXIO at once if the CPU is offline.
   static Next CallCpu(StepId step, CpuId cpu, const Message& message, bool wait) {
     Next n;
     n.kind = Kind::kCallCpu;
@@ -137,8 +142,8 @@ struct Next {
     n.wait = wait;
     return n;
   }
-  // Hands this CPU directly to `task` (which must be asleep and allowed here) and blocks in `state`; the class is told,
-  // not asked. Costs `cycles` instead of wake-up and switch.
+  // Hands this CPU directly to `task` (which must be asleep and allowed here) and blocks in
+  // `state`; the class is told, not asked. Costs `cycles` instead of wake-up and switch.
   static Next SwitchTo(StepId step, TaskId task, TaskState state, Cycles cycles) {
     Next n;
     n.kind = Kind::kSwitchTo;
@@ -158,8 +163,8 @@ struct Next {
     for (std::size_t i = 0; i < args.size() && i < 6; ++i) n.args[i] = args[i];
     return n;
   }
-  // Sleeps until a grace period is over: at least `at_least` cycles, and every section with preemption off that is open
-  // now (synchronize_rcu()).
+  // Sleeps until a grace period is over: at least `at_least` cycles, and every section with
+  // preemption off that is open now (synchronize_rcu()).
   static Next Grace(StepId step, Cycles at_least) {
     Next n;
     n.kind = Kind::kGrace;
@@ -167,7 +172,8 @@ struct Next {
     n.cycles = at_least;
     return n;
   }
-  // stop_machine(): every CPU of `cpus` runs `path` of `policy` in its stop task; Step() when all have ended.
+  // stop_machine(): every CPU of `cpus` runs `path` of `policy` in its stop task; Step() when all
+  // have ended.
   static Next Stop(StepId step, const CpuSet& cpus, PolicyId policy, PathId path) {
     Next n;
     n.kind = Kind::kStop;
@@ -207,8 +213,15 @@ struct PathCall {
 
 // --- PolicyInfo: what a policy declares ----------------------------------------------------------
 
-enum class Seam : uint8_t { kSchedClass, kLockProtocol, kPlacement, kKernelService, kUserScheduler };
-std::string_view SeamName(Seam seam);  // the key in a policy set: class lock placement services user
+enum class Seam : uint8_t {
+  kSchedClass,
+  kLockProtocol,
+  kPlacement,
+  kKernelService,
+  kUserScheduler
+};
+std::string_view SeamName(
+    Seam seam);  // the key in a policy set: class lock placement services user
 
 enum class ParamKind : uint8_t { kInteger, kCycles, kBool, kEnum, kStringList };
 
@@ -216,13 +229,13 @@ enum class ParamKind : uint8_t { kInteger, kCycles, kBool, kEnum, kStringList };
 struct ParamInfo {
   std::string_view name;
   ParamKind kind = ParamKind::kInteger;
-  int64_t default_value = 0;        // integer, cycles (at clock_hz 10^9 when `ns` is set), bool
+  int64_t default_value = 0;  // integer, cycles (at clock_hz 10^9 when `ns` is set), bool
   int64_t min = 0;
   int64_t max = INT64_MAX;
-  std::string_view default_text;    // enum
-  std::string_view allowed;         // enum, string list: words separated by spaces
-  std::string_view summary;         // one line: what it does, where it comes from
-  bool ns = false;                  // kCycles: default_value is in ns, converted with clock_hz
+  std::string_view default_text;  // enum
+  std::string_view allowed;       // enum, string list: words separated by spaces
+  std::string_view summary;       // one line: what it does, where it comes from
+  bool ns = false;                // kCycles: default_value is in ns, converted with clock_hz
 };
 
 struct StepInfo {
@@ -250,7 +263,8 @@ struct ServiceOpInfo {
   std::string_view name;     // "umcg_wait"
   PathId path;               // executed by the task
   bool pays_syscall = true;  // c_syscall before, c_sysret after
-  std::string_view args;     // names of integer or task arguments in the order of r[0] …, separated by spaces
+  std::string_view
+      args;  // names of integer or task arguments in the order of r[0] …, separated by spaces
   OpKind without = OpKind::kRun;  // what it means when its service is absent; kRun = nothing
   std::string_view summary;
 };
@@ -269,16 +283,17 @@ struct TimerInfo {
   bool per_cpu = false;  // one per CPU; else one per task
 };
 
-// A hotplug state of this policy: paths executed by whoever runs the hotplug steps; r[0] = CPU, result 0 or an errno.
+// A hotplug state of this policy: paths executed by whoever runs the hotplug steps; r[0] = CPU,
+// result 0 or an errno.
 struct HotplugCallbackInfo {
   std::string_view name;
-  int state = 0;     // its number among the hotplug states
-  PathId startup;    // invalid: none
-  PathId teardown;   // invalid: none
+  int state = 0;    // its number among the hotplug states
+  PathId startup;   // invalid: none
+  PathId teardown;  // invalid: none
 };
 
 struct FaultInfo {
-  std::string_view name;       // "proxy.skip_owner_recheck"
+  std::string_view name;  // "proxy.skip_owner_recheck"
   std::string_view summary;
   std::string_view caught_by;  // the invariant that reports it
 };
@@ -288,8 +303,8 @@ struct MetricInfo {
   std::string_view summary;
 };
 
-// The constant table beside a policy's factory. The registry shows it, the reader validates by it, `rqsim list` and the
-// schema print it, the machine allocates from it.
+// The constant table beside a policy's factory. The registry shows it, the reader validates by it,
+// `rqsim list` and the schema print it, the machine allocates from it.
 struct PolicyInfo {
   std::string_view name;
   Seam seam = Seam::kSchedClass;
@@ -304,14 +319,15 @@ struct PolicyInfo {
   std::span<const HotplugCallbackInfo> hotplug;
   std::span<const FaultInfo> faults;
   std::span<const MetricInfo> metrics;
-  int words_per_task = 0;          // words of user memory, one page per task
-  uint32_t sched_policies = 0;     // classes: bit per SchedPolicy it schedules
+  int words_per_task = 0;       // words of user memory, one page per task
+  uint32_t sched_policies = 0;  // classes: bit per SchedPolicy it schedules
 };
 
 // Parameters of a policy in effect: every declared one has a value.
 class PolicyParams {
  public:
-  PolicyParams(const PolicyInfo& info, std::span<const std::pair<std::string, ParamValue>> given, int64_t clock_hz);
+  PolicyParams(const PolicyInfo& info, std::span<const std::pair<std::string, ParamValue>> given,
+               int64_t clock_hz);
   // Precondition of all: `name` is declared with a fitting kind.
   int64_t Integer(std::string_view name) const;
   Cycles Length(std::string_view name) const { return Cycles(Integer(name)); }
@@ -328,9 +344,9 @@ class PolicyParams {
 
 // Sizes a policy allocates its arrays from, once.
 struct Limits {
-  PolicyId self;        // this policy's id in the run
+  PolicyId self;  // this policy's id in the run
   int num_cpus = 0;
-  int num_tasks = 0;    // capacity: declared, policies' own and spare ones, and the idle task
+  int num_tasks = 0;  // capacity: declared, policies' own and spare ones, and the idle task
   int num_locks = 0;
   int64_t clock_hz = 1'000'000'000;
   Cycles tick;
@@ -351,34 +367,32 @@ class Policy {
  public:
   virtual ~Policy() = default;
 
-  // When:    a task (or an idle CPU) has spent what came before frame.step of one of this policy's paths.
-  // State:   frame.task executes on frame.cpu; frame.result holds what the last Call, Block, Spin or CallCpu gave.
-  // May:     change words and its own state, make requests. One atomic transition: the effect of frame.step.
-  // Returns: what the path does next. Setting frame.step is not needed, the answer names the next step.
-  // Default: none for a policy with paths; a policy without paths is never asked (the default returns).
+  // When:    a task (or an idle CPU) has spent what came before frame.step of one of this policy's
+  // paths. State:   frame.task executes on frame.cpu; frame.result holds what the last Call, Block,
+  // Spin or CallCpu gave. May:     change words and its own state, make requests. One atomic
+  // transition: the effect of frame.step. Returns: what the path does next. Setting frame.step is
+  // not needed, the answer names the next step. Default: none for a policy with paths; a policy
+  // without paths is never asked (the default returns).
   virtual Next Step(Kernel& kernel, Frame& frame);
 
   // When:    a timer it armed expired, in the timer interrupt of the CPU it was armed on.
-  // State:   the timer is not queued any more; kernel.now() is its expiry, or later if interrupts were off.
-  // May:     any request; wake-ups cost nothing here.
-  // Default: nothing. Never called when no timers are declared.
+  // State:   the timer is not queued any more; kernel.now() is its expiry, or later if interrupts
+  // were off. May:     any request; wake-ups cost nothing here. Default: nothing. Never called when
+  // no timers are declared.
   virtual void OnTimer(Kernel& kernel, TimerRef timer, CpuId cpu);
 
-  // When:    a function-call IPI for it is handled on `cpu`, interrupts off (Linux 7.2 kernel/smp.c).
-  // State:   whatever ran on `cpu` is interrupted.
-  // May:     any request; wake-ups cost nothing here.
-  // Default: nothing. Never called when it sends none.
+  // When:    a function-call IPI for it is handled on `cpu`, interrupts off (Linux 7.2
+  // kernel/smp.c). State:   whatever ran on `cpu` is interrupted. May:     any request; wake-ups
+  // cost nothing here. Default: nothing. Never called when it sends none.
   virtual void OnCall(Kernel& kernel, CpuId cpu, const Message& message);
 
-  // When:    a task was made, executed a new program, begins to exit, is dead, or its attributes or affinity changed.
-  // State:   the change has been made; a dead task is on no runqueue.
-  // May:     any request.
-  // Default: takes no notice (mask bit kOnTask).
+  // When:    a task was made, executed a new program, begins to exit, is dead, or its attributes or
+  // affinity changed. State:   the change has been made; a dead task is on no runqueue. May: any
+  // request. Default: takes no notice (mask bit kOnTask).
   virtual void OnTask(Kernel& kernel, TaskId task, TaskChange change);
 
-  // When:    a check failed, `explain` asks, or a scenario expects a state at an instant; never on the hot path.
-  // State:   any. May: read its own state only.
-  // Default: it has nothing to show.
+  // When:    a check failed, `explain` asks, or a scenario expects a state at an instant; never on
+  // the hot path. State:   any. May: read its own state only. Default: it has nothing to show.
   virtual void Describe(const Kernel& kernel, TaskId task, StateWriter& writer) const;
 };
 

@@ -1,5 +1,5 @@
-// The table of policies that a run can be made of. Explicit: no self-registration. Policies of another repository are
-// added by an embedder with Registry::Add.
+// The table of policies that a run can be made of. Explicit: no self-registration. Policies of
+// another repository are added by an embedder with Registry::Add.
 #ifndef RQSIM_REGISTRY_H_
 #define RQSIM_REGISTRY_H_
 
@@ -14,10 +14,11 @@
 
 namespace rqsim {
 
-// Makes a policy for one run. `params` has a value for everything the PolicyInfo declares; `limits` the sizes to
-// allocate. An error is a combination of parameters that makes no sense.
+// Makes a policy for one run. `params` has a value for everything the PolicyInfo declares; `limits`
+// the sizes to allocate. An error is a combination of parameters that makes no sense.
 template <class Seam>
-using PolicyFactory = absl::StatusOr<std::unique_ptr<Seam>> (*)(const PolicyParams& params, const Limits& limits);
+using PolicyFactory = absl::StatusOr<std::unique_ptr<Seam>> (*)(const PolicyParams& params,
+                                                                const Limits& limits);
 
 struct RegistryEntry {
   const PolicyInfo* info = nullptr;

@@ -1,5 +1,5 @@
-// What a run gave, as plain data: the result document of DESIGN section 8. Integers, cycles unless said otherwise; no
-// wall-clock time, host, path or address anywhere.
+// What a run gave, as plain data: the result document of DESIGN section 8. Integers, cycles unless
+// said otherwise; no wall-clock time, host, path or address anywhere.
 #ifndef RQSIM_RESULT_H_
 #define RQSIM_RESULT_H_
 
@@ -20,7 +20,8 @@ inline constexpr int kResultSchemaVersion = 1;
 // Raised whenever any golden changes.
 inline constexpr int kModelVersion = 1;
 
-// Nearest-rank percentiles: of the sorted list the element ceil(p * n / 100), counted from 1 (machine.md 11.2).
+// Nearest-rank percentiles: of the sorted list the element ceil(p * n / 100), counted from 1
+// (machine.md 11.2).
 struct Distribution {
   int64_t n = 0;
   Cycles p50, p90, p95, p99, p999, max;
@@ -43,9 +44,11 @@ struct TaskResult {
   Cycles run, runnable, blocked_queued, parked, frozen, throttled, migrating, lifetime;
   std::optional<Time> finish;  // exit; none: alive at the end
   Time start;
-  Distribution response;        // release (wake-up from a voluntary wait, or spawn) to the next such wait or exit
+  Distribution
+      response;  // release (wake-up from a voluntary wait, or spawn) to the next such wait or exit
   Distribution wakeup_latency;  // sched_wakeup to the first sched_switch in
-  int64_t nr_switches = 0, nr_voluntary_switches = 0, nr_involuntary_switches = 0, nr_migrations = 0;
+  int64_t nr_switches = 0, nr_voluntary_switches = 0, nr_involuntary_switches = 0,
+          nr_migrations = 0;
   int64_t deadline_misses = 0;
   std::vector<WaitCause> waits;  // by cause, largest first, ties by name
 };
@@ -53,7 +56,8 @@ struct TaskResult {
 struct CpuResult {
   CpuId id;
   Cycles user, kernel, idle, offline;
-  std::vector<std::pair<std::string, Cycles>> overhead;  // by cost, those that are not 0, in CostId order
+  std::vector<std::pair<std::string, Cycles>>
+      overhead;  // by cost, those that are not 0, in CostId order
 };
 
 struct LockResult {
@@ -88,12 +92,14 @@ struct Result {
   uint64_t events = 0;
   uint64_t digest = 0, schedule_digest = 0;
   std::vector<Violation> violations;
-  std::vector<TaskResult> tasks;  // the idle task is not among them; scenario order, then the policies' own, then forked
+  std::vector<TaskResult> tasks;  // the idle task is not among them; scenario order, then the
+                                  // policies' own, then forked
   std::vector<CpuResult> cpus;
   std::vector<LockResult> locks;
-  std::vector<std::pair<std::string, int64_t>> metrics;  // of the run, and of the services in use; by name
-  std::vector<TimelineCell> timeline;                    // by cpu, then start; empty unless asked for
-  std::vector<std::string> task_names;                   // by TaskId, for the timeline
+  std::vector<std::pair<std::string, int64_t>>
+      metrics;                          // of the run, and of the services in use; by name
+  std::vector<TimelineCell> timeline;   // by cpu, then start; empty unless asked for
+  std::vector<std::string> task_names;  // by TaskId, for the timeline
 };
 
 }  // namespace rqsim

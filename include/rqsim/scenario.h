@@ -1,6 +1,7 @@
-// A scenario as plain data: what a file says, with every default filled in and every unit converted to cycles.
-// The reader (scenario_reader.h) makes it from JSON; an embedder fills it in code. Names are still names here: the
-// simulation resolves them to ids when it is created. Formats: DESIGN section 6, `rqsim schema scenario`.
+// A scenario as plain data: what a file says, with every default filled in and every unit converted
+// to cycles. The reader (scenario_reader.h) makes it from JSON; an embedder fills it in code. Names
+// are still names here: the simulation resolves them to ids when it is created. Formats: DESIGN
+// section 6, `rqsim schema scenario`.
 #ifndef RQSIM_SCENARIO_H_
 #define RQSIM_SCENARIO_H_
 
@@ -24,20 +25,22 @@ struct SourcePos {
   friend bool operator==(const SourcePos&, const SourcePos&) = default;
 };
 
-// ---------------------------------------------------------------------------------------------- tasks
+// ----------------------------------------------------------------------------------------------
+// tasks
 
-// The kernel's scheduling policies. kStop is the stop task's, kSwapper the idle task's; scenarios use the others.
+// The kernel's scheduling policies. kStop is the stop task's, kSwapper the idle task's; scenarios
+// use the others.
 enum class SchedPolicy : uint8_t { kNormal, kBatch, kIdle, kFifo, kRr, kDeadline, kStop, kSwapper };
 
 // What sched_setattr() takes. A key that its policy does not use keeps its default.
 struct SchedSpec {
   SchedPolicy policy = SchedPolicy::kNormal;
-  int nice = 0;             // -20..19; fair policies
-  int priority = 0;         // 0..99, larger is more important; fifo and rr (1..99), class `fifo` (0..99)
-  Cycles slice;             // fair: custom request length in cycles; 0 = base slice
-  Cycles dl_runtime;        // deadline: cycles
-  Cycles dl_deadline;       // deadline: cycles, relative
-  Cycles dl_period;         // deadline: cycles; 0 = same as dl_deadline
+  int nice = 0;        // -20..19; fair policies
+  int priority = 0;    // 0..99, larger is more important; fifo and rr (1..99), class `fifo` (0..99)
+  Cycles slice;        // fair: custom request length in cycles; 0 = base slice
+  Cycles dl_runtime;   // deadline: cycles
+  Cycles dl_deadline;  // deadline: cycles, relative
+  Cycles dl_period;    // deadline: cycles; 0 = same as dl_deadline
   bool reset_on_fork = false;
   friend bool operator==(const SchedSpec&, const SchedSpec&) = default;
 };
@@ -88,16 +91,19 @@ enum class TimerMode : uint8_t { kRelative, kAbsolute };
 enum class SleepState : uint8_t { kInterruptible, kUninterruptible, kKillable, kIdle };
 enum class LockWait : uint8_t { kUninterruptible, kInterruptible, kKillable };
 
-// POSIX signals that matter here: any ordinary one ends an interruptible wait, kKill also a killable one.
+// POSIX signals that matter here: any ordinary one ends an interruptible wait, kKill also a
+// killable one.
 enum class SignalKind : uint8_t { kOrdinary, kKill };
 
-// One operation of a program. Which members count depends on `kind`; the others keep their defaults.
+// One operation of a program. Which members count depends on `kind`; the others keep their
+// defaults.
 struct OpSpec {
   OpKind kind = OpKind::kRun;
-  std::string name;         // lock, condvar, task, barrier, semaphore, timer, template, resource; kService: the operation
-  std::string second;       // wait, sync: the mutex
-  Cycles cycles;            // run, runtime, sleep, timer (period), preempt_off, irqs_off
-  bool forever = false;     // run
+  std::string name;      // lock, condvar, task, barrier, semaphore, timer, template, resource;
+                         // kService: the operation
+  std::string second;    // wait, sync: the mutex
+  Cycles cycles;         // run, runtime, sleep, timer (period), preempt_off, irqs_off
+  bool forever = false;  // run
   RunMode mode = RunMode::kUser;                // run
   std::optional<Time> until;                    // sleep: absolute wake-up time instead of a length
   std::optional<Cycles> timeout;                // block, wait, sem_wait: give up after
@@ -106,10 +112,10 @@ struct OpSpec {
   LockWait lock_wait = LockWait::kUninterruptible;
   SleepState sleep_state = SleepState::kInterruptible;  // block
   SignalKind signal = SignalKind::kOrdinary;            // kill
-  bool sync = false;         // wake: the waker is about to sleep (WF_SYNC)
-  int64_t count = 1;         // loop: times, -1 = forever
-  SchedSpec sched;           // set_sched
-  CpuSet cpus;               // set_affinity
+  bool sync = false;              // wake: the waker is about to sleep (WF_SYNC)
+  int64_t count = 1;              // loop: times, -1 = forever
+  SchedSpec sched;                // set_sched
+  CpuSet cpus;                    // set_affinity
   std::vector<OpSpec> ops;        // loop: body; trylock: what is done when it got the lock
   std::vector<OpSpec> otherwise;  // trylock: what is done when it did not
   std::vector<std::pair<std::string, std::variant<int64_t, bool, std::string>>> args;  // kService
@@ -120,7 +126,7 @@ struct OpSpec {
 struct TaskSpec {
   std::string name;
   bool kthread = false;
-  int instances = 1;               // n > 1: named name-0 … name-(n-1)
+  int instances = 1;  // n > 1: named name-0 … name-(n-1)
   SchedSpec sched;
   std::optional<CpuSet> cpus;      // affinity; none = all possible CPUs
   std::optional<CpuId> start_cpu;  // default: the lowest allowed CPU that is online
@@ -143,7 +149,8 @@ struct ActionSpec {
   SourcePos pos;
 };
 
-// ---------------------------------------------------------------------------------------------- machine
+// ----------------------------------------------------------------------------------------------
+// machine
 
 // machine.md 3.2, in cycles. Names in files are the members' names.
 struct MachineCosts {
@@ -194,17 +201,19 @@ struct MachineSpec {
   std::optional<int> limit_tasks;  // none = declared + kDefaultSpareTasks
 };
 
-// Length of a tick in cycles: floor((clock_hz + hz/2) / hz) (Linux include/vdso/jiffies.h in the scenario's clock).
+// Length of a tick in cycles: floor((clock_hz + hz/2) / hz) (Linux include/vdso/jiffies.h in the
+// scenario's clock).
 inline Cycles TickLength(const MachineSpec& machine) {
   return Cycles((machine.clock_hz + machine.hz / 2) / machine.hz);
 }
 
-// ---------------------------------------------------------------------------------------------- policies
+// ----------------------------------------------------------------------------------------------
+// policies
 
 using ParamValue = std::variant<int64_t, bool, std::string, std::vector<std::string>>;
 
-// One implementation of a seam with its parameters, e.g. {"name": "mutex", "spin": false}. Values are already checked
-// against the policy's PolicyInfo; lengths are in cycles.
+// One implementation of a seam with its parameters, e.g. {"name": "mutex", "spin": false}. Values
+// are already checked against the policy's PolicyInfo; lengths are in cycles.
 struct PolicyChoice {
   std::string name;
   std::vector<std::pair<std::string, ParamValue>> params;
@@ -212,17 +221,17 @@ struct PolicyChoice {
 };
 
 struct FaultSpec {
-  std::string name;             // a row of `rqsim list faults`, or "window"
-  std::string at;               // window: name of the window or step
-  std::string task;             // window: which task; empty = any
-  int64_t nth = 1;              // window: which time it is reached, from 1
-  std::optional<Cycles> hold;   // window: how long
-  std::optional<Time> until;    // window: or until when
+  std::string name;            // a row of `rqsim list faults`, or "window"
+  std::string at;              // window: name of the window or step
+  std::string task;            // window: which task; empty = any
+  int64_t nth = 1;             // window: which time it is reached, from 1
+  std::optional<Cycles> hold;  // window: how long
+  std::optional<Time> until;   // window: or until when
   SourcePos pos;
 };
 
-// A named choice for every seam: what `compare` puts side by side. Seams left out come from `common`, then from the
-// kernel preset (ResolvePolicySet in simulation.h).
+// A named choice for every seam: what `compare` puts side by side. Seams left out come from
+// `common`, then from the kernel preset (ResolvePolicySet in simulation.h).
 struct PolicySet {
   std::string name;
   std::string preset;  // "", or a set-up of model/README section 4: C M MX PX UM PA HP KA
@@ -235,14 +244,15 @@ struct PolicySet {
   SourcePos pos;
 };
 
-// ---------------------------------------------------------------------------------------------- expectations
+// ----------------------------------------------------------------------------------------------
+// expectations
 
 // How a run ended.
 enum class Outcome : uint8_t { kDone, kUntil, kDeadlock, kLivelock, kLimit, kViolation, kKilled };
 
 // A bound on a metric.
 struct AssertSpec {
-  std::string policy;  // set name; empty = every set
+  std::string policy;           // set name; empty = every set
   std::string task, lock, cpu;  // at most one; none = a metric of the run
   std::string metric;
   std::optional<int64_t> min, max, equals;
@@ -252,9 +262,9 @@ struct AssertSpec {
 // A cell of an expected timeline: `[start,end)curr/donor`.
 struct ExpectCell {
   Time start;
-  Time end = kNever;   // kNever: open to the end of the run
-  std::string curr;    // task name; "-" idle; "off" offline
-  std::string donor;   // task name; equal to curr when the cell names one
+  Time end = kNever;  // kNever: open to the end of the run
+  std::string curr;   // task name; "-" idle; "off" offline
+  std::string donor;  // task name; equal to curr when the cell names one
   friend bool operator==(const ExpectCell&, const ExpectCell&) = default;
 };
 struct ExpectLane {
@@ -287,7 +297,7 @@ struct ExpectReturn {
 };
 struct ExpectState {
   Time at;
-  std::string task, lock, word;  // exactly one
+  std::string task, lock, word;                             // exactly one
   std::vector<std::pair<std::string, std::string>> values;  // as text
   SourcePos pos;
 };
@@ -312,7 +322,8 @@ struct ExpectSpec {
   SourcePos pos;
 };
 
-// ---------------------------------------------------------------------------------------------- the whole
+// ----------------------------------------------------------------------------------------------
+// the whole
 
 struct Scenario {
   std::string name;

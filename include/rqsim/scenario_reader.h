@@ -28,28 +28,34 @@ struct Diagnostic {
 // `file:line:col: error[Ennn]: message`, the line, a caret, the hint. Ends with a newline.
 std::string FormatDiagnostic(const Diagnostic& diagnostic);
 
-// Reads a scenario. Problems (errors and warnings, sorted by position) are appended to `diagnostics`; nothing is
-// returned if there is an error. `file` is only used in diagnostics. Never aborts, whatever the text.
+// Reads a scenario. Problems (errors and warnings, sorted by position) are appended to
+// `diagnostics`; nothing is returned if there is an error. `file` is only used in diagnostics.
+// Never aborts, whatever the text.
 std::optional<Scenario> ReadScenario(std::string_view text, std::string_view file,
                                      std::vector<Diagnostic>& diagnostics,
                                      const Registry& registry = Registry::BuiltIn());
 
-// The same from a file ("-" is standard input). A file that cannot be read gives a diagnostic of code kCannotRead.
+// The same from a file ("-" is standard input). A file that cannot be read gives a diagnostic of
+// code kCannotRead.
 inline constexpr int kCannotRead = 1;
-std::optional<Scenario> ReadScenarioFile(const std::string& path, std::vector<Diagnostic>& diagnostics,
+std::optional<Scenario> ReadScenarioFile(const std::string& path,
+                                         std::vector<Diagnostic>& diagnostics,
                                          const Registry& registry = Registry::BuiltIn());
 
-// A policy set from `lock=proxy-v9,services=umcg-v0.6+pair-spin` (command line). Problems go to `diagnostics`.
+// A policy set from `lock=proxy-v9,services=umcg-v0.6+pair-spin` (command line). Problems go to
+// `diagnostics`.
 std::optional<PolicySet> ParsePolicySet(std::string_view text, std::vector<Diagnostic>& diagnostics,
                                         const Registry& registry = Registry::BuiltIn());
 
-// The scenario as a document that ReadScenario gives back unchanged. Stable: same scenario, same bytes.
+// The scenario as a document that ReadScenario gives back unchanged. Stable: same scenario, same
+// bytes.
 std::string WriteScenario(const Scenario& scenario);
 
 // The JSON Schema (draft-07) of scenarios with the policies of `registry`.
 std::string ScenarioSchema(const Registry& registry = Registry::BuiltIn());
 
-// A hash of everything that can influence a run: the scenario without names of files, positions and notes.
+// A hash of everything that can influence a run: the scenario without names of files, positions and
+// notes.
 uint64_t ScenarioHash(const Scenario& scenario);
 
 }  // namespace rqsim

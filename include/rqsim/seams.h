@@ -1,8 +1,10 @@
-// The five seams: where a policy plugs in. Each hook sits where the kernel function sits, is told what that function
-// knows, and decides what that function decides; the machine does the rest. Paths and tables: policy.h.
+// The five seams: where a policy plugs in. Each hook sits where the kernel function sits, is told
+// what that function knows, and decides what that function decides; the machine does the rest.
+// Paths and tables: policy.h.
 //
-// Required answers are pure virtual. Optional hooks have a bit in the seam's Hook enumeration; a policy returns its bits
-// from Hooks() once, and a hook whose bit is not set is never called and costs nothing.
+// Required answers are pure virtual. Optional hooks have a bit in the seam's Hook enumeration; a
+// policy returns its bits from Hooks() once, and a hook whose bit is not set is never called and
+// costs nothing.
 #ifndef RQSIM_SEAMS_H_
 #define RQSIM_SEAMS_H_
 
@@ -53,7 +55,8 @@ enum class Hook : uint32_t {
 class HookMask {
  public:
   constexpr HookMask() = default;
-  constexpr HookMask(Hook hook) : bits_(static_cast<uint32_t>(hook)) {}  // NOLINT: a hook is a mask of one
+  constexpr HookMask(Hook hook)
+      : bits_(static_cast<uint32_t>(hook)) {}  // NOLINT: a hook is a mask of one
   constexpr HookMask operator|(HookMask other) const {
     HookMask mask;
     mask.bits_ = bits_ | other.bits_;
@@ -68,16 +71,18 @@ constexpr HookMask operator|(Hook a, Hook b) { return HookMask(a) | HookMask(b);
 
 // ================================================================================ SchedClass
 
-// Why a task comes onto or leaves a runqueue (Linux 7.2 kernel/sched/sched.h: ENQUEUE_*, DEQUEUE_*).
+// Why a task comes onto or leaves a runqueue (Linux 7.2 kernel/sched/sched.h: ENQUEUE_*,
+// DEQUEUE_*).
 enum class QueueReason : uint8_t {
-  kWakeup,       // enqueue: after sleep; dequeue never
-  kNew,          // enqueue: first wake-up after fork
-  kSleep,        // dequeue: blocks; the class may answer Delayed
-  kSpecialSleep, // dequeue: a state that must not be delayed (dead, parked, stopped, frozen, a return migration)
-  kMigrate,      // both: moves to another runqueue
-  kChange,       // both: attributes change, comes back at once, same class
-  kSwitch,       // both: changes class
-  kRestore,      // enqueue: a parked donor, or a throttled task, comes back
+  kWakeup,        // enqueue: after sleep; dequeue never
+  kNew,           // enqueue: first wake-up after fork
+  kSleep,         // dequeue: blocks; the class may answer Delayed
+  kSpecialSleep,  // dequeue: a state that must not be delayed (dead, parked, stopped, frozen, a
+                  // return migration)
+  kMigrate,       // both: moves to another runqueue
+  kChange,        // both: attributes change, comes back at once, same class
+  kSwitch,        // both: changes class
+  kRestore,       // enqueue: a parked donor, or a throttled task, comes back
 };
 
 enum class DequeueResult : uint8_t {
@@ -88,8 +93,8 @@ enum class DequeueResult : uint8_t {
 struct PickResult {
   enum class Kind : uint8_t { kNothing, kRunTask, kPickFrom };
   Kind kind = Kind::kNothing;
-  TaskId task;              // kRunTask
-  uint8_t from_class = 0;   // kPickFrom: ask that class, on behalf of `server`
+  TaskId task;             // kRunTask
+  uint8_t from_class = 0;  // kPickFrom: ask that class, on behalf of `server`
   int32_t server = -1;
   static PickResult Nothing() { return PickResult(); }
   static PickResult Run(TaskId task) {
@@ -120,8 +125,9 @@ enum class TickKind : uint8_t {
 
 // A scheduling class: which task has the CPU. Example: src/policies/sched_class/fifo.cc.
 //
-// The machine books time. Before it calls any hook below for a runqueue whose donor is of the same class it calls
-// Charge() for the cycles since the last charge, if there are any; so a hook always sees time booked up to now().
+// The machine books time. Before it calls any hook below for a runqueue whose donor is of the same
+// class it calls Charge() for the cycles since the last charge, if there are any; so a hook always
+// sees time booked up to now().
 class SchedClass : public Policy {
  public:
   // When:    once, at the creation of the run. State: nothing exists yet. May: nothing.
@@ -130,15 +136,17 @@ class SchedClass : public Policy {
   virtual HookMask Hooks() const { return HookMask(); }
 
   // Puts `task` on the class's queue of `cpu`.
-  // When:    wake-up, fork, migration, change of attributes (Linux 7.2 kernel/sched/core.c: enqueue_task()).
-  // State:   task.cpu is `cpu`; task.on_rq is still false. For kChange and kSwitch of the running task, it is the
+  // When:    wake-up, fork, migration, change of attributes (Linux 7.2 kernel/sched/core.c:
+  // enqueue_task()). State:   task.cpu is `cpu`; task.on_rq is still false. For kChange and kSwitch
+  // of the running task, it is the
   //          donor of the CPU, and SetNext(kRestored) follows.
   // May:     ArmTimer, ArmTimerAfterSwitch, CancelTimer.
   // Default: none, every class decides.
   virtual void Enqueue(Kernel& kernel, CpuId cpu, TaskId task, QueueReason reason) = 0;
 
   // Takes `task` off the queue, or keeps it as delayed.
-  // When:    it blocks, migrates, changes (core.c: dequeue_task()); also to complete a delayed dequeue from outside
+  // When:    it blocks, migrates, changes (core.c: dequeue_task()); also to complete a delayed
+  // dequeue from outside
   //          (task.sched_delayed is true; the answer must be kGone).
   // State:   task.on_rq is true. It may be the donor.
   // May:     ArmTimer, CancelTimer, Resched.
@@ -146,40 +154,39 @@ class SchedClass : public Policy {
   // Default: none, every class decides.
   virtual DequeueResult Dequeue(Kernel& kernel, CpuId cpu, TaskId task, QueueReason reason) = 0;
 
-  // Chooses the next donor of `cpu` among the queued tasks of this class, the present donor among them if it is still
-  // queued. Must not change who is the donor.
-  // When:    schedule(), if no stronger class had one (core.c: __pick_next_task(), the class's pick_task()).
-  // State:   nr_queued of this class is not 0; the present donor has been charged.
-  // May:     FinishDequeue for delayed tasks it meets (and then go on looking).
-  // Returns: RunTask, PickFrom another class on behalf of a server, or Nothing (all queued ones are throttled).
-  // Default: none, every class decides.
+  // Chooses the next donor of `cpu` among the queued tasks of this class, the present donor among
+  // them if it is still queued. Must not change who is the donor. When:    schedule(), if no
+  // stronger class had one (core.c: __pick_next_task(), the class's pick_task()). State: nr_queued
+  // of this class is not 0; the present donor has been charged. May:     FinishDequeue for delayed
+  // tasks it meets (and then go on looking). Returns: RunTask, PickFrom another class on behalf of
+  // a server, or Nothing (all queued ones are throttled). Default: none, every class decides.
   virtual PickResult Pick(Kernel& kernel, CpuId cpu) = 0;
 
   // `task` stops being the donor of `cpu`.
-  // When:    schedule() chose another donor, or its attributes are about to change (core.c: put_prev_task()).
-  // State:   charged up to now. task.on_rq tells whether it is still queued.
-  // May:     timers.
-  // Default: none, every class decides.
+  // When:    schedule() chose another donor, or its attributes are about to change (core.c:
+  // put_prev_task()). State:   charged up to now. task.on_rq tells whether it is still queued. May:
+  // timers. Default: none, every class decides.
   virtual void PutPrev(Kernel& kernel, CpuId cpu, TaskId task) = 0;
 
   // `task` becomes the donor of `cpu`. Not called when the same donor is picked again.
   // When:    after PutPrev of the old donor (core.c: set_next_task()).
-  // State:   task is queued on `cpu`. With kPicked a switch is being decided; its end is not known yet:
+  // State:   task is queued on `cpu`. With kPicked a switch is being decided; its end is not known
+  // yet:
   //          ArmTimerAfterSwitch counts from it.
   // May:     timers.
   // Default: none, every class decides.
   virtual void SetNext(Kernel& kernel, CpuId cpu, TaskId task, SetNextReason reason) = 0;
 
-  // Books `length` > 0 cycles that `curr` executed to `donor`, the donor of `cpu`: virtual time, budget, slice.
-  // When:    see the head of this class (Linux 7.2 kernel/sched/fair.c: update_curr() and its like).
-  // State:   the machine has already added length to curr.exec and donor.charged.
-  // May:     Resched of this CPU.
-  // Default: none, every class decides.
+  // Books `length` > 0 cycles that `curr` executed to `donor`, the donor of `cpu`: virtual time,
+  // budget, slice. When:    see the head of this class (Linux 7.2 kernel/sched/fair.c:
+  // update_curr() and its like). State:   the machine has already added length to curr.exec and
+  // donor.charged. May:     Resched of this CPU. Default: none, every class decides.
   virtual void Charge(Kernel& kernel, CpuId cpu, TaskId donor, TaskId curr, Cycles length) = 0;
 
-  // Says whether `woken`, just enqueued on `cpu`, should run before the donor; requests Resched if so.
-  // When:    end of a wake-up or migration on the target CPU (core.c: wakeup_preempt()).
-  // State:   woken is queued. This class is the runqueue's next_class; woken is of this class, or of a stronger one
+  // Says whether `woken`, just enqueued on `cpu`, should run before the donor; requests Resched if
+  // so. When:    end of a wake-up or migration on the target CPU (core.c: wakeup_preempt()). State:
+  // woken is queued. This class is the runqueue's next_class; woken is of this class, or of a
+  // stronger one
   //          (then the machine reschedules by itself and this call only lets the class take note).
   // May:     Resched of this CPU, timers, FinishDequeue.
   // Default: none, every class decides.
@@ -198,35 +205,39 @@ class SchedClass : public Policy {
   virtual void Yield(Kernel& kernel, CpuId cpu, TaskId donor);
 
   // Chooses the CPU for a waking task of this class.
-  // When:    wake-up, fork, exec, if the task may run on more than one CPU (core.c: select_task_rq()).
-  // State:   task is on no runqueue; `waker` is the waking CPU, invalid for one from outside.
-  // May:     nothing. Returns: a CPU; an impossible one is replaced by the fallback.
+  // When:    wake-up, fork, exec, if the task may run on more than one CPU (core.c:
+  // select_task_rq()). State:   task is on no runqueue; `waker` is the waking CPU, invalid for one
+  // from outside. May:     nothing. Returns: a CPU; an impossible one is replaced by the fallback.
   // Default: the run's Placement chooses (bit kSelectCpu).
   virtual CpuId SelectCpu(Kernel& kernel, TaskId task, CpuId waker, WakeFlags flags);
 
   // A woken task of this class could not preempt: move somebody away?
-  // When:    after WakeupPreempt of a wake-up (core.c: ttwu_do_activate(), the class's task_woken()).
-  // State:   task is queued on `cpu`. May: MoveTask, Resched. Default: nothing (bit kTaskWoken).
+  // When:    after WakeupPreempt of a wake-up (core.c: ttwu_do_activate(), the class's
+  // task_woken()). State:   task is queued on `cpu`. May: MoveTask, Resched. Default: nothing (bit
+  // kTaskWoken).
   virtual void TaskWoken(Kernel& kernel, CpuId cpu, TaskId task);
 
   // Before the pick: pull work here? (The class's balance(); for RT and deadline.)
-  // When:    schedule(), from the class of the old donor downwards until one has something runnable.
-  // State:   prev may have left the queue. May: MoveTask to `cpu`, Resched. Default: nothing (bit kBalance).
+  // When:    schedule(), from the class of the old donor downwards until one has something
+  // runnable. State:   prev may have left the queue. May: MoveTask to `cpu`, Resched. Default:
+  // nothing (bit kBalance).
   virtual void Balance(Kernel& kernel, CpuId cpu, TaskId prev);
 
   // `task` has left this class / has come to it, or its priority inside it changed from `old`.
-  // When:    sched_setattr(), inheritance (core.c: sched_change_end()). State: queued or not, new attributes in place.
-  // May:     Resched, MoveTask, timers. Default: nothing (bits kSwitchedFrom, kSwitchedTo, kPrioChanged).
+  // When:    sched_setattr(), inheritance (core.c: sched_change_end()). State: queued or not, new
+  // attributes in place. May:     Resched, MoveTask, timers. Default: nothing (bits kSwitchedFrom,
+  // kSwitchedTo, kPrioChanged).
   virtual void SwitchedFrom(Kernel& kernel, CpuId cpu, TaskId task);
-  // When:    as SwitchedFrom. State: as SwitchedFrom. May: as SwitchedFrom. Default: nothing (bit kSwitchedTo).
+  // When:    as SwitchedFrom. State: as SwitchedFrom. May: as SwitchedFrom. Default: nothing (bit
+  // kSwitchedTo).
   virtual void SwitchedTo(Kernel& kernel, CpuId cpu, TaskId task);
   // When:    as SwitchedFrom, the class stayed. State: as SwitchedFrom. May: as SwitchedFrom.
   // Default: nothing (bit kPrioChanged).
   virtual void PrioChanged(Kernel& kernel, CpuId cpu, TaskId task, const SchedAttr& old);
 
   // A child of this class was made; `parent` is invalid for a task that the scenario spawns.
-  // When:    fork, before the first wake-up (the class's task_fork()). State: child has its attributes, is on no queue.
-  // May:     nothing. Default: nothing (bit kForked).
+  // When:    fork, before the first wake-up (the class's task_fork()). State: child has its
+  // attributes, is on no queue. May:     nothing. Default: nothing (bit kForked).
   virtual void Forked(Kernel& kernel, TaskId parent, TaskId child);
 
   // May a balancer take `task` from its queue?
@@ -245,15 +256,16 @@ class SchedClass : public Policy {
   virtual Time NextTickOfInterest(Kernel& kernel, CpuId cpu);
 
   // May this CPU run without ticks while only the present tasks are runnable (nohz_full)?
-  // When:    a listed CPU is about to arm its tick (core.c: sched_can_stop_tick()). State: any. May: nothing.
-  // Returns: whether this class needs the tick. Default: it does not (bit kNeedsTick).
+  // When:    a listed CPU is about to arm its tick (core.c: sched_can_stop_tick()). State: any.
+  // May: nothing. Returns: whether this class needs the tick. Default: it does not (bit
+  // kNeedsTick).
   virtual bool NeedsTick(Kernel& kernel, CpuId cpu);
 };
 
 // ============================================================================== LockProtocol
 
-// The paths every lock protocol has, at these positions of PolicyInfo::paths. r[0] is the lock, r[1] a LockWait.
-// lock returns 0 or a negative errno, unlock 0, trylock 1 or 0.
+// The paths every lock protocol has, at these positions of PolicyInfo::paths. r[0] is the lock,
+// r[1] a LockWait. lock returns 0 or a negative errno, unlock 0, trylock 1 or 0.
 inline constexpr PathId kLockPath{0};
 inline constexpr PathId kUnlockPath{1};
 inline constexpr PathId kTrylockPath{2};
@@ -263,8 +275,8 @@ struct DonorAction {
   enum class Kind : uint8_t { kDeactivate, kProxyMove, kPark };
   Kind kind = Kind::kDeactivate;
   TaskId task;
-  CpuId cpu;      // kProxyMove
-  TaskId owner;   // kPark
+  CpuId cpu;     // kProxyMove
+  TaskId owner;  // kPark
 };
 struct DonorAnswer {
   enum class Kind : uint8_t { kRunTask, kRunIdle, kRunIdleKeepResched, kPickAgain };
@@ -291,9 +303,10 @@ struct DonorAnswer {
 
 // How a task that was kept queued wakes up.
 enum class WakeAnswer : uint8_t {
-  kInPlace,        // stays queued here and is runnable again; the class's check runs if it does not execute
-  kInPlaceResched, // … and this CPU reschedules in any case
-  kReturn,         // must be placed anew: dequeued here, full wake-up (return migration)
+  kInPlace,  // stays queued here and is runnable again; the class's check runs if it does not
+             // execute
+  kInPlaceResched,  // … and this CPU reschedules in any case
+  kReturn,          // must be placed anew: dequeued here, full wake-up (return migration)
 };
 
 // A mutex protocol: who gets a lock, who waits how, and whose scheduling context an owner uses.
@@ -303,30 +316,33 @@ class LockProtocol : public Policy {
   // Returns: the optional hooks this protocol implements. Default: none.
   virtual HookMask Hooks() const { return HookMask(); }
 
-  // Does `prev`, which is about to sleep in a wait of this protocol, stay on the runqueue as a donor?
-  // When:    step 1 of schedule() (Linux 7.2 kernel/sched/core.c: __schedule(), task_is_blocked()).
-  // State:   prev executes, its state is a sleep state, no signal ends the sleep. May: nothing.
-  // Returns: true: not dequeued, gated by is_blocked. Default: no (bit kKeepsQueued).
+  // Does `prev`, which is about to sleep in a wait of this protocol, stay on the runqueue as a
+  // donor? When:    step 1 of schedule() (Linux 7.2 kernel/sched/core.c: __schedule(),
+  // task_is_blocked()). State:   prev executes, its state is a sleep state, no signal ends the
+  // sleep. May: nothing. Returns: true: not dequeued, gated by is_blocked. Default: no (bit
+  // kKeepsQueued).
   virtual bool KeepsQueued(Kernel& kernel, TaskId prev);
 
   // Who executes on behalf of the picked donor?
   // When:    at every pick of a task whose gate is_blocked is set (core.c: find_proxy_task()).
-  // State:   `picked` is the donor of `cpu`. May: SetBlockedOn, ClearBlockedGate, SetBlockedDonor, Emit.
-  // Returns: RunTask{who}, RunIdle, RunIdleKeepResched or PickAgain, with overhead in cycles and actions. Before the
-  //          first action the machine puts the idle task in as donor; it applies them in order; what arrives on another
-  //          CPU does so at the end of this schedule()'s overhead.
+  // State:   `picked` is the donor of `cpu`. May: SetBlockedOn, ClearBlockedGate, SetBlockedDonor,
+  // Emit. Returns: RunTask{who}, RunIdle, RunIdleKeepResched or PickAgain, with overhead in cycles
+  // and actions. Before the
+  //          first action the machine puts the idle task in as donor; it applies them in order;
+  //          what arrives on another CPU does so at the end of this schedule()'s overhead.
   // Default: run it (bit kResolveDonor).
   virtual DonorAnswer ResolveDonor(Kernel& kernel, CpuId cpu, TaskId picked);
 
   // How does a task that was kept queued (gate set) wake up?
-  // When:    step 3 of the wake-up path (core.c: ttwu_runnable(), proxy_needs_return()). State: task is queued.
-  // May:     SetBlockedOn, SetBlockedDonor, Emit. Returns: see WakeAnswer.
-  // Default: in place (bit kWakeQueued).
+  // When:    step 3 of the wake-up path (core.c: ttwu_runnable(), proxy_needs_return()). State:
+  // task is queued. May:     SetBlockedOn, SetBlockedDonor, Emit. Returns: see WakeAnswer. Default:
+  // in place (bit kWakeQueued).
   virtual WakeAnswer WakeQueued(Kernel& kernel, TaskId task);
 
   // `task` has just been enqueued on `cpu`: do parked waiters follow it?
-  // When:    after every enqueue of a wake-up, W5 (core.c: the sleeping-owner activation of v9). State: task is queued.
-  // May:     EnqueueOn, SetBlockedOn, Emit. Default: nothing follows (bit kEnqueued).
+  // When:    after every enqueue of a wake-up, W5 (core.c: the sleeping-owner activation of v9).
+  // State: task is queued. May:     EnqueueOn, SetBlockedOn, Emit. Default: nothing follows (bit
+  // kEnqueued).
   virtual void Enqueued(Kernel& kernel, TaskId task, CpuId cpu);
 
   // A signal was sent to `task` while it waits in this protocol.
@@ -350,8 +366,9 @@ class Placement : public Policy {
   virtual HookMask Hooks() const { return HookMask(); }
 
   // Chooses a CPU for a waking, new or executing-anew task.
-  // When:    wake-up, fork, exec (Linux 7.2 kernel/sched/core.c: select_task_rq(), fair.c: select_task_rq_fair()).
-  // State:   on no runqueue (exec: running). `waker` is the waking CPU; invalid for a wake-up from outside. The machine
+  // When:    wake-up, fork, exec (Linux 7.2 kernel/sched/core.c: select_task_rq(), fair.c:
+  // select_task_rq_fair()). State:   on no runqueue (exec: running). `waker` is the waking CPU;
+  // invalid for a wake-up from outside. The machine
   //          has dealt with tasks that may run on one CPU only.
   // May:     nothing. Returns: a CPU; if it is not allowed or not active, FallbackCpu is asked.
   // Default: none, every placement decides.
@@ -364,13 +381,13 @@ class Placement : public Policy {
   virtual CpuId FallbackCpu(Kernel& kernel, CpuId from, TaskId task) = 0;
 
   // The affinity that counts for `task` (kernel threads with preferred CPUs).
-  // When:    an affinity is set or a mask changed. State: cpus_allowed is the requested one. May: nothing.
-  // Returns: the CPUs it may use. Default: what was asked for (bit kEffectiveAffinity).
+  // When:    an affinity is set or a mask changed. State: cpus_allowed is the requested one. May:
+  // nothing. Returns: the CPUs it may use. Default: what was asked for (bit kEffectiveAffinity).
   virtual CpuSet EffectiveAffinity(Kernel& kernel, TaskId task);
 
-  // Periodic balancing, at the end of the timer interrupt of a tick (fair.c: sched_balance_trigger()).
-  // When:    ticks of `cpu`. State: all timers of the instant have run. May: MoveTask, Resched.
-  // Default: none (bit kTickBalance).
+  // Periodic balancing, at the end of the timer interrupt of a tick (fair.c:
+  // sched_balance_trigger()). When:    ticks of `cpu`. State: all timers of the instant have run.
+  // May: MoveTask, Resched. Default: none (bit kTickBalance).
   virtual void TickBalance(Kernel& kernel, CpuId cpu);
 
   // `cpu` found nothing to run (fair.c: sched_balance_newidle()).
@@ -381,8 +398,9 @@ class Placement : public Policy {
 
 // ============================================================================= KernelService
 
-// Anything that adds operations, kthreads and hooks to the kernel: pairing, UMCG, CPU hotplug. It must give no answer;
-// what it has stands in its PolicyInfo. Hooks return a path for the task in question to execute, or none.
+// Anything that adds operations, kthreads and hooks to the kernel: pairing, UMCG, CPU hotplug. It
+// must give no answer; what it has stands in its PolicyInfo. Hooks return a path for the task in
+// question to execute, or none.
 class KernelService : public Policy {
  public:
   // When:    once, at the creation of the run. State: nothing exists yet. May: nothing.
@@ -390,51 +408,62 @@ class KernelService : public Policy {
   virtual HookMask Hooks() const { return HookMask(); }
 
   // A path to execute before `task` goes to sleep.
-  // When:    a voluntary sleep, before schedule() decides (Linux 7.2 kernel/sched/core.c: sched_submit_work()).
-  // State:   task executes, is in kernel mode, has not set its sleep state. Not called for sleeps inside such a path.
-  // May:     nothing. Returns: a path, or none. Default: none (bit kBlockPath).
+  // When:    a voluntary sleep, before schedule() decides (Linux 7.2 kernel/sched/core.c:
+  // sched_submit_work()). State:   task executes, is in kernel mode, has not set its sleep state.
+  // Not called for sleeps inside such a path. May:     nothing. Returns: a path, or none. Default:
+  // none (bit kBlockPath).
   virtual PathCall BlockPath(Kernel& kernel, TaskId task);
 
-  // A path to execute at the end of a switch, in the new task's context (the idle task's too), before its first step.
-  // When:    end of a switch, after interrupts that were held (core.c: finish_task_switch()).
-  // State:   prev is off the CPU. May: nothing. Returns: a path, or none. Default: none (bit kSwitchedPath).
+  // A path to execute at the end of a switch, in the new task's context (the idle task's too),
+  // before its first step. When:    end of a switch, after interrupts that were held (core.c:
+  // finish_task_switch()). State:   prev is off the CPU. May: nothing. Returns: a path, or none.
+  // Default: none (bit kSwitchedPath).
   virtual PathCall SwitchedPath(Kernel& kernel, CpuId cpu, TaskId prev, TaskId next);
 
   // A path to execute before `task` returns to user mode.
-  // When:    every return to user mode, after a pending reschedule (Linux 7.2 kernel/entry/common.c:
-  //          __exit_to_user_mode_loop()), in the order of the set's services, again until none applies.
-  // State:   task executes in kernel mode. May: nothing. Returns: a path, or none. Default: none (bit kUserReturnPath).
+  // When:    every return to user mode, after a pending reschedule (Linux 7.2
+  // kernel/entry/common.c:
+  //          __exit_to_user_mode_loop()), in the order of the set's services, again until none
+  //          applies.
+  // State:   task executes in kernel mode. May: nothing. Returns: a path, or none. Default: none
+  // (bit kUserReturnPath).
   virtual PathCall UserReturnPath(Kernel& kernel, TaskId task);
 
   // A pass of schedule() is over for `prev`, also when it was picked again.
-  // When:    end of schedule(). State: the switch is decided. May: change its own state. Default: nothing (bit
+  // When:    end of schedule(). State: the switch is decided. May: change its own state. Default:
+  // nothing (bit
   //          kScheduled).
   virtual void Scheduled(Kernel& kernel, CpuId cpu, TaskId prev);
 };
 
 // ============================================================================= UserScheduler
 
-// What a UMCG server's user code may look at: the runnable workers of its group, in arrival order, and the others'.
+// What a UMCG server's user code may look at: the runnable workers of its group, in arrival order,
+// and the others'.
 class WorkerQueues {
  public:
   virtual ~WorkerQueues() = default;
-  // When: inside a hook below. State: any. May: nothing. Returns: how many workers wait. Default: none.
+  // When: inside a hook below. State: any. May: nothing. Returns: how many workers wait. Default:
+  // none.
   virtual int Count(TaskId server) const = 0;
-  // When: inside a hook below. State: 0 <= position < Count. May: nothing. Returns: a waiting worker. Default: none.
+  // When: inside a hook below. State: 0 <= position < Count. May: nothing. Returns: a waiting
+  // worker. Default: none.
   virtual TaskId At(TaskId server, int position) const = 0;
 };
 
-// Which worker a server runs next. A strategy of a UMCG service; the server's protocol is the service's path in user mode.
+// Which worker a server runs next. A strategy of a UMCG service; the server's protocol is the
+// service's path in user mode.
 class UserScheduler : public Policy {
  public:
   // Chooses the next worker of `server`.
-  // When:    the server's user code has collected the runnable workers. State: the server runs no worker.
-  // May:     change its own state. Returns: a worker of the queues, or an invalid id to go idle.
-  // Default: none, every scheduler decides.
+  // When:    the server's user code has collected the runnable workers. State: the server runs no
+  // worker. May:     change its own state. Returns: a worker of the queues, or an invalid id to go
+  // idle. Default: none, every scheduler decides.
   virtual TaskId Pick(Kernel& kernel, TaskId server, const WorkerQueues& queues) = 0;
 
   // A worker became runnable for `server`.
-  // When:    the server takes it off the kernel's list. State: it is in the queues. May: its own state. Default: nothing.
+  // When:    the server takes it off the kernel's list. State: it is in the queues. May: its own
+  // state. Default: nothing.
   virtual void Queued(Kernel& kernel, TaskId server, TaskId worker);
 
   // How long may `worker` run before the server preempts it?
@@ -443,7 +472,8 @@ class UserScheduler : public Policy {
   virtual Cycles Slice(Kernel& kernel, TaskId worker);
 
   // The slice of `worker` is over.
-  // When:    the server preempted it. State: it is runnable again. May: its own state. Default: nothing.
+  // When:    the server preempted it. State: it is runnable again. May: its own state. Default:
+  // nothing.
   virtual void SliceOver(Kernel& kernel, TaskId worker);
 
   // Whose worker does `server` take when it has none?

@@ -22,8 +22,9 @@
 
 namespace rqsim {
 
-// The set with everything filled in: what it leaves out comes from `scenario.common`, then from a named preset, then
-// from the kernel preset. Never fails: names are checked when a simulation is created.
+// The set with everything filled in: what it leaves out comes from `scenario.common`, then from a
+// named preset, then from the kernel preset. Never fails: names are checked when a simulation is
+// created.
 PolicySet ResolvePolicySet(const Scenario& scenario, const PolicySet& set);
 
 // The set of that name; null if the scenario has none. A scenario without sets has one, "default".
@@ -31,15 +32,19 @@ const PolicySet* FindPolicySet(const Scenario& scenario, std::string_view name);
 
 class Simulation {
  public:
-  // Errors: InvalidArgument names the scenario's part that cannot be run; Unimplemented what this version does not model.
-  static absl::StatusOr<std::unique_ptr<Simulation>> Create(const Scenario& scenario, const PolicySet& set,
-                                                            const Registry& registry = Registry::BuiltIn());
+  // Errors: InvalidArgument names the scenario's part that cannot be run; Unimplemented what this
+  // version does not model.
+  static absl::StatusOr<std::unique_ptr<Simulation>> Create(
+      const Scenario& scenario, const PolicySet& set,
+      const Registry& registry = Registry::BuiltIn());
   virtual ~Simulation() = default;
 
-  // Adds a listener, which must outlive the simulation's last event. Precondition: nothing has run yet.
+  // Adds a listener, which must outlive the simulation's last event. Precondition: nothing has run
+  // yet.
   virtual void AddListener(Listener& listener) = 0;
 
-  // Handles every event up to and including instant `t` (cycles). Returns whether anything can still happen.
+  // Handles every event up to and including instant `t` (cycles). Returns whether anything can
+  // still happen.
   virtual bool RunUntil(Time t) = 0;
   // To the end.
   virtual void Run() = 0;
@@ -56,13 +61,15 @@ class Simulation {
 };
 
 struct RunOptions {
-  bool check = true;      // accountant and invariant checkers
-  bool timeline = false;  // fill Result::timeline
+  bool check = true;                 // accountant and invariant checkers
+  bool timeline = false;             // fill Result::timeline
   std::vector<Listener*> listeners;  // further ones, after the default ones
 };
 
-// Runs one set with the default listeners and gives the result document. Errors: as Simulation::Create.
-absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& set, const RunOptions& options,
+// Runs one set with the default listeners and gives the result document. Errors: as
+// Simulation::Create.
+absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& set,
+                                   const RunOptions& options,
                                    const Registry& registry = Registry::BuiltIn());
 
 }  // namespace rqsim

@@ -1,5 +1,6 @@
-// Simulated time. `Time` is an instant, `Cycles` a length; both are signed 64-bit integers in cycles of the scenario's
-// `clock_hz`. They do not mix: an instant plus a length is an instant, two instants give a length.
+// Simulated time. `Time` is an instant, `Cycles` a length; both are signed 64-bit integers in
+// cycles of the scenario's `clock_hz`. They do not mix: an instant plus a length is an instant, two
+// instants give a length.
 #ifndef RQSIM_TIME_H_
 #define RQSIM_TIME_H_
 
@@ -48,8 +49,12 @@ class Time {
     cycles_ += length.count();
     return *this;
   }
-  friend constexpr Time operator+(Time t, Cycles length) { return Time(t.cycles_ + length.count()); }
-  friend constexpr Time operator-(Time t, Cycles length) { return Time(t.cycles_ - length.count()); }
+  friend constexpr Time operator+(Time t, Cycles length) {
+    return Time(t.cycles_ + length.count());
+  }
+  friend constexpr Time operator-(Time t, Cycles length) {
+    return Time(t.cycles_ - length.count());
+  }
   friend constexpr Cycles operator-(Time a, Time b) { return Cycles(a.cycles_ - b.cycles_); }
   friend constexpr auto operator<=>(Time, Time) = default;
 
@@ -57,8 +62,8 @@ class Time {
   int64_t cycles_ = 0;
 };
 
-// Later than every instant of a run. A run may not last longer than kTimeMax, so sums of an instant and a length that
-// the scenario reader accepts (each at most kCyclesMax) cannot overflow.
+// Later than every instant of a run. A run may not last longer than kTimeMax, so sums of an instant
+// and a length that the scenario reader accepts (each at most kCyclesMax) cannot overflow.
 inline constexpr Time kNever{std::numeric_limits<int64_t>::max()};
 inline constexpr Time kTimeMax{int64_t{1} << 61};
 inline constexpr Cycles kCyclesMax{int64_t{1} << 60};

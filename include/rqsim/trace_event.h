@@ -1,9 +1,11 @@
-// What the simulation tells its listeners: one fixed-size record per event, with ids instead of names.
+// What the simulation tells its listeners: one fixed-size record per event, with ids instead of
+// names.
 //
-// Kernel tracepoints keep the kernel's names and field names (Linux 7.2 include/trace/events/{sched,ipi,lock,signal,
-// cpuhp}.h; formats in machine.md 11.1). What the kernel has no tracepoint for is marked "model". A struct below is the
-// typed view of a record's payload: `event.As<SchedSwitch>()`. Policies declare further kinds in their PolicyInfo and
-// emit them as PolicyEventPayload.
+// Kernel tracepoints keep the kernel's names and field names (Linux 7.2
+// include/trace/events/{sched,ipi,lock,signal, cpuhp}.h; formats in machine.md 11.1). What the
+// kernel has no tracepoint for is marked "model". A struct below is the typed view of a record's
+// payload: `event.As<SchedSwitch>()`. Policies declare further kinds in their PolicyInfo and emit
+// them as PolicyEventPayload.
 #ifndef RQSIM_TRACE_EVENT_H_
 #define RQSIM_TRACE_EVENT_H_
 
@@ -17,8 +19,8 @@
 
 namespace rqsim {
 
-// Kinds up to kFirstPolicyEvent are fixed; the rest are given to policies' declared events, in the order of the run's
-// policies.
+// Kinds up to kFirstPolicyEvent are fixed; the rest are given to policies' declared events, in the
+// order of the run's policies.
 enum class EventKind : uint16_t {
   kSchedWaking,
   kSchedWakeup,
@@ -40,32 +42,34 @@ enum class EventKind : uint16_t {
   kSignalGenerate,
   kSignalDeliver,
   // Model only, from here on.
-  kSchedUndelay,      // a delayed dequeue was completed
-  kTick,              // a periodic tick was handled
-  kSegment,           // a stretch of a CPU's time ended: what the accountant tiles
-  kOpBegin,           // a task began an operation of its program
-  kOpEnd,             // … and finished it, with its result
-  kTaskAttr,          // a task's scheduling attributes or affinity as they are now (also once at its creation)
-  kMutexWord,         // a mutex's owner or flags changed
-  kMutexBlockedOn,    // a task's blocked_on changed
-  kMutexWait,         // a task joined or left a wait list or spin queue
+  kSchedUndelay,    // a delayed dequeue was completed
+  kTick,            // a periodic tick was handled
+  kSegment,         // a stretch of a CPU's time ended: what the accountant tiles
+  kOpBegin,         // a task began an operation of its program
+  kOpEnd,           // … and finished it, with its result
+  kTaskAttr,        // a task's scheduling attributes or affinity as they are now (also once at its
+                    // creation)
+  kMutexWord,       // a mutex's owner or flags changed
+  kMutexBlockedOn,  // a task's blocked_on changed
+  kMutexWait,       // a task joined or left a wait list or spin queue
   kMutexAcquire,
   kMutexRelease,
   kMutexHandoff,
   kMutexSteal,
-  kMutexSpin,         // a task stopped spinning
-  kProxyDonor,        // the donor of a CPU changed while the same task goes on executing
-  kProxyMigrate,      // a blocked donor was moved to its owner's CPU
-  kProxyDeactivate,   // a blocked donor was dequeued and waits as an ordinary sleeper
-  kProxyPark,         // … or parked on a sleeping owner
-  kStepBegin,         // a path began a named step
-  kPolicyViolation,   // a policy asked for what it may not
+  kMutexSpin,        // a task stopped spinning
+  kProxyDonor,       // the donor of a CPU changed while the same task goes on executing
+  kProxyMigrate,     // a blocked donor was moved to its owner's CPU
+  kProxyDeactivate,  // a blocked donor was dequeued and waits as an ordinary sleeper
+  kProxyPark,        // … or parked on a sleeping owner
+  kStepBegin,        // a path began a named step
+  kPolicyViolation,  // a policy asked for what it may not
   kCount,
 };
 inline constexpr int kFirstPolicyEvent = 64;
 static_assert(static_cast<int>(EventKind::kCount) <= kFirstPolicyEvent);
 
-// The record. `seq` is its index in the trace (counted over all records that anybody wanted or the digest covers).
+// The record. `seq` is its index in the trace (counted over all records that anybody wanted or the
+// digest covers).
 struct TraceEvent {
   static constexpr uint64_t kNoCpu = 0xfff;
 
@@ -76,9 +80,7 @@ struct TraceEvent {
   int64_t a[4];
 
   EventKind kind() const { return static_cast<EventKind>(kind_bits); }
-  CpuId cpu() const {
-    return cpu_bits == kNoCpu ? CpuId() : CpuId(static_cast<int32_t>(cpu_bits));
-  }
+  CpuId cpu() const { return cpu_bits == kNoCpu ? CpuId() : CpuId(static_cast<int32_t>(cpu_bits)); }
   // The payload as the struct of this record's kind. Precondition: T::kKind == kind().
   template <class T>
   T As() const {
@@ -87,7 +89,8 @@ struct TraceEvent {
     std::memcpy(static_cast<void*>(&payload), a, sizeof(T));
     return payload;
   }
-  // A record with `payload`; time, cpu and seq are the emitter's to fill in. Bytes that T does not have are 0.
+  // A record with `payload`; time, cpu and seq are the emitter's to fill in. Bytes that T does not
+  // have are 0.
   template <class T>
   static TraceEvent Of(const T& payload) {
     static_assert(std::has_unique_object_representations_v<T>, "padding would reach the digest");
@@ -101,7 +104,8 @@ struct TraceEvent {
 };
 static_assert(sizeof(TraceEvent) == 48 && std::is_trivially_copyable_v<TraceEvent>);
 
-// A task's state as traces print it: one of the letters of machine.md 9, and whether sched_switch prints `R+`.
+// A task's state as traces print it: one of the letters of machine.md 9, and whether sched_switch
+// prints `R+`.
 struct StateCode {
   uint8_t letter = 'R';
   uint8_t preempted_in_kernel = 0;  // 0 or 1
@@ -137,8 +141,8 @@ struct SchedWakeupNew : WakePayload {
   static constexpr EventKind kKind = EventKind::kSchedWakeupNew;
 };
 
-// `donor` is the scheduling context that was picked (equal to next_pid unless proxying); the kernel's tracepoint has no
-// such field, text writers leave it out when equal.
+// `donor` is the scheduling context that was picked (equal to next_pid unless proxying); the
+// kernel's tracepoint has no such field, text writers leave it out when equal.
 struct SchedSwitch {
   static constexpr EventKind kKind = EventKind::kSchedSwitch;
   TaskId prev_pid;
@@ -181,7 +185,8 @@ struct SchedProcessExit {
   int32_t prio = 0;
 };
 
-// Priority inheritance changed the effective priority of pid; pi_task is the top waiter, invalid at a deboost to none.
+// Priority inheritance changed the effective priority of pid; pi_task is the top waiter, invalid at
+// a deboost to none.
 struct SchedPiSetprio {
   static constexpr EventKind kKind = EventKind::kSchedPiSetprio;
   TaskId pid;
@@ -218,9 +223,9 @@ struct IpiExit {
 
 // --- locks -------------------------------------------------------------------------------------
 
-inline constexpr int32_t kContentionSpin = 1;   // LCB_F_SPIN
+inline constexpr int32_t kContentionSpin = 1;    // LCB_F_SPIN
 inline constexpr int32_t kContentionMutex = 64;  // LCB_F_MUTEX; rt_mutex waits have kContentionRt
-inline constexpr int32_t kContentionRt = 8;     // LCB_F_RT
+inline constexpr int32_t kContentionRt = 8;      // LCB_F_RT
 
 struct ContentionBegin {
   static constexpr EventKind kKind = EventKind::kContentionBegin;
@@ -340,22 +345,25 @@ struct Tick {
   TaskId donor;
 };
 
-// What a CPU did. Values from kOverheadFirst on are overheads, one per machine cost (CostId of kernel.h).
+// What a CPU did. Values from kOverheadFirst on are overheads, one per machine cost (CostId of
+// kernel.h).
 enum class SegmentKind : int32_t { kIdle, kOffline, kUser, kKernel, kOverheadFirst };
-// [start, event.t) on event.cpu. Emitted at the end of the stretch; the stretches of a CPU tile the run.
+// [start, event.t) on event.cpu. Emitted at the end of the stretch; the stretches of a CPU tile the
+// run.
 struct Segment {
   static constexpr EventKind kKind = EventKind::kSegment;
   Time start;
-  TaskId curr;   // kIdleTask in idle; in an overhead the task it is charged to
+  TaskId curr;  // kIdleTask in idle; in an overhead the task it is charged to
   TaskId donor;
   SegmentKind kind = SegmentKind::kIdle;
-  int32_t progress = 0;  // 1: cycles of the task's own program or path, 0: overhead, spinning counts as 1
+  int32_t progress =
+      0;  // 1: cycles of the task's own program or path, 0: overhead, spinning counts as 1
 };
 
 struct OpBegin {
   static constexpr EventKind kKind = EventKind::kOpBegin;
   TaskId pid;
-  int32_t op = 0;      // OpKind
+  int32_t op = 0;       // OpKind
   int32_t object = -1;  // lock, condvar … of the operation; -1: none
   int32_t index = 0;    // position in the flattened program
 };
@@ -377,7 +385,7 @@ struct TaskAttr {
   int32_t policy = 0;    // SchedPolicy
   int32_t priority = 0;  // the scenario's 0..99
   int32_t nice = 0;
-  int32_t prio = 0;      // the kernel's, from the base attributes (not boosted)
+  int32_t prio = 0;  // the kernel's, from the base attributes (not boosted)
 };
 
 struct StepBegin {
@@ -388,7 +396,13 @@ struct StepBegin {
   int32_t step = 0;
 };
 
-enum class ViolationCode : int32_t { kTooManyRequests, kTooManyFrames, kBadRequest, kNotOwner, kPickAgainLimit };
+enum class ViolationCode : int32_t {
+  kTooManyRequests,
+  kTooManyFrames,
+  kBadRequest,
+  kNotOwner,
+  kPickAgainLimit
+};
 struct PolicyViolation {
   static constexpr EventKind kKind = EventKind::kPolicyViolation;
   int32_t policy = 0;
@@ -399,7 +413,8 @@ struct PolicyViolation {
 
 // --- declared by policies ----------------------------------------------------------------------
 
-// Up to six integers; the first two are 64 bits wide, the others 32. EventInfo in policy.h names them.
+// Up to six integers; the first two are 64 bits wide, the others 32. EventInfo in policy.h names
+// them.
 struct PolicyEventPayload {
   int64_t wide[2] = {0, 0};
   int32_t narrow[4] = {0, 0, 0, 0};
@@ -415,8 +430,8 @@ struct FieldValue {
   FieldKind kind;
   int64_t value;
 };
-// Takes a record apart into at most kMaxEventFields values, in the order in which they are printed; returns how many.
-// For kinds of policies use EventInfo (policy.h).
+// Takes a record apart into at most kMaxEventFields values, in the order in which they are printed;
+// returns how many. For kinds of policies use EventInfo (policy.h).
 inline constexpr int kMaxEventFields = 8;
 int FieldsOf(const TraceEvent& event, FieldValue out[kMaxEventFields]);
 

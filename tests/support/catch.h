@@ -1,7 +1,9 @@
-// Includes whichever Catch2 is installed: 2.13 on Debian 12, 3.7 on Debian 13. Tests include this header only.
+// Includes whichever Catch2 is installed: 2.13 on Debian 12, 3.7 on Debian 13. Tests include this
+// header only.
 //
-// Write tests in what both have: TEST_CASE, SECTION, GENERATE, REQUIRE, CHECK_THAT, Catch::Approx not at all (there
-// are no floating-point results), and for strings Catch::Matchers::ContainsSubstring, the name of Catch2 3.
+// Write tests in what both have: TEST_CASE, SECTION, GENERATE, REQUIRE, CHECK_THAT, Catch::Approx
+// not at all (there are no floating-point results), and for strings
+// Catch::Matchers::ContainsSubstring, the name of Catch2 3.
 
 #ifndef RQSIM_TESTS_SUPPORT_CATCH_H_
 #define RQSIM_TESTS_SUPPORT_CATCH_H_
