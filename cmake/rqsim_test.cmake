@@ -3,9 +3,10 @@
 # One test program for a folder: on two cores a link for each test file would cost more than the tests. CTest gets
 #   unit_engine              every test case that is tagged neither [slow] nor [acceptance]
 #   unit_engine.slow         those tagged [slow], label slow            (SLOW: there are some)
-#   unit_engine: <title>     one entry for each case tagged [acceptance], label acceptance, so that
+#   unit_engine:<title>      one entry for each case tagged [acceptance], label acceptance, so that
 #                            `ctest -L acceptance` prints a line for each id (ACCEPTANCE: there are some)
 #
+# Tests run in the root of the tree: they open scenarios/... by relative path, and so does one who runs them by hand.
 # Sources see the public headers, "support/..." of tests/, "sim/..." and "policies/..." of src/. With PUBLIC they do
 # not see src/: what builds there would build in another repository.
 
@@ -28,16 +29,41 @@ function(rqsim_test name)
   endif()
   target_link_libraries(${name} PRIVATE
     rqsim::rqsim Catch2::Catch2 fmt::fmt absl::strings absl::flat_hash_map ${test_LIBRARIES})
-  target_compile_definitions(${name} PRIVATE "RQSIM_SOURCE_DIR=\"${PROJECT_SOURCE_DIR}\"")
 
   add_test(NAME ${name} COMMAND ${name} ${RQSIM_CATCH_STRICT} "~[slow]~[acceptance]")
-  set_tests_properties(${name} PROPERTIES LABELS fast TIMEOUT 120)
+  set_tests_properties(${name} PROPERTIES LABELS fast TIMEOUT 120 WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
   if(test_SLOW)
     add_test(NAME ${name}.slow COMMAND ${name} ${RQSIM_CATCH_STRICT} "[slow]")
-    set_tests_properties(${name}.slow PROPERTIES LABELS slow TIMEOUT 1500)
+    set_tests_properties(${name}.slow PROPERTIES LABELS slow TIMEOUT 1500
+      WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
   endif()
   if(test_ACCEPTANCE)
     catch_discover_tests(${name} TEST_SPEC "[acceptance]" TEST_PREFIX "${name}: "
+      WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
       PROPERTIES LABELS acceptance TIMEOUT 120)
   endif()
+endfunction()
+
+# rqsim_fuzz(fuzz_reader reader.cc): a libFuzzer target; its corpus is tests/fuzz/corpus/reader, a dictionary
+# tests/fuzz/reader.dict is used if there is one. With RQSIM_FUZZ (clang) it can search; in every other build the same
+# source is linked with a main that replays the corpus. Either way CTest replays the corpus in the fast suite, so a
+# file that once broke something stays tried.
+function(rqsim_fuzz name source)
+  string(REGEX REPLACE "^fuzz_" "" short "${name}")
+  add_executable(${name} ${source})
+  rqsim_target_defaults(${name})
+  target_link_libraries(${name} PRIVATE rqsim::rqsim)
+  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
+  if(RQSIM_FUZZ)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  else()
+    target_sources(${name} PRIVATE $<TARGET_OBJECTS:rqsim_fuzz_replay>)
+  endif()
+  set(corpus "${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${short}")
+  if(RQSIM_FUZZ)
+    add_test(NAME ${name} COMMAND ${name} -runs=0 "${corpus}")
+  else()
+    add_test(NAME ${name} COMMAND ${name} "${corpus}")
+  endif()
+  set_tests_properties(${name} PROPERTIES LABELS fast TIMEOUT 120)
 endfunction()
