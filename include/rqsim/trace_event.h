@@ -142,7 +142,8 @@ struct SchedWakeupNew : WakePayload {
 };
 
 // `donor` is the scheduling context that was picked (equal to next_pid unless proxying); the
-// kernel's tracepoint has no such field, text writers leave it out when equal.
+// kernel's tracepoint has no such field, text writers leave it out when equal. `kept_queued`: prev
+// tried to sleep in prev_state and stays on the runqueue as a donor.
 struct SchedSwitch {
   static constexpr EventKind kKind = EventKind::kSchedSwitch;
   TaskId prev_pid;
@@ -150,7 +151,8 @@ struct SchedSwitch {
   int32_t prev_prio = 0;
   int32_t next_prio = 0;
   StateCode prev_state;
-  uint16_t voluntary = 0;  // 1: counted in nvcsw, 0: in nivcsw
+  uint8_t voluntary = 0;    // 1: counted in nvcsw, 0: in nivcsw
+  uint8_t kept_queued = 0;  // 0 or 1
   TaskId donor;
 };
 
