@@ -1,0 +1,384 @@
+#include "rqsim/trace_event.h"
+
+#include <array>
+#include <cstddef>
+#include <cstring>
+
+#include "sim/views/event_table.h"
+
+namespace rqsim {
+namespace {
+
+constexpr EventField Field(std::string_view name, FieldKind kind, std::size_t offset,
+                           std::size_t size) {
+  return EventField{name, kind, static_cast<uint8_t>(offset), static_cast<uint8_t>(size)};
+}
+
+constexpr EventField kSchedWakingFields[] = {
+    Field("pid", FieldKind::kTask, offsetof(SchedWaking, pid), sizeof(SchedWaking::pid)),
+    Field("prio", FieldKind::kInteger, offsetof(SchedWaking, prio), sizeof(SchedWaking::prio)),
+    Field("target_cpu", FieldKind::kCpu, offsetof(SchedWaking, target_cpu),
+          sizeof(SchedWaking::target_cpu)),
+};
+constexpr EventField kSchedWakeupFields[] = {
+    Field("pid", FieldKind::kTask, offsetof(SchedWakeup, pid), sizeof(SchedWakeup::pid)),
+    Field("prio", FieldKind::kInteger, offsetof(SchedWakeup, prio), sizeof(SchedWakeup::prio)),
+    Field("target_cpu", FieldKind::kCpu, offsetof(SchedWakeup, target_cpu),
+          sizeof(SchedWakeup::target_cpu)),
+};
+constexpr EventField kSchedWakeupNewFields[] = {
+    Field("pid", FieldKind::kTask, offsetof(SchedWakeupNew, pid), sizeof(SchedWakeupNew::pid)),
+    Field("prio", FieldKind::kInteger, offsetof(SchedWakeupNew, prio),
+          sizeof(SchedWakeupNew::prio)),
+    Field("target_cpu", FieldKind::kCpu, offsetof(SchedWakeupNew, target_cpu),
+          sizeof(SchedWakeupNew::target_cpu)),
+};
+constexpr EventField kSchedSwitchFields[] = {
+    Field("prev_pid", FieldKind::kTask, offsetof(SchedSwitch, prev_pid),
+          sizeof(SchedSwitch::prev_pid)),
+    Field("prev_prio", FieldKind::kInteger, offsetof(SchedSwitch, prev_prio),
+          sizeof(SchedSwitch::prev_prio)),
+    Field("prev_state", FieldKind::kState, offsetof(SchedSwitch, prev_state),
+          sizeof(SchedSwitch::prev_state)),
+    Field("next_pid", FieldKind::kTask, offsetof(SchedSwitch, next_pid),
+          sizeof(SchedSwitch::next_pid)),
+    Field("next_prio", FieldKind::kInteger, offsetof(SchedSwitch, next_prio),
+          sizeof(SchedSwitch::next_prio)),
+    Field("donor", FieldKind::kTask, offsetof(SchedSwitch, donor), sizeof(SchedSwitch::donor)),
+    Field("voluntary", FieldKind::kInteger, offsetof(SchedSwitch, voluntary),
+          sizeof(SchedSwitch::voluntary)),
+    Field("kept_queued", FieldKind::kInteger, offsetof(SchedSwitch, kept_queued),
+          sizeof(SchedSwitch::kept_queued)),
+};
+constexpr EventField kSchedMigrateTaskFields[] = {
+    Field("pid", FieldKind::kTask, offsetof(SchedMigrateTask, pid), sizeof(SchedMigrateTask::pid)),
+    Field("prio", FieldKind::kInteger, offsetof(SchedMigrateTask, prio),
+          sizeof(SchedMigrateTask::prio)),
+    Field("orig_cpu", FieldKind::kCpu, offsetof(SchedMigrateTask, orig_cpu),
+          sizeof(SchedMigrateTask::orig_cpu)),
+    Field("dest_cpu", FieldKind::kCpu, offsetof(SchedMigrateTask, dest_cpu),
+          sizeof(SchedMigrateTask::dest_cpu)),
+};
+constexpr EventField kSchedStatRuntimeFields[] = {
+    Field("pid", FieldKind::kTask, offsetof(SchedStatRuntime, pid), sizeof(SchedStatRuntime::pid)),
+    Field("runtime", FieldKind::kCycles, offsetof(SchedStatRuntime, runtime),
+          sizeof(SchedStatRuntime::runtime)),
+    Field("donor", FieldKind::kTask, offsetof(SchedStatRuntime, donor),
+          sizeof(SchedStatRuntime::donor)),
+};
+constexpr EventField kSchedProcessForkFields[] = {
+    Field("parent_pid", FieldKind::kTask, offsetof(SchedProcessFork, parent_pid),
+          sizeof(SchedProcessFork::parent_pid)),
+    Field("child_pid", FieldKind::kTask, offsetof(SchedProcessFork, child_pid),
+          sizeof(SchedProcessFork::child_pid)),
+};
+constexpr EventField kSchedProcessExecFields[] = {
+    Field("pid", FieldKind::kTask, offsetof(SchedProcessExec, pid), sizeof(SchedProcessExec::pid)),
+};
+constexpr EventField kSchedProcessExitFields[] = {
+    Field("pid", FieldKind::kTask, offsetof(SchedProcessExit, pid), sizeof(SchedProcessExit::pid)),
+    Field("prio", FieldKind::kInteger, offsetof(SchedProcessExit, prio),
+          sizeof(SchedProcessExit::prio)),
+};
+constexpr EventField kSchedPiSetprioFields[] = {
+    Field("pid", FieldKind::kTask, offsetof(SchedPiSetprio, pid), sizeof(SchedPiSetprio::pid)),
+    Field("oldprio", FieldKind::kInteger, offsetof(SchedPiSetprio, oldprio),
+          sizeof(SchedPiSetprio::oldprio)),
+    Field("newprio", FieldKind::kInteger, offsetof(SchedPiSetprio, newprio),
+          sizeof(SchedPiSetprio::newprio)),
+    Field("pi_task", FieldKind::kTask, offsetof(SchedPiSetprio, pi_task),
+          sizeof(SchedPiSetprio::pi_task)),
+};
+constexpr EventField kSchedSetNeedReschedFields[] = {
+    Field("pid", FieldKind::kTask, offsetof(SchedSetNeedResched, pid),
+          sizeof(SchedSetNeedResched::pid)),
+    Field("lazy", FieldKind::kInteger, offsetof(SchedSetNeedResched, lazy),
+          sizeof(SchedSetNeedResched::lazy)),
+};
+constexpr EventField kSchedWakeIdleWithoutIpiFields[] = {
+    Field("cpu", FieldKind::kCpu, offsetof(SchedWakeIdleWithoutIpi, target),
+          sizeof(SchedWakeIdleWithoutIpi::target)),
+};
+constexpr EventField kIpiSendCpuFields[] = {
+    Field("cpu", FieldKind::kCpu, offsetof(IpiSendCpu, target), sizeof(IpiSendCpu::target)),
+    Field("reason", FieldKind::kInteger, offsetof(IpiSendCpu, reason), sizeof(IpiSendCpu::reason)),
+};
+constexpr EventField kIpiEntryFields[] = {
+    Field("reason", FieldKind::kInteger, offsetof(IpiEntry, reason), sizeof(IpiEntry::reason)),
+};
+constexpr EventField kIpiExitFields[] = {
+    Field("reason", FieldKind::kInteger, offsetof(IpiExit, reason), sizeof(IpiExit::reason)),
+};
+constexpr EventField kContentionBeginFields[] = {
+    Field("lock_addr", FieldKind::kLock, offsetof(ContentionBegin, lock),
+          sizeof(ContentionBegin::lock)),
+    Field("flags", FieldKind::kInteger, offsetof(ContentionBegin, flags),
+          sizeof(ContentionBegin::flags)),
+    Field("pid", FieldKind::kTask, offsetof(ContentionBegin, pid), sizeof(ContentionBegin::pid)),
+};
+constexpr EventField kContentionEndFields[] = {
+    Field("lock_addr", FieldKind::kLock, offsetof(ContentionEnd, lock),
+          sizeof(ContentionEnd::lock)),
+    Field("ret", FieldKind::kInteger, offsetof(ContentionEnd, ret), sizeof(ContentionEnd::ret)),
+    Field("pid", FieldKind::kTask, offsetof(ContentionEnd, pid), sizeof(ContentionEnd::pid)),
+};
+constexpr EventField kSignalGenerateFields[] = {
+    Field("sig", FieldKind::kInteger, offsetof(SignalGenerate, sig), sizeof(SignalGenerate::sig)),
+    Field("pid", FieldKind::kTask, offsetof(SignalGenerate, pid), sizeof(SignalGenerate::pid)),
+};
+constexpr EventField kSignalDeliverFields[] = {
+    Field("sig", FieldKind::kInteger, offsetof(SignalDeliver, sig), sizeof(SignalDeliver::sig)),
+    Field("pid", FieldKind::kTask, offsetof(SignalDeliver, pid), sizeof(SignalDeliver::pid)),
+};
+constexpr EventField kSchedUndelayFields[] = {
+    Field("pid", FieldKind::kTask, offsetof(SchedUndelay, pid), sizeof(SchedUndelay::pid)),
+};
+constexpr EventField kTickFields[] = {
+    Field("curr", FieldKind::kTask, offsetof(Tick, curr), sizeof(Tick::curr)),
+    Field("donor", FieldKind::kTask, offsetof(Tick, donor), sizeof(Tick::donor)),
+};
+constexpr EventField kSegmentFields[] = {
+    Field("start", FieldKind::kTime, offsetof(Segment, start), sizeof(Segment::start)),
+    Field("kind", FieldKind::kInteger, offsetof(Segment, kind), sizeof(Segment::kind)),
+    Field("curr", FieldKind::kTask, offsetof(Segment, curr), sizeof(Segment::curr)),
+    Field("donor", FieldKind::kTask, offsetof(Segment, donor), sizeof(Segment::donor)),
+    Field("progress", FieldKind::kInteger, offsetof(Segment, progress), sizeof(Segment::progress)),
+};
+constexpr EventField kOpBeginFields[] = {
+    Field("pid", FieldKind::kTask, offsetof(OpBegin, pid), sizeof(OpBegin::pid)),
+    Field("op", FieldKind::kInteger, offsetof(OpBegin, op), sizeof(OpBegin::op)),
+    Field("object", FieldKind::kInteger, offsetof(OpBegin, object), sizeof(OpBegin::object)),
+    Field("index", FieldKind::kInteger, offsetof(OpBegin, index), sizeof(OpBegin::index)),
+};
+constexpr EventField kOpEndFields[] = {
+    Field("pid", FieldKind::kTask, offsetof(OpEnd, pid), sizeof(OpEnd::pid)),
+    Field("op", FieldKind::kInteger, offsetof(OpEnd, op), sizeof(OpEnd::op)),
+    Field("object", FieldKind::kInteger, offsetof(OpEnd, object), sizeof(OpEnd::object)),
+    Field("index", FieldKind::kInteger, offsetof(OpEnd, index), sizeof(OpEnd::index)),
+    Field("result", FieldKind::kInteger, offsetof(OpEnd, result), sizeof(OpEnd::result)),
+};
+constexpr EventField kTaskAttrFields[] = {
+    Field("pid", FieldKind::kTask, offsetof(TaskAttr, pid), sizeof(TaskAttr::pid)),
+    Field("attribute", FieldKind::kInteger, offsetof(TaskAttr, attribute),
+          sizeof(TaskAttr::attribute)),
+    Field("policy", FieldKind::kInteger, offsetof(TaskAttr, policy), sizeof(TaskAttr::policy)),
+    Field("priority", FieldKind::kInteger, offsetof(TaskAttr, priority),
+          sizeof(TaskAttr::priority)),
+    Field("nice", FieldKind::kInteger, offsetof(TaskAttr, nice), sizeof(TaskAttr::nice)),
+    Field("prio", FieldKind::kInteger, offsetof(TaskAttr, prio), sizeof(TaskAttr::prio)),
+};
+constexpr EventField kMutexWordFields[] = {
+    Field("lock", FieldKind::kLock, offsetof(MutexWord, lock), sizeof(MutexWord::lock)),
+    Field("owner", FieldKind::kTask, offsetof(MutexWord, owner), sizeof(MutexWord::owner)),
+    Field("flags", FieldKind::kInteger, offsetof(MutexWord, flags), sizeof(MutexWord::flags)),
+};
+constexpr EventField kMutexBlockedOnFields[] = {
+    Field("pid", FieldKind::kTask, offsetof(MutexBlockedOn, pid), sizeof(MutexBlockedOn::pid)),
+    Field("lock", FieldKind::kLock, offsetof(MutexBlockedOn, lock), sizeof(MutexBlockedOn::lock)),
+};
+constexpr EventField kMutexWaitFields[] = {
+    Field("lock", FieldKind::kLock, offsetof(MutexWait, lock), sizeof(MutexWait::lock)),
+    Field("pid", FieldKind::kTask, offsetof(MutexWait, pid), sizeof(MutexWait::pid)),
+    Field("queue", FieldKind::kInteger, offsetof(MutexWait, queue), sizeof(MutexWait::queue)),
+    Field("joined", FieldKind::kInteger, offsetof(MutexWait, joined), sizeof(MutexWait::joined)),
+    Field("position", FieldKind::kInteger, offsetof(MutexWait, position),
+          sizeof(MutexWait::position)),
+};
+constexpr EventField kMutexAcquireFields[] = {
+    Field("lock", FieldKind::kLock, offsetof(MutexAcquire, lock), sizeof(MutexAcquire::lock)),
+    Field("pid", FieldKind::kTask, offsetof(MutexAcquire, pid), sizeof(MutexAcquire::pid)),
+    Field("path", FieldKind::kInteger, offsetof(MutexAcquire, path), sizeof(MutexAcquire::path)),
+};
+constexpr EventField kMutexReleaseFields[] = {
+    Field("lock", FieldKind::kLock, offsetof(MutexRelease, lock), sizeof(MutexRelease::lock)),
+    Field("pid", FieldKind::kTask, offsetof(MutexRelease, pid), sizeof(MutexRelease::pid)),
+};
+constexpr EventField kMutexHandoffFields[] = {
+    Field("lock", FieldKind::kLock, offsetof(MutexHandoff, lock), sizeof(MutexHandoff::lock)),
+    Field("pid", FieldKind::kTask, offsetof(MutexHandoff, pid), sizeof(MutexHandoff::pid)),
+    Field("to", FieldKind::kTask, offsetof(MutexHandoff, to), sizeof(MutexHandoff::to)),
+    Field("reason", FieldKind::kInteger, offsetof(MutexHandoff, reason),
+          sizeof(MutexHandoff::reason)),
+};
+constexpr EventField kMutexStealFields[] = {
+    Field("lock", FieldKind::kLock, offsetof(MutexSteal, lock), sizeof(MutexSteal::lock)),
+    Field("pid", FieldKind::kTask, offsetof(MutexSteal, pid), sizeof(MutexSteal::pid)),
+    Field("first_waiter", FieldKind::kTask, offsetof(MutexSteal, first_waiter),
+          sizeof(MutexSteal::first_waiter)),
+};
+constexpr EventField kMutexSpinFields[] = {
+    Field("lock", FieldKind::kLock, offsetof(MutexSpin, lock), sizeof(MutexSpin::lock)),
+    Field("pid", FieldKind::kTask, offsetof(MutexSpin, pid), sizeof(MutexSpin::pid)),
+    Field("cycles", FieldKind::kCycles, offsetof(MutexSpin, cycles), sizeof(MutexSpin::cycles)),
+};
+constexpr EventField kProxyDonorFields[] = {
+    Field("curr", FieldKind::kTask, offsetof(ProxyDonor, curr), sizeof(ProxyDonor::curr)),
+    Field("donor", FieldKind::kTask, offsetof(ProxyDonor, donor), sizeof(ProxyDonor::donor)),
+};
+constexpr EventField kProxyMigrateFields[] = {
+    Field("pid", FieldKind::kTask, offsetof(ProxyMigrate, pid), sizeof(ProxyMigrate::pid)),
+    Field("orig_cpu", FieldKind::kCpu, offsetof(ProxyMigrate, orig_cpu),
+          sizeof(ProxyMigrate::orig_cpu)),
+    Field("dest_cpu", FieldKind::kCpu, offsetof(ProxyMigrate, dest_cpu),
+          sizeof(ProxyMigrate::dest_cpu)),
+};
+constexpr EventField kProxyDeactivateFields[] = {
+    Field("pid", FieldKind::kTask, offsetof(ProxyDeactivate, pid), sizeof(ProxyDeactivate::pid)),
+};
+constexpr EventField kProxyParkFields[] = {
+    Field("pid", FieldKind::kTask, offsetof(ProxyPark, pid), sizeof(ProxyPark::pid)),
+    Field("owner", FieldKind::kTask, offsetof(ProxyPark, owner), sizeof(ProxyPark::owner)),
+    Field("parked", FieldKind::kInteger, offsetof(ProxyPark, parked), sizeof(ProxyPark::parked)),
+};
+constexpr EventField kStepBeginFields[] = {
+    Field("pid", FieldKind::kTask, offsetof(StepBegin, pid), sizeof(StepBegin::pid)),
+    Field("policy", FieldKind::kInteger, offsetof(StepBegin, policy), sizeof(StepBegin::policy)),
+    Field("path", FieldKind::kInteger, offsetof(StepBegin, path), sizeof(StepBegin::path)),
+    Field("step", FieldKind::kInteger, offsetof(StepBegin, step), sizeof(StepBegin::step)),
+};
+constexpr EventField kPolicyViolationFields[] = {
+    Field("policy", FieldKind::kInteger, offsetof(PolicyViolation, policy),
+          sizeof(PolicyViolation::policy)),
+    Field("code", FieldKind::kInteger, offsetof(PolicyViolation, code),
+          sizeof(PolicyViolation::code)),
+    Field("pid", FieldKind::kTask, offsetof(PolicyViolation, pid), sizeof(PolicyViolation::pid)),
+    Field("detail", FieldKind::kInteger, offsetof(PolicyViolation, detail),
+          sizeof(PolicyViolation::detail)),
+};
+
+constexpr EventRow kTable[] = {
+    {EventKind::kSchedWaking, "sched_waking", true, kSchedWakingFields,
+     "a wake-up begins; the task is not queued yet"},
+    {EventKind::kSchedWakeup, "sched_wakeup", true, kSchedWakeupFields,
+     "a woken task is queued (or was still running)"},
+    {EventKind::kSchedWakeupNew, "sched_wakeup_new", true, kSchedWakeupNewFields,
+     "a new task is queued for the first time"},
+    {EventKind::kSchedSwitch, "sched_switch", true, kSchedSwitchFields,
+     "a CPU changes from prev to next; donor is the scheduling context that was picked"},
+    {EventKind::kSchedMigrateTask, "sched_migrate_task", true, kSchedMigrateTaskFields,
+     "a task changes its runqueue"},
+    {EventKind::kSchedStatRuntime, "sched_stat_runtime", true, kSchedStatRuntimeFields,
+     "cycles executed by pid, charged to donor"},
+    {EventKind::kSchedProcessFork, "sched_process_fork", true, kSchedProcessForkFields,
+     "a task was made; no parent: spawned by the scenario"},
+    {EventKind::kSchedProcessExec, "sched_process_exec", true, kSchedProcessExecFields,
+     "a task executes a new program"},
+    {EventKind::kSchedProcessExit, "sched_process_exit", true, kSchedProcessExitFields,
+     "a task begins to exit"},
+    {EventKind::kSchedPiSetprio, "sched_pi_setprio", true, kSchedPiSetprioFields,
+     "inheritance changed the priority that counts"},
+    {EventKind::kSchedSetNeedResched, "sched_set_need_resched", true, kSchedSetNeedReschedFields,
+     "a reschedule of this CPU is requested"},
+    {EventKind::kSchedWakeIdleWithoutIpi, "sched_wake_idle_without_ipi", true,
+     kSchedWakeIdleWithoutIpiFields, "an idle CPU that polls is told without an IPI"},
+    {EventKind::kIpiSendCpu, "ipi_send_cpu", true, kIpiSendCpuFields,
+     "an IPI is sent; reason 0 reschedule, 1 wake-up list, 2 function call"},
+    {EventKind::kIpiEntry, "ipi_entry", true, kIpiEntryFields, "the handler of an IPI begins"},
+    {EventKind::kIpiExit, "ipi_exit", true, kIpiExitFields, "the handler of an IPI ends"},
+    {EventKind::kContentionBegin, "contention_begin", true, kContentionBeginFields,
+     "a task begins to spin or wait for a lock; flags 1 spin, 8 rt, 64 mutex"},
+    {EventKind::kContentionEnd, "contention_end", true, kContentionEndFields,
+     "it stops: 0 with the lock, else an errno"},
+    {EventKind::kSignalGenerate, "signal_generate", true, kSignalGenerateFields,
+     "a signal is sent to pid"},
+    {EventKind::kSignalDeliver, "signal_deliver", true, kSignalDeliverFields,
+     "a signal ends a wait or a task"},
+    {EventKind::kSchedUndelay, "sched_undelay", false, kSchedUndelayFields,
+     "a delayed dequeue is completed"},
+    {EventKind::kTick, "tick", false, kTickFields, "a periodic tick is handled"},
+    {EventKind::kSegment, "segment", false, kSegmentFields,
+     "a stretch of a CPU's time ends; kind 0 idle, 1 offline, 2 user, 3 kernel, 4 and more "
+     "overhead by cost"},
+    {EventKind::kOpBegin, "op_begin", false, kOpBeginFields,
+     "a task begins an operation of its program"},
+    {EventKind::kOpEnd, "op_end", false, kOpEndFields,
+     "an operation is over, with its return value"},
+    {EventKind::kTaskAttr, "task_attr", false, kTaskAttrFields,
+     "scheduling attributes of a task; attribute 0 created, 1 sched, 2 affinity, 3 kthread, 4 cpu"},
+    {EventKind::kMutexWord, "mutex_word", false, kMutexWordFields,
+     "the word of a mutex after a change; flags 1 waiters, 2 handoff, 4 pickup"},
+    {EventKind::kMutexBlockedOn, "mutex_blocked_on", false, kMutexBlockedOnFields,
+     "blocked_on of a task changed"},
+    {EventKind::kMutexWait, "mutex_wait", false, kMutexWaitFields,
+     "a task joins (1) or leaves (0) the wait list (0) or the spin queue (1) of a mutex"},
+    {EventKind::kMutexAcquire, "mutex_acquire", false, kMutexAcquireFields,
+     "a mutex is got; path 0 fast, 1 try, 2 osq spin, 3 waiter spin, 4 slow"},
+    {EventKind::kMutexRelease, "mutex_release", false, kMutexReleaseFields, "a mutex is given up"},
+    {EventKind::kMutexHandoff, "mutex_handoff", false, kMutexHandoffFields,
+     "an unlock gives the mutex to a waiter; reason 0 flag, 1 donor, 2 always"},
+    {EventKind::kMutexSteal, "mutex_steal", false, kMutexStealFields,
+     "a free mutex is taken past its first waiter"},
+    {EventKind::kMutexSpin, "mutex_spin", false, kMutexSpinFields,
+     "a task stops spinning, after so many cycles"},
+    {EventKind::kProxyDonor, "proxy_donor", false, kProxyDonorFields,
+     "curr goes on executing for another donor"},
+    {EventKind::kProxyMigrate, "proxy_migrate", false, kProxyMigrateFields,
+     "a blocked donor is moved to the CPU of its owner"},
+    {EventKind::kProxyDeactivate, "proxy_deactivate", false, kProxyDeactivateFields,
+     "a blocked donor is dequeued and waits like any sleeper"},
+    {EventKind::kProxyPark, "proxy_park", false, kProxyParkFields,
+     "a blocked donor is parked on a sleeping owner (1) or queued again (0)"},
+    {EventKind::kStepBegin, "step_begin", false, kStepBeginFields,
+     "a path of a policy begins a named step"},
+    {EventKind::kPolicyViolation, "policy_violation", false, kPolicyViolationFields,
+     "a policy asked for what it may not"},
+};
+constexpr std::size_t kKinds = static_cast<std::size_t>(EventKind::kCount);
+static_assert(std::size(kTable) == kKinds);
+
+constexpr bool TableIsInOrder() {
+  for (std::size_t i = 0; i < kKinds; ++i) {
+    if (kTable[i].kind != static_cast<EventKind>(i) || kTable[i].fields.size() > kMaxEventFields)
+      return false;
+  }
+  return true;
+}
+static_assert(TableIsInOrder());
+
+template <class T>
+T ReadAs(const char* at) {
+  T value;
+  std::memcpy(&value, at, sizeof(T));
+  return value;
+}
+
+int64_t ReadField(const TraceEvent& event, const EventField& field) {
+  char bytes[sizeof(event.a)];
+  std::memcpy(bytes, event.a, sizeof(bytes));
+  const char* const at = bytes + field.offset;
+  if (field.kind == FieldKind::kState) {
+    const StateCode code = ReadAs<StateCode>(at);
+    return code.letter | code.preempted_in_kernel << 8;
+  }
+  switch (field.size) {
+    case 1:
+      return ReadAs<uint8_t>(at);
+    case 2:
+      return ReadAs<int16_t>(at);
+    case 4:
+      return ReadAs<int32_t>(at);
+    default:
+      return ReadAs<int64_t>(at);
+  }
+}
+
+}  // namespace
+
+std::span<const EventRow> EventTable() { return kTable; }
+
+std::string_view EventName(EventKind kind) {
+  const std::size_t row = static_cast<std::size_t>(kind);
+  return row < kKinds ? kTable[row].name : std::string_view();
+}
+
+int FieldsOf(const TraceEvent& event, FieldValue out[kMaxEventFields]) {
+  const std::size_t row = static_cast<std::size_t>(event.kind());
+  if (row >= kKinds) return 0;
+  int count = 0;
+  for (const EventField& field : kTable[row].fields) {
+    out[count++] = FieldValue{field.name, field.kind, ReadField(event, field)};
+  }
+  return count;
+}
+
+}  // namespace rqsim
