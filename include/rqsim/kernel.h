@@ -197,6 +197,7 @@ struct Request {
     kPark,
     kUnpark,
     kSendCall,
+    kLookAgain,
     kEmit,
   };
   Kind kind = Kind::kWake;
@@ -245,16 +246,17 @@ class Kernel {
   }
 
   // --- words: at once, by whoever executes; watchers of the word look again at this instant ---
-  void SetLockOwner(LockId id, TaskId owner, uint8_t flags);
+  // Virtual, so that a policy's own test can stand in for the machine; looks are not.
+  virtual void SetLockOwner(LockId id, TaskId owner, uint8_t flags) = 0;
   // User memory. `id` as WordOf gives it; a page that is not present makes the access fault and
   // change nothing.
-  WordResult Load(WordId id) const;
-  WordResult Store(WordId id, int64_t value);
-  WordResult Exchange(WordId id, int64_t value);
-  WordResult CompareExchange(WordId id, int64_t expected, int64_t value);
+  virtual WordResult Load(WordId id) const = 0;
+  virtual WordResult Store(WordId id, int64_t value) = 0;
+  virtual WordResult Exchange(WordId id, int64_t value) = 0;
+  virtual WordResult CompareExchange(WordId id, int64_t expected, int64_t value) = 0;
   // The k-th word that `policy` declared per task (PolicyInfo::words_per_task). Precondition: 0 <=
   // k < that number.
-  WordId WordOf(PolicyId policy, TaskId task, int k) const;
+  virtual WordId WordOf(PolicyId policy, TaskId task, int k) const = 0;
   // The task that a number in user memory means; invalid if there is none alive.
   TaskId LookUpTid(int64_t tid) const {
     if (tid <= 0 || tid >= num_tasks()) return TaskId();
@@ -270,6 +272,10 @@ class Kernel {
     r.task = id;
     r.wake_flags = flags;
   }
+  // A spinning task looks again at this instant (or at its next poll), although none of what its
+  // Watch names changed: what it waits for is the policy's own state, such as its place in a spin
+  // queue. Nothing if it does not spin.
+  void LookAgain(TaskId id) { Add(Request::Kind::kLookAgain).task = id; }
   // resched_curr() / resched_curr_lazy() of that CPU's runqueue.
   void Resched(CpuId id, ReschedKind kind) {
     Request& r = Add(Request::Kind::kResched);
@@ -375,7 +381,7 @@ class Kernel {
     Add(Request::Kind::kEmit).event = TraceEvent::Of(payload);
   }
   // … or the index-th event that `policy` declared.
-  void EmitDeclared(PolicyId policy, int index, const PolicyEventPayload& payload);
+  virtual void EmitDeclared(PolicyId policy, int index, const PolicyEventPayload& payload) = 0;
 
  protected:
   Kernel() = default;

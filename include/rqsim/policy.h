@@ -334,6 +334,13 @@ class PolicyParams {
   bool Flag(std::string_view name) const { return Integer(name) != 0; }
   std::string_view Text(std::string_view name) const;
   bool Lists(std::string_view name, std::string_view word) const;  // string list contains word
+  // Whether the policy set states it, rather than the default: a stated cost overrides a preset.
+  bool Given(std::string_view name) const {
+    for (const auto& [key, value] : given_) {
+      if (key == name) return true;
+    }
+    return false;
+  }
 
  private:
   const ParamInfo& Find(std::string_view name) const;
