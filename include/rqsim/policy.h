@@ -232,10 +232,10 @@ struct ParamInfo {
   int64_t default_value = 0;  // integer, cycles (at clock_hz 10^9 when `ns` is set), bool
   int64_t min = 0;
   int64_t max = INT64_MAX;
-  std::string_view default_text;  // enum
-  std::string_view allowed;       // enum, string list: words separated by spaces
-  std::string_view summary;       // one line: what it does, where it comes from
-  bool ns = false;                // kCycles: default_value is in ns, converted with clock_hz
+  std::string_view default_text = {};  // enum
+  std::string_view allowed = {};       // enum, string list: words separated by spaces
+  std::string_view summary = {};       // one line: what it does, where it comes from
+  bool ns = false;                     // kCycles: default_value is in ns, converted with clock_hz
 };
 
 struct StepInfo {
@@ -243,7 +243,7 @@ struct StepInfo {
 };
 struct PathInfo {
   std::string_view name;
-  std::span<const StepInfo> steps;
+  std::span<const StepInfo> steps = {};
 };
 
 // A tracepoint of the policy's own. Fields 1 and 2 are 64 bits wide, 3 to 6 32 bits.
@@ -253,8 +253,8 @@ struct EventFieldInfo {
 };
 struct EventInfo {
   std::string_view name;  // with the family's prefix: "umcg_block"
-  std::span<const EventFieldInfo> fields;
-  std::string_view summary;
+  std::span<const EventFieldInfo> fields = {};
+  std::string_view summary = {};
   bool in_digest = true;
 };
 
@@ -263,10 +263,10 @@ struct ServiceOpInfo {
   std::string_view name;     // "umcg_wait"
   PathId path;               // executed by the task
   bool pays_syscall = true;  // c_syscall before, c_sysret after
-  std::string_view
-      args;  // names of integer or task arguments in the order of r[0] …, separated by spaces
+  std::string_view args =
+      {};  // names of integer or task arguments in the order of r[0] …, separated by spaces
   OpKind without = OpKind::kRun;  // what it means when its service is absent; kRun = nothing
-  std::string_view summary;
+  std::string_view summary = {};
 };
 
 struct KthreadInfo {
@@ -287,38 +287,38 @@ struct TimerInfo {
 // result 0 or an errno.
 struct HotplugCallbackInfo {
   std::string_view name;
-  int state = 0;    // its number among the hotplug states
-  PathId startup;   // invalid: none
-  PathId teardown;  // invalid: none
+  int state = 0;         // its number among the hotplug states
+  PathId startup = {};   // invalid: none
+  PathId teardown = {};  // invalid: none
 };
 
 struct FaultInfo {
   std::string_view name;  // "proxy.skip_owner_recheck"
-  std::string_view summary;
-  std::string_view caught_by;  // the invariant that reports it
+  std::string_view summary = {};
+  std::string_view caught_by = {};  // the invariant that reports it
 };
 
 struct MetricInfo {
   std::string_view name;
-  std::string_view summary;
+  std::string_view summary = {};
 };
 
 // The constant table beside a policy's factory. The registry shows it, the reader validates by it,
 // `rqsim list` and the schema print it, the machine allocates from it.
 struct PolicyInfo {
-  std::string_view name;
+  std::string_view name = {};
   Seam seam = Seam::kSchedClass;
-  std::string_view summary;  // one line
-  std::string_view source;   // mail thread, or Linux 7.2 file and function
-  std::span<const ParamInfo> params;
-  std::span<const PathInfo> paths;
-  std::span<const EventInfo> events;
-  std::span<const ServiceOpInfo> ops;
-  std::span<const KthreadInfo> kthreads;
-  std::span<const TimerInfo> timers;
-  std::span<const HotplugCallbackInfo> hotplug;
-  std::span<const FaultInfo> faults;
-  std::span<const MetricInfo> metrics;
+  std::string_view summary = {};  // one line
+  std::string_view source = {};   // mail thread, or Linux 7.2 file and function
+  std::span<const ParamInfo> params = {};
+  std::span<const PathInfo> paths = {};
+  std::span<const EventInfo> events = {};
+  std::span<const ServiceOpInfo> ops = {};
+  std::span<const KthreadInfo> kthreads = {};
+  std::span<const TimerInfo> timers = {};
+  std::span<const HotplugCallbackInfo> hotplug = {};
+  std::span<const FaultInfo> faults = {};
+  std::span<const MetricInfo> metrics = {};
   int words_per_task = 0;       // words of user memory, one page per task
   uint32_t sched_policies = 0;  // classes: bit per SchedPolicy it schedules
 };
