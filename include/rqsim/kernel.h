@@ -87,7 +87,9 @@ struct Cpu {
   bool ttwu_pending = false;
   uint8_t next_class = 0;  // class of the last pick, raised by wake-ups (classes.md 3.4)
   uint8_t num_classes_queued = 0;
-  int32_t nr_running = 0;  // queued tasks: delayed and blocked-queued ones count, idle does not
+  int32_t nr_running = 0;      // queued tasks: delayed and blocked-queued ones count, idle does not
+  int32_t nr_delayed = 0;      // those of them that are asleep (sched_delayed)
+  int32_t nr_idle_policy = 0;  // those of them of policy idle: all of them makes the CPU `sidle`
   std::array<int32_t, kMaxClasses> nr_queued{};  // by class
   Time switch_end;  // when the last switch was or will be over: what slices are counted from
   Time idle_since;  // start of the present idle spell; meaningful while curr is the idle task
@@ -147,7 +149,7 @@ inline constexpr int kNumCosts = static_cast<int>(CostId::kCount);
 
 // --- requests ------------------------------------------------------------------------------------
 
-enum class WakeFlags : uint8_t { kNone = 0, kSync = 1, kCurrentCpu = 2, kFork = 4 };
+enum class WakeFlags : uint8_t { kNone = 0, kSync = 1, kCurrentCpu = 2, kFork = 4, kExec = 8 };
 constexpr WakeFlags operator|(WakeFlags a, WakeFlags b) {
   return static_cast<WakeFlags>(static_cast<uint8_t>(a) | static_cast<uint8_t>(b));
 }
