@@ -1,10 +1,22 @@
+// The table of what this tree brings. A new policy adds one line here and its factory to
+// policies.h.
 #include "rqsim/registry.h"
+
+#include "policies.h"
 
 namespace rqsim {
 
 const Registry& Registry::BuiltIn() {
   static const Registry registry = [] {
     Registry table;
+    table.Add(RegistryEntry::Class(kStopClassInfo, MakeStopClass));
+    table.Add(RegistryEntry::Class(kFifoClassInfo, MakeFifoClass));
+    table.Add(RegistryEntry::Class(kIdleClassInfo, MakeIdleClass));
+
+    table.Add(RegistryEntry::Place(kPrevPlacementInfo, MakePrevPlacement));
+    table.Add(RegistryEntry::Place(kSimplePlacementInfo, MakeSimplePlacement));
+
+    table.AddStack({"fifo", {"stop", "fifo", "idle"}, "the reference class for all tasks"});
     return table;
   }();
   return registry;
@@ -33,7 +45,7 @@ const std::vector<ParamInfo>& ClassStackParams() {
     preempt.kind = ParamKind::kEnum;
     preempt.default_text = "lazy";
     preempt.allowed = "full lazy none";
-    preempt.summary = "preemption mode of the kernel: when a request in kernel code is acted on";
+    preempt.summary = "when a request to reschedule is acted on in kernel code (classes.md 3.3)";
     return std::vector<ParamInfo>{preempt};
   }();
   return params;

@@ -1,0 +1,18 @@
+// Where a task goes when no CPU that it may use can be used: shared by every placement.
+#ifndef RQSIM_POLICIES_PLACEMENT_FALLBACK_H_
+#define RQSIM_POLICIES_PLACEMENT_FALLBACK_H_
+
+#include "rqsim/ids.h"
+#include "rqsim/kernel.h"
+
+namespace rqsim {
+
+// May `task` be put on `cpu` now? (Linux 7.2 kernel/sched/core.c: is_cpu_allowed().)
+bool IsCpuUsable(const Kernel& kernel, TaskId task, CpuId cpu);
+
+// Linux 7.2 kernel/sched/core.c: select_fallback_rq(). Asks for a new affinity when none is left.
+CpuId SelectFallbackCpu(Kernel& kernel, CpuId from, TaskId task);
+
+}  // namespace rqsim
+
+#endif  // RQSIM_POLICIES_PLACEMENT_FALLBACK_H_

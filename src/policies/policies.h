@@ -1,0 +1,36 @@
+// The factories of this tree's policies and the tables beside them, by seam. registry.cc is the
+// only reader.
+#ifndef RQSIM_POLICIES_POLICIES_H_
+#define RQSIM_POLICIES_POLICIES_H_
+
+#include <absl/status/statusor.h>
+
+#include <memory>
+
+#include "rqsim/policy.h"
+#include "rqsim/seams.h"
+
+namespace rqsim {
+
+// --- scheduling classes ---
+extern const PolicyInfo kStopClassInfo;
+absl::StatusOr<std::unique_ptr<SchedClass>> MakeStopClass(const PolicyParams& params,
+                                                          const Limits& limits);
+extern const PolicyInfo kFifoClassInfo;
+absl::StatusOr<std::unique_ptr<SchedClass>> MakeFifoClass(const PolicyParams& params,
+                                                          const Limits& limits);
+extern const PolicyInfo kIdleClassInfo;
+absl::StatusOr<std::unique_ptr<SchedClass>> MakeIdleClass(const PolicyParams& params,
+                                                          const Limits& limits);
+
+// --- placements ---
+extern const PolicyInfo kPrevPlacementInfo;
+absl::StatusOr<std::unique_ptr<Placement>> MakePrevPlacement(const PolicyParams& params,
+                                                             const Limits& limits);
+extern const PolicyInfo kSimplePlacementInfo;
+absl::StatusOr<std::unique_ptr<Placement>> MakeSimplePlacement(const PolicyParams& params,
+                                                               const Limits& limits);
+
+}  // namespace rqsim
+
+#endif  // RQSIM_POLICIES_POLICIES_H_

@@ -1,0 +1,165 @@
+// What every policy gets for nothing: the defaults of the optional hooks, which do what the comment
+// of the hook says, and the parameters in effect.
+//
+// Tested by tests/unit/policies/policy_test.cc.
+#include "rqsim/policy.h"
+
+#include "rqsim/seams.h"
+#include "wide.h"
+
+namespace rqsim {
+namespace {
+
+// Whether `word` is one of the words of `list`, which single spaces separate.
+bool HasWord(std::string_view list, std::string_view word) {
+  while (!list.empty()) {
+    const std::size_t space = list.find(' ');
+    if (list.substr(0, space) == word) return true;
+    if (space == std::string_view::npos) return false;
+    list.remove_prefix(space + 1);
+  }
+  return false;
+}
+
+// classes.md, "how to read it": ns to cycles, rounded down, but never to nothing.
+int64_t CyclesOfNs(int64_t ns, int64_t clock_hz) {
+  const Wide cycles = static_cast<Wide>(ns) * clock_hz / 1'000'000'000;
+  if (cycles == 0 && ns != 0) return 1;
+  return static_cast<int64_t>(cycles);
+}
+
+}  // namespace
+
+std::string_view ErrnoName(int64_t result) {
+  switch (result) {
+    case kEINTR:
+      return "-EINTR";
+    case kEAGAIN:
+      return "-EAGAIN";
+    case kEBUSY:
+      return "-EBUSY";
+    case kENXIO:
+      return "-ENXIO";
+    case kEINVAL:
+      return "-EINVAL";
+    case kEDEADLK:
+      return "-EDEADLK";
+    case kETIMEDOUT:
+      return "-ETIMEDOUT";
+    default:
+      return "";
+  }
+}
+
+std::string_view SeamName(Seam seam) {
+  switch (seam) {
+    case Seam::kSchedClass:
+      return "class";
+    case Seam::kLockProtocol:
+      return "lock";
+    case Seam::kPlacement:
+      return "placement";
+    case Seam::kKernelService:
+      return "services";
+    case Seam::kUserScheduler:
+      return "user";
+  }
+  return "";
+}
+
+// --- parameters ----------------------------------------------------------------------------------
+
+PolicyParams::PolicyParams(const PolicyInfo& info,
+                           std::span<const std::pair<std::string, ParamValue>> given,
+                           int64_t clock_hz)
+    : info_(&info), given_(given.begin(), given.end()), clock_hz_(clock_hz) {}
+
+const ParamInfo& PolicyParams::Find(std::string_view name) const {
+  for (const ParamInfo& param : info_->params) {
+    if (param.name == name) return param;
+  }
+  CheckFailed("the parameter is declared", __FILE__, __LINE__);
+}
+
+int64_t PolicyParams::Integer(std::string_view name) const {
+  const ParamInfo& param = Find(name);
+  for (const auto& [key, value] : given_) {
+    if (key != name) continue;
+    if (const auto* integer = std::get_if<int64_t>(&value)) return *integer;
+    if (const auto* flag = std::get_if<bool>(&value)) return *flag ? 1 : 0;
+  }
+  return param.ns ? CyclesOfNs(param.default_value, clock_hz_) : param.default_value;
+}
+
+std::string_view PolicyParams::Text(std::string_view name) const {
+  const ParamInfo& param = Find(name);
+  for (const auto& [key, value] : given_) {
+    if (key != name) continue;
+    if (const auto* text = std::get_if<std::string>(&value)) return *text;
+  }
+  return param.default_text;
+}
+
+bool PolicyParams::Lists(std::string_view name, std::string_view word) const {
+  const ParamInfo& param = Find(name);
+  for (const auto& [key, value] : given_) {
+    if (key != name) continue;
+    if (const auto* list = std::get_if<std::vector<std::string>>(&value)) {
+      for (const std::string& item : *list) {
+        if (item == word) return true;
+      }
+      return false;
+    }
+  }
+  return HasWord(param.default_text, word);
+}
+
+// --- defaults of the optional hooks --------------------------------------------------------------
+
+Next Policy::Step(Kernel&, Frame&) { return Next::Return(0); }
+void Policy::OnTimer(Kernel&, TimerRef, CpuId) {}
+void Policy::OnCall(Kernel&, CpuId, const Message&) {}
+void Policy::OnTask(Kernel&, TaskId, TaskChange) {}
+void Policy::Describe(const Kernel&, TaskId, StateWriter&) const {}
+
+void SchedClass::Yield(Kernel&, CpuId, TaskId) {}
+CpuId SchedClass::SelectCpu(Kernel& kernel, TaskId task, CpuId, WakeFlags) {
+  return kernel.task(task).wake_cpu;
+}
+void SchedClass::TaskWoken(Kernel&, CpuId, TaskId) {}
+void SchedClass::Balance(Kernel&, CpuId, TaskId) {}
+void SchedClass::SwitchedFrom(Kernel&, CpuId, TaskId) {}
+void SchedClass::SwitchedTo(Kernel&, CpuId, TaskId) {}
+void SchedClass::PrioChanged(Kernel&, CpuId, TaskId, const SchedAttr&) {}
+void SchedClass::Forked(Kernel&, TaskId, TaskId) {}
+bool SchedClass::MayMove(Kernel&, TaskId) { return true; }
+void SchedClass::RqChanged(Kernel&, CpuId, bool) {}
+Time SchedClass::NextTickOfInterest(Kernel& kernel, CpuId) { return kernel.now(); }
+bool SchedClass::NeedsTick(Kernel&, CpuId) { return false; }
+
+bool LockProtocol::KeepsQueued(Kernel&, TaskId) { return false; }
+DonorAnswer LockProtocol::ResolveDonor(Kernel&, CpuId, TaskId picked) {
+  return DonorAnswer::Run(picked);
+}
+WakeAnswer LockProtocol::WakeQueued(Kernel&, TaskId) { return WakeAnswer::kInPlace; }
+void LockProtocol::Enqueued(Kernel&, TaskId, CpuId) {}
+void LockProtocol::Signalled(Kernel&, TaskId) {}
+void LockProtocol::PrioChanged(Kernel&, TaskId) {}
+
+CpuSet Placement::EffectiveAffinity(Kernel& kernel, TaskId task) {
+  return kernel.task(task).cpus_allowed;
+}
+void Placement::TickBalance(Kernel&, CpuId) {}
+void Placement::NewIdle(Kernel&, CpuId) {}
+
+PathCall KernelService::BlockPath(Kernel&, TaskId) { return PathCall::None(); }
+PathCall KernelService::SwitchedPath(Kernel&, CpuId, TaskId, TaskId) { return PathCall::None(); }
+PathCall KernelService::UserReturnPath(Kernel&, TaskId) { return PathCall::None(); }
+void KernelService::Scheduled(Kernel&, CpuId, TaskId) {}
+
+void UserScheduler::Queued(Kernel&, TaskId, TaskId) {}
+Cycles UserScheduler::Slice(Kernel&, TaskId) { return kZeroCycles; }
+void UserScheduler::SliceOver(Kernel&, TaskId) {}
+TaskId UserScheduler::Steal(Kernel&, TaskId, const WorkerQueues&) { return TaskId(); }
+
+}  // namespace rqsim
