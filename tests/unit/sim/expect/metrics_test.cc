@@ -1,0 +1,77 @@
+#include "rqsim/metrics.h"
+
+#include "support/catch.h"
+
+namespace rqsim {
+namespace {
+
+TEST_CASE("Every metric of the table has a value when there is something to measure",
+          "[expect][metrics]") {
+  TaskResult task;
+  task.finish = Time(8);
+  task.response.n = task.wakeup_latency.n = 1;
+  LockResult lock;
+  lock.wait.n = lock.hold.n = 1;
+  const CpuResult cpu;
+  const Result result;
+  for (const MetricRow& row : MetricTable()) {
+    CAPTURE(row.name);
+    switch (row.of) {
+      case MetricOf::kTask:
+        CHECK(MetricValue(task, row.name));
+        break;
+      case MetricOf::kLock:
+        CHECK(MetricValue(lock, row.name));
+        break;
+      case MetricOf::kCpu:
+        CHECK(MetricValue(cpu, row.name));
+        break;
+      case MetricOf::kRun:
+        CHECK(MetricValue(result, row.name));
+        break;
+    }
+    CHECK(FindMetricRow(row.of, row.name) == &row);
+    CHECK_FALSE(row.summary.empty());
+  }
+}
+
+TEST_CASE("The bare name of a distribution is its maximum", "[expect][metrics]") {
+  TaskResult task;
+  task.response.n = 3;
+  task.response.p50 = Cycles(4);
+  task.response.max = Cycles(9);
+  CHECK(MetricValue(task, "response") == 9);
+  CHECK(MetricValue(task, "response.max") == 9);
+  CHECK(MetricValue(task, "response.p50") == 4);
+  CHECK(FindMetricRow(MetricOf::kTask, "response") ==
+        FindMetricRow(MetricOf::kTask, "response.max"));
+}
+
+TEST_CASE("What did not happen has no value, so that no bound can hold by accident",
+          "[expect][metrics]") {
+  const TaskResult task;
+  CHECK_FALSE(MetricValue(task, "finish"));
+  CHECK_FALSE(MetricValue(task, "response.max"));
+  CHECK(MetricValue(task, "response.n") == 0);
+  CHECK_FALSE(MetricValue(task, "respons"));
+  CHECK_FALSE(MetricValue(task, "response.p42"));
+}
+
+TEST_CASE("Causes of waiting, single costs and metrics of services go by name",
+          "[expect][metrics]") {
+  TaskResult task;
+  task.waits = {{"ran B", Cycles(5)}};
+  CHECK(MetricValue(task, "waits.ran B") == 5);
+  CHECK(MetricValue(task, "waits.ran C") == 0);
+  CpuResult cpu;
+  cpu.overhead = {{"c_ctx", Cycles(20)}, {"c_tick", Cycles(3)}};
+  CHECK(MetricValue(cpu, "overhead") == 23);
+  CHECK(MetricValue(cpu, "overhead.c_tick") == 3);
+  CHECK(MetricValue(cpu, "overhead.c_wake") == 0);
+  Result result;
+  result.metrics = {{"proxy_migrations", 2}};
+  CHECK(MetricValue(result, "proxy_migrations") == 2);
+}
+
+}  // namespace
+}  // namespace rqsim
