@@ -1,10 +1,13 @@
-# rqsim_test(unit_engine SOURCES event_queue_test.cc prng_test.cc [SLOW] [ACCEPTANCE] [PUBLIC] [LIBRARIES ...])
+# rqsim_test(unit_engine SOURCES event_queue_test.cc prng_test.cc [SLOW] [ACCEPTANCE] [SHARED] [PUBLIC]
+#            [LIBRARIES ...])
 #
 # One test program for a folder: on two cores a link for each test file would cost more than the tests. CTest gets
-#   unit_engine              every test case that is tagged neither [slow] nor [acceptance]
+#   unit_engine              every test case that has none of the tags below
 #   unit_engine.slow         those tagged [slow], label slow            (SLOW: there are some)
 #   unit_engine:<title>      one entry for each case tagged [acceptance], label acceptance, so that
 #                            `ctest -L acceptance` prints a line for each id (ACCEPTANCE: there are some)
+#   unit_engine.shared       those tagged [shared], which read ../shared beside the clone (SHARED: there are some);
+#                            without it ctest names them at its end as not run
 #
 # Tests run in the root of the tree: they open scenarios/... by relative path, and so does one who runs them by hand.
 # Sources see the public headers, "support/..." of tests/, "sim/..." and "policies/..." of src/. With PUBLIC they do
@@ -19,7 +22,7 @@ endif()
 include(Catch)
 
 function(rqsim_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 test "SLOW;ACCEPTANCE;PUBLIC" "" "SOURCES;LIBRARIES")
+  cmake_parse_arguments(PARSE_ARGV 1 test "SLOW;ACCEPTANCE;SHARED;PUBLIC" "" "SOURCES;LIBRARIES")
   add_executable(${name} ${test_SOURCES} $<TARGET_OBJECTS:rqsim_catch_main>)
   rqsim_target_defaults(${name})
   target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
@@ -30,12 +33,20 @@ function(rqsim_test name)
   target_link_libraries(${name} PRIVATE
     rqsim::rqsim Catch2::Catch2 fmt::fmt absl::strings absl::flat_hash_map ${test_LIBRARIES})
 
-  add_test(NAME ${name} COMMAND ${name} ${RQSIM_CATCH_STRICT} "~[slow]~[acceptance]")
+  add_test(NAME ${name} COMMAND ${name} ${RQSIM_CATCH_STRICT} "~[slow]~[acceptance]~[shared]")
   set_tests_properties(${name} PROPERTIES LABELS fast TIMEOUT 120 WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
   if(test_SLOW)
     add_test(NAME ${name}.slow COMMAND ${name} ${RQSIM_CATCH_STRICT} "[slow]")
     set_tests_properties(${name}.slow PROPERTIES LABELS slow TIMEOUT 1500
       WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+  endif()
+  if(test_SHARED)
+    add_test(NAME ${name}.shared COMMAND ${name} ${RQSIM_CATCH_STRICT} "[shared]~[slow]")
+    set_tests_properties(${name}.shared PROPERTIES LABELS "fast;shared" TIMEOUT 120
+      WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+    if(NOT EXISTS "${PROJECT_SOURCE_DIR}/../shared")
+      set_tests_properties(${name}.shared PROPERTIES DISABLED TRUE)
+    endif()
   endif()
   if(test_ACCEPTANCE)
     catch_discover_tests(${name} TEST_SPEC "[acceptance]" TEST_PREFIX "${name}: "

@@ -49,6 +49,8 @@ CLEAN = {
     "src/policies/CMakeLists.txt": "target_sources(rqsim_policies PRIVATE lock/mutex.cc)\n",
     "src/policies/policies.h": header("RQSIM_POLICIES_POLICIES_H_", '#include "rqsim/policy.h"'),
     "src/policies/lock/mutex.cc": '// A lock.\n// Tested by tests/unit/mutex_test.cc.\n#include "policies.h"\n',
+    "tests/unit/CMakeLists.txt": "rqsim_test(unit SLOW SOURCES a_test.cc)\n",
+    "tests/unit/a_test.cc": 'TEST_CASE("A fact", "[a][slow]") {}\n',
     "docs/MODEL.md": "# Model\n\n## MODEL-01 Once is enough\n",
 }
 
@@ -105,6 +107,7 @@ CASES = [
     ("listed", "src/sim/engine/prng.cc", "// Numbers.\n"),
     ("listed", "include/rqsim/time.h", header("RQSIM_TIME_H_", "")),
     ("listed", "src/sim/views/CMakeLists.txt", "file(GLOB sources *.cc)\n# text.cc json.cc\n"),
+    ("tag", "tests/unit/a_test.cc", 'TEST_CASE("A fact", "[a][shared]") {}\n'),
     ("layout", MACHINE, "int a; \n"),
     ("layout", MACHINE, "int a;\r\n"),
     ("layout", MACHINE, "int F() {\n\treturn 1;\n}\n"),
