@@ -23,6 +23,11 @@ extern const PolicyInfo kIdleClassInfo;
 absl::StatusOr<std::unique_ptr<SchedClass>> MakeIdleClass(const PolicyParams& params,
                                                           const Limits& limits);
 
+// --- lock protocols ---
+extern const PolicyInfo kMutexInfo;
+absl::StatusOr<std::unique_ptr<LockProtocol>> MakeMutex(const PolicyParams& params,
+                                                        const Limits& limits);
+
 // --- placements ---
 extern const PolicyInfo kPrevPlacementInfo;
 absl::StatusOr<std::unique_ptr<Placement>> MakePrevPlacement(const PolicyParams& params,

@@ -13,6 +13,8 @@ const Registry& Registry::BuiltIn() {
     table.Add(RegistryEntry::Class(kFifoClassInfo, MakeFifoClass));
     table.Add(RegistryEntry::Class(kIdleClassInfo, MakeIdleClass));
 
+    table.Add(RegistryEntry::Lock(kMutexInfo, MakeMutex));
+
     table.Add(RegistryEntry::Place(kPrevPlacementInfo, MakePrevPlacement));
     table.Add(RegistryEntry::Place(kSimplePlacementInfo, MakeSimplePlacement));
 
