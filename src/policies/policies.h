@@ -16,6 +16,12 @@ namespace rqsim {
 extern const PolicyInfo kStopClassInfo;
 absl::StatusOr<std::unique_ptr<SchedClass>> MakeStopClass(const PolicyParams& params,
                                                           const Limits& limits);
+extern const PolicyInfo kRtClassInfo;
+absl::StatusOr<std::unique_ptr<SchedClass>> MakeRtClass(const PolicyParams& params,
+                                                        const Limits& limits);
+extern const PolicyInfo kFairClassInfo;
+absl::StatusOr<std::unique_ptr<SchedClass>> MakeFairClass(const PolicyParams& params,
+                                                          const Limits& limits);
 extern const PolicyInfo kFifoClassInfo;
 absl::StatusOr<std::unique_ptr<SchedClass>> MakeFifoClass(const PolicyParams& params,
                                                           const Limits& limits);

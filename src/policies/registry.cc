@@ -10,6 +10,8 @@ const Registry& Registry::BuiltIn() {
   static const Registry registry = [] {
     Registry table;
     table.Add(RegistryEntry::Class(kStopClassInfo, MakeStopClass));
+    table.Add(RegistryEntry::Class(kRtClassInfo, MakeRtClass));
+    table.Add(RegistryEntry::Class(kFairClassInfo, MakeFairClass));
     table.Add(RegistryEntry::Class(kFifoClassInfo, MakeFifoClass));
     table.Add(RegistryEntry::Class(kIdleClassInfo, MakeIdleClass));
 
@@ -18,6 +20,7 @@ const Registry& Registry::BuiltIn() {
     table.Add(RegistryEntry::Place(kPrevPlacementInfo, MakePrevPlacement));
     table.Add(RegistryEntry::Place(kSimplePlacementInfo, MakeSimplePlacement));
 
+    table.AddStack({"default", {"stop", "rt", "fair", "idle"}, "the classes of the kernel"});
     table.AddStack({"fifo", {"stop", "fifo", "idle"}, "the reference class for all tasks"});
     return table;
   }();
