@@ -1,0 +1,35 @@
+// One run from scenario to result document: a simulation with the default listeners.
+
+#include <memory>
+#include <utility>
+
+#include "rqsim/simulation.h"
+#include "sim/views/mutex_checker.h"
+#include "sim/views/result_builder.h"
+#include "sim/views/timeline.h"
+
+namespace rqsim {
+
+absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& set,
+                                   const RunOptions& options, const Registry& registry) {
+  absl::StatusOr<std::unique_ptr<Simulation>> created = Simulation::Create(scenario, set, registry);
+  if (!created.ok()) return created.status();
+
+  // Listeners outlive the simulation that calls them.
+  ResultBuilder builder(options.check ? Accountant::Reports::kAll : Accountant::Reports::kNone);
+  MutexChecker checker;
+  Timeline timeline;
+  const std::unique_ptr<Simulation> simulation = *std::move(created);
+  simulation->AddListener(builder);
+  if (options.check) simulation->AddListener(checker);
+  if (options.timeline) simulation->AddListener(timeline);
+  for (Listener* listener : options.listeners) simulation->AddListener(*listener);
+  simulation->Run();
+
+  Result result = builder.Take();
+  result.violations = simulation->violations();
+  if (options.timeline) result.timeline = timeline.cells();
+  return result;
+}
+
+}  // namespace rqsim
