@@ -1,0 +1,219 @@
+#include "sim/scenario/rtapp/finish.h"
+
+#include <fmt/format.h>
+
+#include <cstddef>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sim/scenario/json_tree.h"
+
+namespace rqsim::rtapp {
+namespace {
+
+// Calls `visit` for each operation, in order. Phases are loops, and nothing here nests deeper than that.
+template <class Ops, class Visit>
+void ForEachOp(Ops& ops, const Visit& visit) {
+  for (auto& op : ops) {
+    if (op.kind == OpKind::kLoop) {
+      ForEachOp(op.ops, visit);
+    } else {
+      visit(op);
+    }
+  }
+}
+
+// A timer of one's own is told apart by the position of its task, any other has none.
+using TimerKey = std::pair<std::ptrdiff_t, std::string>;
+TimerKey KeyOf(const Scenario& scenario, const TaskSpec& task, const OpSpec& op) {
+  return {op.unique ? &task - scenario.tasks.data() : -1, op.name};
+}
+
+// The names that operations other than suspend and resume use as condition variable or mutex.
+std::set<std::string> SharedNames(const Scenario& scenario) {
+  std::set<std::string> names;
+  for (const TaskSpec& task : scenario.tasks) {
+    ForEachOp(task.ops, [&names](const OpSpec& op) {
+      switch (op.kind) {
+        case OpKind::kWait:
+        case OpKind::kSync:
+          names.insert(op.second);
+          names.insert(op.name);
+          break;
+        case OpKind::kLock:
+        case OpKind::kUnlock:
+        case OpKind::kSignal:
+        case OpKind::kBroad:
+          names.insert(op.name);
+          break;
+        default:
+          break;
+      }
+    });
+  }
+  return names;
+}
+
+OpSpec Like(const OpSpec& op, OpKind kind) {
+  OpSpec made;
+  made.kind = kind;
+  made.name = op.name;
+  made.pos = op.pos;
+  return made;
+}
+
+int64_t WriteOut(std::vector<OpSpec>& ops, const std::set<std::string>& shared) {
+  std::vector<OpSpec> written;
+  int64_t num_added = 0;
+  for (OpSpec& op : ops) {
+    if (op.kind == OpKind::kLoop) {
+      num_added += WriteOut(op.ops, shared);
+      written.push_back(std::move(op));
+      continue;
+    }
+    const bool is_suspend = op.kind == OpKind::kSuspend;
+    if ((!is_suspend && op.kind != OpKind::kResume) || !shared.contains(op.name)) {
+      written.push_back(std::move(op));
+      continue;
+    }
+    OpSpec middle = Like(op, is_suspend ? OpKind::kWait : OpKind::kBroad);
+    if (is_suspend) middle.second = op.name;
+    written.push_back(Like(op, OpKind::kLock));
+    written.push_back(std::move(middle));
+    written.push_back(Like(op, OpKind::kUnlock));
+    num_added += 2;
+  }
+  ops = std::move(written);
+  return num_added;
+}
+
+// Names in the order in which they come, each once.
+class Names {
+ public:
+  explicit Names(std::vector<std::string>& list)
+      : list_(list), seen_(list.begin(), list.end()) {}
+  void Add(const std::string& name) {
+    if (seen_.insert(name).second) list_.push_back(name);
+  }
+
+ private:
+  std::vector<std::string>& list_;
+  std::set<std::string> seen_;
+};
+
+void CheckForks(const Scenario& scenario, Reporter& reporter) {
+  std::map<std::string, const TaskSpec*> known;
+  for (const TaskSpec& task : scenario.tasks) known.emplace(task.name, &task);
+  for (const TaskSpec& task : scenario.tasks) {
+    ForEachOp(task.ops, [&](const OpSpec& op) {
+      if (op.kind != OpKind::kFork) return;
+      const auto found = known.find(op.name);
+      if (found == known.end()) {
+        reporter.Error(Code::kUnknownName, op.pos,
+                       fmt::format("fork in {}: there is no thread {}", QuoteJson(task.name),
+                                   QuoteJson(op.name)));
+      } else if (found->second->start > Time(0)) {
+        reporter.Remark(op.pos, fmt::format("fork of {}: its delay is from the start of the run, a "
+                                            "forked thread starts at once",
+                                            QuoteJson(op.name)));
+      }
+    });
+  }
+}
+
+void CheckBarriers(const TaskSpec& task, Reporter& reporter) {
+  std::set<std::string> used;
+  ForEachOp(task.ops, [&](const OpSpec& op) {
+    if (op.kind != OpKind::kBarrier) return;
+    if (task.instances == 0) {
+      reporter.Remark(op.pos,
+                      fmt::format("barrier {} in thread {}, which only fork makes: rt-app does not "
+                                  "count it among the users, here it counts as one",
+                                  QuoteJson(op.name), QuoteJson(task.name)));
+    }
+    if (!used.insert(op.name).second) {
+      reporter.Remark(op.pos, fmt::format("barrier {} a second time in thread {}: rt-app counts "
+                                          "each use and would wait for ever, here a thread counts "
+                                          "once",
+                                          QuoteJson(op.name), QuoteJson(task.name)));
+    }
+  });
+}
+
+}  // namespace
+
+void SettleTimers(Scenario& scenario) {
+  std::set<TimerKey> absolute;
+  for (const TaskSpec& task : scenario.tasks) {
+    ForEachOp(task.ops, [&](const OpSpec& op) {
+      if (op.kind == OpKind::kTimer && op.timer_mode == TimerMode::kAbsolute) {
+        absolute.insert(KeyOf(scenario, task, op));
+      }
+    });
+  }
+  for (TaskSpec& task : scenario.tasks) {
+    ForEachOp(task.ops, [&](OpSpec& op) {
+      if (op.kind == OpKind::kTimer && absolute.contains(KeyOf(scenario, task, op))) {
+        op.timer_mode = TimerMode::kAbsolute;
+      }
+    });
+  }
+}
+
+int64_t WriteOutSharedResources(Scenario& scenario) {
+  const std::set<std::string> shared = SharedNames(scenario);
+  int64_t num_added = 0;
+  for (TaskSpec& task : scenario.tasks) num_added += WriteOut(task.ops, shared);
+  return num_added;
+}
+
+void DeclareFromUse(Scenario& scenario) {
+  Names mutexes(scenario.mutexes);
+  Names condvars(scenario.condvars);
+  std::vector<std::string> semaphore_list;
+  Names semaphores(semaphore_list);
+  for (const TaskSpec& task : scenario.tasks) {
+    ForEachOp(task.ops, [&](const OpSpec& op) {
+      switch (op.kind) {
+        case OpKind::kLock:
+        case OpKind::kUnlock:
+          mutexes.Add(op.name);
+          break;
+        case OpKind::kWait:
+        case OpKind::kSync:
+          condvars.Add(op.name);
+          mutexes.Add(op.second);
+          break;
+        case OpKind::kSignal:
+        case OpKind::kBroad:
+          condvars.Add(op.name);
+          break;
+        case OpKind::kSemPost:
+        case OpKind::kSemWait:
+          semaphores.Add(op.name);
+          break;
+        default:
+          break;
+      }
+    });
+  }
+  for (std::string& name : semaphore_list) scenario.semaphores.emplace_back(std::move(name), 0);
+}
+
+void CheckReferences(const Scenario& scenario, Reporter& reporter) {
+  CheckForks(scenario, reporter);
+  for (const TaskSpec& task : scenario.tasks) CheckBarriers(task, reporter);
+}
+
+int64_t CountOperations(const Scenario& scenario) {
+  int64_t count = 0;
+  for (const TaskSpec& task : scenario.tasks) {
+    ForEachOp(task.ops, [&count](const OpSpec&) { ++count; });
+  }
+  return count;
+}
+
+}  // namespace rqsim::rtapp
