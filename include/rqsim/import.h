@@ -1,9 +1,10 @@
 // Workloads that were written for other programs, as scenarios.
 //
-// rt-app (https://github.com/scheduler-tools/rt-app): the JSON dialect of its `workgen` front end, with repeated keys,
-// comments, trailing commas and keys without a value. docs/MODEL.md says what each word means here. What a scenario
-// cannot say is named, item by item, as a warning with its position and in the ImportReport; nothing is dropped in
-// silence, and a file of rt-app's old grammar is refused by name.
+// rt-app (https://github.com/scheduler-tools/rt-app): the JSON dialect of its `workgen` front end,
+// with repeated keys, comments, trailing commas and keys without a value. docs/MODEL.md says what
+// each word means here. What a scenario cannot say is named, item by item, as a warning with its
+// position and in the ImportReport; nothing is dropped in silence, and a file of rt-app's old
+// grammar is refused by name.
 //
 //   std::vector<rqsim::Diagnostic> diagnostics;
 //   rqsim::ImportReport report;
@@ -29,7 +30,7 @@ struct RtAppOptions {
 
 // Something of the input that the scenario does not have.
 struct NotModelled {
-  std::string path;           // `tasks.thread0.phases.p1.mem`
+  std::string path;  // `tasks.thread0.phases.p1.mem`
   std::string reason;
   bool is_operation = false;  // an operation of a program; else a property or a setting
   bool is_harmless = false;   // has no influence on scheduling (log files and the like)
@@ -41,19 +42,20 @@ struct ImportReport {
   int64_t operations_in = 0;   // in the file, counted before anything is translated
   int64_t operations_out = 0;  // of these, in the programs of the scenario
   int64_t operations_not_modelled = 0;
-  // Operations of the scenario beyond those: set_affinity and set_sched at the start of a phase, and the lock and unlock
-  // around the wait of a suspend that shares its resource with other operations.
+  // Operations of the scenario beyond those: set_affinity and set_sched at the start of a phase,
+  // and the lock and unlock around the wait of a suspend that shares its resource with other
+  // operations.
   int64_t operations_added = 0;
   std::vector<NotModelled> not_modelled;  // by position
 };
 
-// Whether the text is meant for rt-app: an object with an object "tasks" and no "version" (a scenario has both a
-// "version" and a list of tasks). Looks no further than the first mistake.
+// Whether the text is meant for rt-app: an object with an object "tasks" and no "version" (a
+// scenario has both a "version" and a list of tasks). Looks no further than the first mistake.
 bool LooksLikeRtApp(std::string_view text);
 
-// Translates an rt-app file. Problems (errors and warnings, sorted by position) are appended to `diagnostics`; nothing
-// is returned if there is an error. `file` is used in diagnostics and for the scenario's name. `report` may be null.
-// Never aborts, whatever the text.
+// Translates an rt-app file. Problems (errors and warnings, sorted by position) are appended to
+// `diagnostics`; nothing is returned if there is an error. `file` is used in diagnostics and for
+// the scenario's name. `report` may be null. Never aborts, whatever the text.
 std::optional<Scenario> ImportRtApp(std::string_view text, std::string_view file,
                                     const RtAppOptions& options,
                                     std::vector<Diagnostic>& diagnostics, ImportReport* report);

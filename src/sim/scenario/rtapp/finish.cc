@@ -14,7 +14,8 @@
 namespace rqsim::rtapp {
 namespace {
 
-// Calls `visit` for each operation, in order. Phases are loops, and nothing here nests deeper than that.
+// Calls `visit` for each operation, in order. Phases are loops, and nothing here nests deeper than
+// that.
 template <class Ops, class Visit>
 void ForEachOp(Ops& ops, const Visit& visit) {
   for (auto& op : ops) {
@@ -93,8 +94,7 @@ int64_t WriteOut(std::vector<OpSpec>& ops, const std::set<std::string>& shared) 
 // Names in the order in which they come, each once.
 class Names {
  public:
-  explicit Names(std::vector<std::string>& list)
-      : list_(list), seen_(list.begin(), list.end()) {}
+  explicit Names(std::vector<std::string>& list) : list_(list), seen_(list.begin(), list.end()) {}
   void Add(const std::string& name) {
     if (seen_.insert(name).second) list_.push_back(name);
   }

@@ -1,5 +1,6 @@
-// What can be settled only when all programs of an import are known: timers whose mode another use sets, resources that
-// are used in more than one way, what is declared, and whether the names fit together.
+// What can be settled only when all programs of an import are known: timers whose mode another use
+// sets, resources that are used in more than one way, what is declared, and whether the names fit
+// together.
 #ifndef RQSIM_SIM_SCENARIO_RTAPP_FINISH_H_
 #define RQSIM_SIM_SCENARIO_RTAPP_FINISH_H_
 
@@ -10,17 +11,17 @@
 
 namespace rqsim::rtapp {
 
-// A timer is absolute if one of its uses says so, as in rt-app, where the mode is the timer's. A timer of one's own is
-// the task's, any other is shared by all.
+// A timer is absolute if one of its uses says so, as in rt-app, where the mode is the timer's. A
+// timer of one's own is the task's, any other is shared by all.
 void SettleTimers(Scenario& scenario);
 
-// suspend X is a wait on condition variable X under mutex X, resume X a broadcast under it. Where X is also locked,
-// waited for or signalled by other operations, these must meet, so it is written out there: lock, wait, unlock and lock,
-// broad, unlock. Returns how many operations that added.
+// suspend X is a wait on condition variable X under mutex X, resume X a broadcast under it. Where X
+// is also locked, waited for or signalled by other operations, these must meet, so it is written
+// out there: lock, wait, unlock and lock, broad, unlock. Returns how many operations that added.
 int64_t WriteOutSharedResources(Scenario& scenario);
 
-// Mutexes, condition variables and semaphores in the order of their first use, after those that the file's section
-// `resources` has already declared.
+// Mutexes, condition variables and semaphores in the order of their first use, after those that the
+// file's section `resources` has already declared.
 void DeclareFromUse(Scenario& scenario);
 
 // Forks of threads that do not exist, and uses of barriers that would never be passed in rt-app.

@@ -164,9 +164,9 @@ class Importer {
     if (member.value.kind != Kind::kInteger) {
       WrongType(member.value, "seconds", path);
     } else if (member.value.integer > kMaxSeconds) {
-      reporter_.Error(Code::kRange, member.value.begin,
-                      fmt::format("{}: {} s is more than {} s", path, member.value.integer,
-                                  kMaxSeconds));
+      reporter_.Error(
+          Code::kRange, member.value.begin,
+          fmt::format("{}: {} s is more than {} s", path, member.value.integer, kMaxSeconds));
     } else if (member.value.integer > 0) {
       scenario_.until = Time(member.value.integer * 1'000'000'000);
     }
@@ -208,10 +208,9 @@ class Importer {
       } else if (type == "wait" || type == "signal" || type == "broadcast") {
         if (condvars.insert(member.key).second) scenario_.condvars.push_back(member.key);
       } else {
-        reporter_.NotModelled(member.key_begin, path,
-                              fmt::format("a resource of type {} comes from its use",
-                                          QuoteJson(type)),
-                              false);
+        reporter_.NotModelled(
+            member.key_begin, path,
+            fmt::format("a resource of type {} comes from its use", QuoteJson(type)), false);
       }
     }
   }
@@ -266,9 +265,9 @@ class Importer {
       for (const NamedCpu& named : thread.named_cpus) {
         highest = std::max(highest, named.cpu);
         if (options_.cpus && named.cpu >= *options_.cpus) {
-          reporter_.Error(Code::kCpu, named.offset,
-                          fmt::format("CPU {} is not among the {} of --cpus", named.cpu,
-                                      *options_.cpus));
+          reporter_.Error(
+              Code::kCpu, named.offset,
+              fmt::format("CPU {} is not among the {} of --cpus", named.cpu, *options_.cpus));
         }
       }
     }
@@ -279,7 +278,8 @@ class Importer {
     return 1;
   }
 
-  // As many tasks as a run can have, and no two of one name: instances are named name-0, name-1 and so on.
+  // As many tasks as a run can have, and no two of one name: instances are named name-0, name-1 and
+  // so on.
   void CheckInstances() {
     int64_t total = 0;
     std::map<std::string, int, std::less<>> instances;

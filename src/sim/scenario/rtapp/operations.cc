@@ -120,8 +120,9 @@ class Translator {
   std::optional<std::string> NameIn(std::string_view key) {
     const JsonValue* value = member_.value.Find(key);
     if (value == nullptr) {
-      reporter_.Remark(member_.key_begin, fmt::format("{}: no \"{}\", taken as \"{}\" as rt-app does",
-                                                      path_, key, kUnnamed));
+      reporter_.Remark(
+          member_.key_begin,
+          fmt::format("{}: no \"{}\", taken as \"{}\" as rt-app does", path_, key, kUnnamed));
       return std::string(kUnnamed);
     }
     if (value->kind != JsonValue::Kind::kString || value->text.empty()) {

@@ -12,8 +12,8 @@
 
 namespace rqsim::rtapp {
 
-// Appends what `member`, an operation of the thread `thread`, becomes. `path` is that of the member. Mistakes are
-// reported and append nothing; what is not modelled is named.
+// Appends what `member`, an operation of the thread `thread`, becomes. `path` is that of the
+// member. Mistakes are reported and append nothing; what is not modelled is named.
 void TranslateOperation(const JsonMember& member, const OperationWord& word,
                         const std::string& path, const std::string& thread, Reporter& reporter,
                         std::vector<OpSpec>& ops);

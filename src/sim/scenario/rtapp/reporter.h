@@ -1,4 +1,5 @@
-// Collects what the importer has to say: mistakes, remarks, and what is not modelled, each with its position.
+// Collects what the importer has to say: mistakes, remarks, and what is not modelled, each with its
+// position.
 #ifndef RQSIM_SIM_SCENARIO_RTAPP_REPORTER_H_
 #define RQSIM_SIM_SCENARIO_RTAPP_REPORTER_H_
 
@@ -28,7 +29,8 @@ enum class Code : int {
   kRemark = 521,
 };
 
-// Offsets are those of the strict text, which is what was parsed; positions are those of the source.
+// Offsets are those of the strict text, which is what was parsed; positions are those of the
+// source.
 class Reporter {
  public:
   Reporter(std::string_view source, const StrictText& strict, std::string_view file);

@@ -16,9 +16,7 @@ constexpr std::array<std::pair<std::string_view, SchedPolicy>, 5> kPolicies = {{
     {"SCHED_DEADLINE", SchedPolicy::kDeadline},
 }};
 
-bool IsRt(SchedPolicy policy) {
-  return policy == SchedPolicy::kFifo || policy == SchedPolicy::kRr;
-}
+bool IsRt(SchedPolicy policy) { return policy == SchedPolicy::kFifo || policy == SchedPolicy::kRr; }
 
 // Keys that sched_setattr() of the policy in force does not look at.
 void NameUnused(const JsonMember* member, const std::string& path, std::string_view why,
@@ -31,9 +29,9 @@ void NameUnused(const JsonMember* member, const std::string& path, std::string_v
 void ApplyPriority(const JsonMember& member, const std::string& path, SchedSpec& sched,
                    Reporter& reporter) {
   if (member.value.kind != JsonValue::Kind::kInteger) {
-    reporter.Error(Code::kType, member.value.begin,
-                   fmt::format("{}.priority: {} found, an integer wanted", path,
-                               DescribeJson(member.value)));
+    reporter.Error(
+        Code::kType, member.value.begin,
+        fmt::format("{}.priority: {} found, an integer wanted", path, DescribeJson(member.value)));
     return;
   }
   const int64_t value = member.value.integer;
@@ -110,7 +108,8 @@ std::optional<SchedPolicy> PolicyOf(const JsonMember& member, const std::string&
   return std::nullopt;
 }
 
-std::optional<Cycles> Microseconds(const JsonValue& node, const std::string& path, Reporter& reporter) {
+std::optional<Cycles> Microseconds(const JsonValue& node, const std::string& path,
+                                   Reporter& reporter) {
   if (node.kind != JsonValue::Kind::kInteger) {
     reporter.Error(Code::kType, node.begin,
                    fmt::format("{}: microseconds wanted, {} found", path, DescribeJson(node)));
@@ -152,8 +151,8 @@ SchedSpec ApplySched(const SchedKeys& keys, const SchedSpec& before, std::size_t
     case SchedPolicy::kNormal:
       // The fair class takes the runtime as the length of its requests.
       if (keys.runtime != nullptr) {
-        const auto slice =
-            Microseconds(keys.runtime->value, fmt::format("{}.{}", path, keys.runtime->key), reporter);
+        const auto slice = Microseconds(keys.runtime->value,
+                                        fmt::format("{}.{}", path, keys.runtime->key), reporter);
         if (slice) sched.slice = *slice;
       }
       break;

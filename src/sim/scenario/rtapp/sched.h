@@ -1,4 +1,5 @@
-// Scheduling attributes of threads and phases: rt-app's policy, priority and dl-* keys to a SchedSpec.
+// Scheduling attributes of threads and phases: rt-app's policy, priority and dl-* keys to a
+// SchedSpec.
 #ifndef RQSIM_SIM_SCENARIO_RTAPP_SCHED_H_
 #define RQSIM_SIM_SCENARIO_RTAPP_SCHED_H_
 
@@ -29,13 +30,16 @@ struct SchedKeys {
   }
 };
 
-// What `keys` makes of a task that had `before`. A policy that is given brings its own default priority; without one
-// the policy stays, and so does what is not given. Mistakes are reported at their keys, those of the whole at `offset`.
+// What `keys` makes of a task that had `before`. A policy that is given brings its own default
+// priority; without one the policy stays, and so does what is not given. Mistakes are reported at
+// their keys, those of the whole at `offset`.
 SchedSpec ApplySched(const SchedKeys& keys, const SchedSpec& before, std::size_t offset,
                      const std::string& path, Reporter& reporter);
 
-// Microseconds to cycles of the imported scenario's clock (1 GHz). Reports what is no integer from 0 up.
-std::optional<Cycles> Microseconds(const JsonValue& node, const std::string& path, Reporter& reporter);
+// Microseconds to cycles of the imported scenario's clock (1 GHz). Reports what is no integer from
+// 0 up.
+std::optional<Cycles> Microseconds(const JsonValue& node, const std::string& path,
+                                   Reporter& reporter);
 
 inline constexpr int64_t kCyclesPerMicrosecond = 1000;
 // SCHED_FIFO and SCHED_RR where no priority is given.

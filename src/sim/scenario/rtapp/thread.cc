@@ -89,8 +89,9 @@ struct ThreadReader::Keys {
 std::optional<Thread> ThreadReader::Read(const JsonMember& member, const std::string& name) {
   const std::string path = fmt::format("tasks.{}", name);
   if (member.value.kind != Kind::kObject) {
-    reporter_.Error(Code::kType, member.value.begin,
-                    fmt::format("{}: an object wanted, {} found", path, DescribeJson(member.value)));
+    reporter_.Error(
+        Code::kType, member.value.begin,
+        fmt::format("{}: an object wanted, {} found", path, DescribeJson(member.value)));
     return std::nullopt;
   }
   if (IsOldGrammar(member.value, path)) return std::nullopt;
@@ -119,8 +120,8 @@ std::optional<Thread> ThreadReader::Read(const JsonMember& member, const std::st
   // A thread's period and deadline have an older spelling too.
   if (keys.sched.period == nullptr) keys.sched.period = keys.legacy_period;
   if (keys.sched.deadline == nullptr) keys.sched.deadline = keys.legacy_deadline;
-  thread.sched = ApplySched(keys.sched, DefaultSched(default_policy_), member.key_begin, path,
-                            reporter_);
+  thread.sched =
+      ApplySched(keys.sched, DefaultSched(default_policy_), member.key_begin, path, reporter_);
   Phases(keys, path, thread);
   if (keys.phases == nullptr) {
     Phase& only = thread.phases.emplace_back();
@@ -247,12 +248,14 @@ void ThreadReader::Phases(const Keys& keys, const std::string& path, Thread& thr
   }
   const JsonValue& phases = keys.phases->value;
   if (phases.kind != Kind::kObject) {
-    reporter_.Error(Code::kType, phases.begin,
-                    fmt::format("{}.phases: an object wanted, {} found", path, DescribeJson(phases)));
+    reporter_.Error(
+        Code::kType, phases.begin,
+        fmt::format("{}.phases: an object wanted, {} found", path, DescribeJson(phases)));
     return;
   }
   if (phases.members.empty()) {
-    reporter_.Error(Code::kNoOperations, phases.begin, fmt::format("{}.phases: there is none", path));
+    reporter_.Error(Code::kNoOperations, phases.begin,
+                    fmt::format("{}.phases: there is none", path));
   }
   SchedSpec sched = thread.sched;
   for (const JsonMember& member : phases.members) {
@@ -263,8 +266,9 @@ void ThreadReader::Phases(const Keys& keys, const std::string& path, Thread& thr
 void ThreadReader::OnePhase(const JsonMember& member, const std::string& path, SchedSpec& sched,
                             Thread& thread) {
   if (member.value.kind != Kind::kObject) {
-    reporter_.Error(Code::kType, member.value.begin,
-                    fmt::format("{}: an object wanted, {} found", path, DescribeJson(member.value)));
+    reporter_.Error(
+        Code::kType, member.value.begin,
+        fmt::format("{}: an object wanted, {} found", path, DescribeJson(member.value)));
     return;
   }
   if (IsOldGrammar(member.value, path)) return;

@@ -48,7 +48,8 @@ class ThreadReader {
   ThreadReader(SchedPolicy default_policy, Reporter& reporter)
       : default_policy_(default_policy), reporter_(reporter) {}
 
-  // The thread that `member` of the section `tasks` describes; nothing after a mistake that leaves no thread.
+  // The thread that `member` of the section `tasks` describes; nothing after a mistake that leaves
+  // no thread.
   std::optional<Thread> Read(const JsonMember& member, const std::string& name);
 
   // Counts the operations of all threads into report.operations_in, from the keys alone.
@@ -74,7 +75,8 @@ class ThreadReader {
   Reporter& reporter_;
 };
 
-// The task, on a machine of `num_cpus`. Operations that the file does not have are counted in `num_added`.
+// The task, on a machine of `num_cpus`. Operations that the file does not have are counted in
+// `num_added`.
 TaskSpec MakeTask(Thread thread, int num_cpus, int64_t& num_added);
 
 }  // namespace rqsim::rtapp

@@ -7,24 +7,15 @@ namespace rqsim::rtapp {
 namespace {
 
 constexpr std::array kOperations = {
-    OperationWord{"lock", OpKind::kLock},
-    OperationWord{"unlock", OpKind::kUnlock},
-    OperationWord{"wait", OpKind::kWait},
-    OperationWord{"signal", OpKind::kSignal},
-    OperationWord{"broad", OpKind::kBroad},
-    OperationWord{"sync", OpKind::kSync},
-    OperationWord{"sleep", OpKind::kSleep},
-    OperationWord{"run", OpKind::kRun},
-    OperationWord{"runtime", OpKind::kRuntime},
-    OperationWord{"timer", OpKind::kTimer},
-    OperationWord{"suspend", OpKind::kSuspend},
-    OperationWord{"resume", OpKind::kResume},
-    OperationWord{"barrier", OpKind::kBarrier},
-    OperationWord{"fork", OpKind::kFork},
-    OperationWord{"yield", OpKind::kYield},
-    OperationWord{"sem_post", OpKind::kSemPost},
-    OperationWord{"sem_wait", OpKind::kSemWait},
-    OperationWord{"mem", std::nullopt},
+    OperationWord{"lock", OpKind::kLock},        OperationWord{"unlock", OpKind::kUnlock},
+    OperationWord{"wait", OpKind::kWait},        OperationWord{"signal", OpKind::kSignal},
+    OperationWord{"broad", OpKind::kBroad},      OperationWord{"sync", OpKind::kSync},
+    OperationWord{"sleep", OpKind::kSleep},      OperationWord{"run", OpKind::kRun},
+    OperationWord{"runtime", OpKind::kRuntime},  OperationWord{"timer", OpKind::kTimer},
+    OperationWord{"suspend", OpKind::kSuspend},  OperationWord{"resume", OpKind::kResume},
+    OperationWord{"barrier", OpKind::kBarrier},  OperationWord{"fork", OpKind::kFork},
+    OperationWord{"yield", OpKind::kYield},      OperationWord{"sem_post", OpKind::kSemPost},
+    OperationWord{"sem_wait", OpKind::kSemWait}, OperationWord{"mem", std::nullopt},
     OperationWord{"iorun", std::nullopt},
 };
 

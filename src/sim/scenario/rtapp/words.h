@@ -1,4 +1,5 @@
-// The words of rt-app's grammar: which key is an operation, which a property, which nothing here knows.
+// The words of rt-app's grammar: which key is an operation, which a property, which nothing here
+// knows.
 #ifndef RQSIM_SIM_SCENARIO_RTAPP_WORDS_H_
 #define RQSIM_SIM_SCENARIO_RTAPP_WORDS_H_
 
@@ -9,15 +10,15 @@
 
 namespace rqsim::rtapp {
 
-// An operation of rt-app. A key is an operation if it begins with one of these words ("run0", "lock_a"); the longest
-// that fits counts ("runtime" is not "run").
+// An operation of rt-app. A key is an operation if it begins with one of these words ("run0",
+// "lock_a"); the longest that fits counts ("runtime" is not "run").
 struct OperationWord {
   std::string_view word;
   std::optional<OpKind> kind;  // none: not modelled
 };
 
-// Null if the key is no operation. Keys with a meaning of their own (PropertyOf, IsOldGrammar) are none, however they
-// begin: "lock_order", "membind_nodes".
+// Null if the key is no operation. Keys with a meaning of their own (PropertyOf, IsOldGrammar) are
+// none, however they begin: "lock_order", "membind_nodes".
 const OperationWord* OperationOf(std::string_view key);
 
 // Properties of a thread or a phase.
@@ -38,7 +39,8 @@ enum class Property {
 };
 std::optional<Property> PropertyOf(std::string_view key);
 
-// Keys of the grammar before rt-app 1.0 (a period, an execution time and a list of critical sections for each thread).
+// Keys of the grammar before rt-app 1.0 (a period, an execution time and a list of critical
+// sections for each thread).
 bool IsOldGrammar(std::string_view key);
 
 }  // namespace rqsim::rtapp
