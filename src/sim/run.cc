@@ -5,6 +5,7 @@
 
 #include "rqsim/simulation.h"
 #include "sim/views/mutex_checker.h"
+#include "sim/views/pi_checker.h"
 #include "sim/views/result_builder.h"
 #include "sim/views/timeline.h"
 
@@ -17,11 +18,16 @@ absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& se
 
   // Listeners outlive the simulation that calls them.
   ResultBuilder builder(options.check ? Accountant::Reports::kAll : Accountant::Reports::kNone);
-  MutexChecker checker;
+  MutexChecker mutex_checker;
+  PiChecker pi_checker;
   Timeline timeline;
   const std::unique_ptr<Simulation> simulation = *std::move(created);
   simulation->AddListener(builder);
-  if (options.check) simulation->AddListener(checker);
+  if (options.check && !scenario.mutexes.empty()) {
+    simulation->AddListener(mutex_checker);
+    const PolicySet resolved = ResolvePolicySet(scenario, set);
+    if (resolved.lock && resolved.lock->name == "pi") simulation->AddListener(pi_checker);
+  }
   if (options.timeline) simulation->AddListener(timeline);
   for (Listener* listener : options.listeners) simulation->AddListener(*listener);
   simulation->Run();
