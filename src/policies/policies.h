@@ -33,6 +33,9 @@ absl::StatusOr<std::unique_ptr<SchedClass>> MakeIdleClass(const PolicyParams& pa
 extern const PolicyInfo kMutexInfo;
 absl::StatusOr<std::unique_ptr<LockProtocol>> MakeMutex(const PolicyParams& params,
                                                         const Limits& limits);
+extern const PolicyInfo kPiInfo;
+absl::StatusOr<std::unique_ptr<LockProtocol>> MakePi(const PolicyParams& params,
+                                                     const Limits& limits);
 
 // --- placements ---
 extern const PolicyInfo kPrevPlacementInfo;

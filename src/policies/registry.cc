@@ -16,6 +16,7 @@ const Registry& Registry::BuiltIn() {
     table.Add(RegistryEntry::Class(kIdleClassInfo, MakeIdleClass));
 
     table.Add(RegistryEntry::Lock(kMutexInfo, MakeMutex));
+    table.Add(RegistryEntry::Lock(kPiInfo, MakePi));
 
     table.Add(RegistryEntry::Place(kPrevPlacementInfo, MakePrevPlacement));
     table.Add(RegistryEntry::Place(kSimplePlacementInfo, MakeSimplePlacement));

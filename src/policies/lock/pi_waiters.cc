@@ -1,0 +1,130 @@
+// The bookkeeping of priority inheritance: waiters in order of urgency, locks by owner.
+//
+// Tested by tests/unit/policies/lock/pi_test.cc.
+#include "lock/pi_waiters.h"
+
+#include <iterator>
+
+#include "lock/lock_words.h"
+
+namespace rqsim {
+namespace {
+
+// What `base` becomes while a waiter with attributes `lent` waits. The kernel changes prio (and,
+// for a deadline waiter, the parameters), not the policy: a boosted task that is not SCHED_RR
+// itself takes no turns.
+SchedAttr Lend(const SchedAttr& base, const SchedAttr& lent) {
+  SchedAttr attr = base;
+  attr.prio = lent.prio;
+  attr.priority = lent.priority;
+  if (lent.policy == SchedPolicy::kDeadline) {
+    attr.policy = SchedPolicy::kDeadline;
+    attr.dl_runtime = lent.dl_runtime;
+    attr.dl_deadline = lent.dl_deadline;
+    attr.dl_period = lent.dl_period;
+  } else if (base.policy != SchedPolicy::kRr) {
+    attr.policy = SchedPolicy::kFifo;
+  }
+  return attr;
+}
+
+}  // namespace
+
+PiWaiters::PiWaiters(const Limits& limits)
+    : waiters_(static_cast<std::size_t>(limits.num_tasks)),
+      locks_(static_cast<std::size_t>(limits.num_locks)),
+      queues_(static_cast<std::size_t>(limits.num_locks)),
+      held_(static_cast<std::size_t>(limits.num_tasks)) {
+  for (std::size_t i = 0; i < waiters_.size(); ++i) {
+    waiters_[i].task = TaskId(static_cast<int32_t>(i));
+  }
+  for (std::size_t i = 0; i < locks_.size(); ++i) locks_[i].lock = LockId(static_cast<int32_t>(i));
+}
+
+const PiWaiter* PiWaiters::Top(LockId lock) const {
+  const Queue& queue = queues_[lock.index()];
+  return queue.empty() ? nullptr : &*queue.begin();
+}
+
+bool PiWaiters::IsTop(TaskId task) const {
+  const LockId lock = LockOf(task);
+  return lock.valid() && Top(lock)->task == task;
+}
+
+PiWaiters::Effective PiWaiters::EffectiveOf(const Kernel& kernel, TaskId task) const {
+  const SchedAttr& base = kernel.task(task).base;
+  const PiWaiter* strongest = nullptr;
+  for (const HeldLock& held : held_[task.index()]) {
+    const PiWaiter* top = Top(held.lock);
+    if (top != nullptr && (strongest == nullptr || *top < *strongest)) strongest = top;
+  }
+  if (strongest == nullptr || !(strongest->urgency < Urgency::Of(base))) return {base, TaskId()};
+  return {Lend(base, strongest->attr), strongest->task};
+}
+
+void PiWaiters::Add(Kernel& kernel, TaskId task, LockId lock) {
+  PiWaiter& waiter = waiters_[task.index()];
+  RQSIM_CHECK(!waiter.lock.valid());
+  waiter.lock = lock;
+  waiter.attr = EffectiveOf(kernel, task).attr;
+  waiter.urgency = Urgency::Of(waiter.attr);
+  waiter.seq = next_seq_++;
+  queues_[lock.index()].insert(waiter);
+  EmitWait(kernel, lock, task, MutexQueue::kWaitList, PositionOf(task));
+}
+
+void PiWaiters::Remove(Kernel& kernel, TaskId task) {
+  PiWaiter& waiter = waiters_[task.index()];
+  RQSIM_CHECK(waiter.lock.valid());
+  Queue& queue = queues_[waiter.lock.index()];
+  queue.erase(queue.iterator_to(waiter));
+  EmitWait(kernel, waiter.lock, task, MutexQueue::kWaitList, -1);
+  waiter.lock = LockId();
+}
+
+bool PiWaiters::Reorder(Kernel& kernel, TaskId task) {
+  PiWaiter& waiter = waiters_[task.index()];
+  const SchedAttr attr = EffectiveOf(kernel, task).attr;
+  if (attr == waiter.attr) return false;
+  const bool moves = Urgency::Of(attr) != waiter.urgency;
+  waiter.attr = attr;
+  if (!moves) return false;
+  const LockId lock = waiter.lock;
+  const int before = PositionOf(task);
+  Queue& queue = queues_[lock.index()];
+  queue.erase(queue.iterator_to(waiter));
+  waiter.urgency = Urgency::Of(attr);
+  waiter.seq = next_seq_++;
+  queue.insert(waiter);
+  const int after = PositionOf(task);
+  if (before != after) {
+    EmitWait(kernel, lock, task, MutexQueue::kWaitList, -1);
+    EmitWait(kernel, lock, task, MutexQueue::kWaitList, after);
+  }
+  return true;
+}
+
+void PiWaiters::Acquired(LockId lock, TaskId owner) {
+  HeldLock& held = locks_[lock.index()];
+  RQSIM_CHECK(!held.owner.valid());
+  held.owner = owner;
+  held_[owner.index()].push_back(held);
+}
+
+void PiWaiters::Released(LockId lock) {
+  HeldLock& held = locks_[lock.index()];
+  RQSIM_CHECK(held.owner.valid());
+  Held& list = held_[held.owner.index()];
+  list.erase(list.iterator_to(held));
+  held.owner = TaskId();
+}
+
+int PiWaiters::CountOf(LockId lock) const { return static_cast<int>(queues_[lock.index()].size()); }
+
+int PiWaiters::PositionOf(TaskId task) const {
+  const PiWaiter& waiter = waiters_[task.index()];
+  const Queue& queue = queues_[waiter.lock.index()];
+  return static_cast<int>(std::distance(queue.begin(), queue.iterator_to(waiter)));
+}
+
+}  // namespace rqsim
