@@ -22,7 +22,8 @@ struct Diagnostic {
   SourcePos pos;
   std::string message;  // with the JSON path, what was found and what is allowed
   std::string hint;     // "did you mean …"; may be empty
-  std::string line;     // the source line, for the caret
+  std::string line;     // the source line, for the caret; of a long one the part around it
+  int line_column = 1;  // column of the first character of `line`
 };
 
 // `file:line:col: error[Ennn]: message`, the line, a caret, the hint. Ends with a newline.

@@ -1,0 +1,282 @@
+// The keys `common`, `policies` and `faults`: which implementation sits in which seam, checked
+// against what each declares in its PolicyInfo.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "sim/scenario/read_context.h"
+#include "sim/scenario/shape.h"
+
+namespace rqsim {
+namespace {
+
+using Kind = JsonValue::Kind;
+
+constexpr std::array kSeamKeys = {
+    std::pair<std::string_view, Seam>{"lock", Seam::kLockProtocol},
+    std::pair<std::string_view, Seam>{"placement", Seam::kPlacement},
+    std::pair<std::string_view, Seam>{"services", Seam::kKernelService},
+    std::pair<std::string_view, Seam>{"user", Seam::kUserScheduler}};
+
+std::vector<std::string> SplitWords(std::string_view text) {
+  std::vector<std::string> words;
+  while (!text.empty()) {
+    const std::size_t space = std::min(text.find(' '), text.size());
+    if (space > 0) words.emplace_back(text.substr(0, space));
+    text.remove_prefix(std::min(space + 1, text.size()));
+  }
+  return words;
+}
+
+const Shape* ParamShape(ShapeBook& book, const ParamInfo& info) {
+  switch (info.kind) {
+    case ParamKind::kInteger:
+      return book.Integer(info.min, info.max);
+    case ParamKind::kCycles:
+      return book.Length(std::max<int64_t>(info.min, 0));
+    case ParamKind::kBool:
+      return book.Bool();
+    case ParamKind::kEnum:
+      return book.Word(SplitWords(info.allowed));
+    case ParamKind::kStringList:
+      return book.Array(info.allowed.empty() ? book.String() : book.Word(SplitWords(info.allowed)));
+  }
+  return book.Any();
+}
+
+// Everything that a choice of that name may set.
+std::vector<const ParamInfo*> ParamsOfStack(const Registry& registry, const ClassStack& stack) {
+  std::vector<const ParamInfo*> params;
+  const auto add = [&params](const ParamInfo& info) {
+    const auto same = [&info](const ParamInfo* known) { return known->name == info.name; };
+    if (std::none_of(params.begin(), params.end(), same)) params.push_back(&info);
+  };
+  for (const ParamInfo& info : ClassStackParams()) add(info);
+  for (const std::string_view name : stack.classes) {
+    const RegistryEntry* entry = registry.Find(Seam::kSchedClass, name);
+    if (entry == nullptr) continue;
+    for (const ParamInfo& info : entry->info->params) add(info);
+  }
+  return params;
+}
+
+std::vector<const ParamInfo*> ParamsOf(const Registry& registry, Seam seam, std::string_view name) {
+  std::vector<const ParamInfo*> params;
+  if (seam == Seam::kSchedClass) {
+    const ClassStack* stack = registry.FindStack(name);
+    return stack == nullptr ? params : ParamsOfStack(registry, *stack);
+  }
+  if (const RegistryEntry* entry = registry.Find(seam, name)) {
+    for (const ParamInfo& info : entry->info->params) params.push_back(&info);
+  }
+  return params;
+}
+
+std::vector<std::string> NamesOf(const Registry& registry, Seam seam) {
+  std::vector<std::string> names;
+  if (seam == Seam::kSchedClass) {
+    for (const ClassStack& stack : registry.stacks()) names.emplace_back(stack.name);
+    return names;
+  }
+  for (const RegistryEntry& entry : registry.entries()) {
+    if (entry.info->seam != seam) continue;
+    names.emplace_back(entry.info->name);
+    if (!entry.alias.empty()) names.emplace_back(entry.alias);
+  }
+  return names;
+}
+
+// The name that an object without `name` means: the only sensible one where there is one.
+std::string DefaultName(const Registry& registry, Seam seam) {
+  if (seam != Seam::kSchedClass && seam != Seam::kPlacement) return "";
+  const std::vector<std::string> names = NamesOf(registry, seam);
+  if (names.empty()) return "";
+  return std::find(names.begin(), names.end(), "default") != names.end() ? "default" : names[0];
+}
+
+// `"mutex"` or `{"name": "mutex", "spin": false}`.
+const Shape* ChoiceShape(ShapeBook& book, const Registry& registry, Seam seam) {
+  Shape& tagged = book.New(Shape::Kind::kTagged);
+  tagged.words = NamesOf(registry, seam);
+  tagged.default_tag = DefaultName(registry, seam);
+  for (const std::string& name : tagged.words) {
+    std::vector<KeyShape> keys = {{"name", book.Word({name}), "which one"}};
+    for (const ParamInfo* info : ParamsOf(registry, seam, name)) {
+      keys.push_back(
+          {std::string(info->name), ParamShape(book, *info), std::string(info->summary)});
+    }
+    tagged.choices.push_back(book.Object(std::move(keys)));
+  }
+  return book.Choice({book.Word(tagged.words), &tagged});
+}
+
+std::optional<ParamValue> ReadParam(ReadContext& context, const ParamInfo& info,
+                                    const JsonValue& value) {
+  switch (info.kind) {
+    case ParamKind::kInteger:
+      if (value.is(Kind::kInteger)) return value.integer;
+      break;
+    case ParamKind::kCycles:
+      return context.LengthOf(value, std::max<int64_t>(info.min, 0));
+    case ParamKind::kBool:
+      if (value.is(Kind::kBool)) return value.boolean;
+      break;
+    case ParamKind::kEnum:
+      if (value.is(Kind::kString)) return value.text;
+      break;
+    case ParamKind::kStringList: {
+      std::vector<std::string> words;
+      for (const JsonValue& item : value.items) {
+        if (item.is(Kind::kString)) words.push_back(item.text);
+      }
+      return words;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<PolicyChoice> ReadChoice(ReadContext& context, const JsonValue& value, Seam seam) {
+  PolicyChoice choice;
+  choice.pos = value.pos;
+  std::string name = DefaultName(context.registry, seam);
+  if (value.is(Kind::kString)) name = value.text;
+  ReadContext::ReadText(value, "name", name);
+  if (seam == Seam::kSchedClass) {
+    const ClassStack* stack = context.registry.FindStack(name);
+    if (stack == nullptr) return std::nullopt;
+    choice.name = std::string(stack->name);
+  } else {
+    const RegistryEntry* entry = context.registry.Find(seam, name);
+    if (entry == nullptr) return std::nullopt;
+    choice.name = std::string(entry->info->name);
+  }
+  const std::vector<const ParamInfo*> params = ParamsOf(context.registry, seam, choice.name);
+  for (const JsonMember& member : value.members) {
+    if (IsNote(member.key) || member.key == "name") continue;
+    for (const ParamInfo* info : params) {
+      if (info->name != member.key) continue;
+      if (auto param = ReadParam(context, *info, member.value)) {
+        choice.params.emplace_back(member.key, std::move(*param));
+      }
+    }
+  }
+  return choice;
+}
+
+std::vector<std::string> FaultNames(const Registry& registry) {
+  std::vector<std::string> names;
+  for (const RegistryEntry& entry : registry.entries()) {
+    for (const FaultInfo& info : entry.info->faults) {
+      if (std::find(names.begin(), names.end(), info.name) == names.end()) {
+        names.emplace_back(info.name);
+      }
+    }
+  }
+  return names;
+}
+
+}  // namespace
+
+const Shape* FaultsShape(ShapeBook& book, const Registry& registry) {
+  const std::vector<std::string> names = FaultNames(registry);
+  Shape& tagged = book.New(Shape::Kind::kTagged);
+  tagged.name = "fault";
+  tagged.words = names;
+  for (const std::string& name : names) {
+    tagged.choices.push_back(book.Object({{"name", book.Word({name}), "which one"}}));
+  }
+  tagged.words.push_back("window");
+  tagged.choices.push_back(
+      book.Object({{"name", book.Word({"window"}), "holds a task at a step"},
+                   {"at", book.String(),
+                    "a window of the machine (W1), or a step of a policy (mutex.L4)", true},
+                   {"task", book.String(TextForm::kName), "which task (default: any)"},
+                   {"nth", book.Integer(1, INT64_MAX), "which time it is reached (default 1)"},
+                   {"hold", book.Length(0), "for how long"},
+                   {"until", book.Length(0), "till when"}},
+                  {{{"hold", "until"}, 1, 1}}));
+  return book.Array(book.Choice({book.Word(names), &tagged}));
+}
+
+void ReadFaults(ReadContext& context, const JsonValue& value, std::vector<FaultSpec>& faults) {
+  for (const JsonValue& item : value.items) {
+    FaultSpec fault;
+    fault.pos = item.pos;
+    if (item.is(Kind::kString)) fault.name = item.text;
+    ReadContext::ReadText(item, "name", fault.name);
+    ReadContext::ReadText(item, "at", fault.at);
+    if (const JsonValue* task = ReadContext::Get(item, "task", Kind::kString)) {
+      fault.task = task->text;
+      context.MustBeTask(*task);
+    }
+    ReadContext::ReadInteger(item, "nth", fault.nth);
+    if (const auto hold = context.LengthAt(item, "hold")) fault.hold = Cycles(*hold);
+    if (const auto until = context.LengthAt(item, "until")) fault.until = Time(*until);
+    faults.push_back(std::move(fault));
+  }
+}
+
+const Shape* PolicySetShape(ShapeBook& book, const Registry& registry, const Shape* faults) {
+  Shape* set = book.Object(
+      {{"preset", book.Word({"C", "M", "MX", "PX", "UM", "PA", "HP", "KA"}),
+        "set-up of a family of acceptance scenarios"},
+       {"class", ChoiceShape(book, registry, Seam::kSchedClass), "the scheduling classes"},
+       {"lock", ChoiceShape(book, registry, Seam::kLockProtocol), "the lock protocol of mutexes"},
+       {"placement", ChoiceShape(book, registry, Seam::kPlacement),
+        "wake-up placement and balancing"},
+       {"services", book.Array(ChoiceShape(book, registry, Seam::kKernelService)),
+        "kernel services, in this order"},
+       {"user", ChoiceShape(book, registry, Seam::kUserScheduler),
+        "scheduler of a service's servers"},
+       {"faults", faults, "faults under this set only"}});
+  set->name = "policy_set";
+  return set;
+}
+
+void ReadPolicySet(ReadContext& context, const JsonValue& value, PolicySet& set) {
+  set.pos = value.pos;
+  ReadContext::ReadText(value, "preset", set.preset);
+  if (const JsonValue* choice = value.Find("class")) {
+    set.sched_class = ReadChoice(context, *choice, Seam::kSchedClass);
+  }
+  for (const auto& [key, seam] : kSeamKeys) {
+    const JsonValue* choice = value.Find(key);
+    if (choice == nullptr) continue;
+    switch (seam) {
+      case Seam::kSchedClass:
+        break;
+      case Seam::kLockProtocol:
+        set.lock = ReadChoice(context, *choice, seam);
+        break;
+      case Seam::kPlacement:
+        set.placement = ReadChoice(context, *choice, seam);
+        break;
+      case Seam::kUserScheduler:
+        set.user = ReadChoice(context, *choice, seam);
+        break;
+      case Seam::kKernelService: {
+        NameTable named;
+        set.services.emplace();
+        for (const JsonValue& item : choice->items) {
+          std::optional<PolicyChoice> service = ReadChoice(context, item, seam);
+          if (!service) continue;
+          if (!named.Add(service->name)) {
+            context.diagnostics.Error(
+                ErrorCode::kDeclaredTwice, item,
+                fmt::format("the service \"{}\" stands here a second time", service->name));
+          }
+          set.services->push_back(std::move(*service));
+        }
+        break;
+      }
+    }
+  }
+  if (const JsonValue* faults = ReadContext::Get(value, "faults", Kind::kArray)) {
+    ReadFaults(context, *faults, set.faults);
+  }
+}
+
+}  // namespace rqsim
