@@ -1,0 +1,372 @@
+// The fair class, driven hook by hook. Expected instants and virtual times are those that
+// classes.md 14 works out; the same rows are scenario files, which say how the machine gets there.
+// Ticks at multiples of 1000, base slice 3000.
+#include <absl/status/statusor.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "policies/policies.h"
+#include "support/catch.h"
+#include "support/class_bench.h"
+
+namespace rqsim {
+namespace {
+
+using Given = std::vector<std::pair<std::string, ParamValue>>;
+using Words = std::vector<std::string>;
+
+// The set-up of classes.md 14.
+Given SetUp(Given more = {}) {
+  Given given = {{"base_slice", int64_t{3000}}, {"hrtick", false},
+                 {"hrtick_min", int64_t{0}},    {"hrtick_slop", int64_t{0}},
+                 {"slice_limits", false},       {"min_quantum", int64_t{700}}};
+  for (auto& param : more) {
+    for (auto& old : given) {
+      if (old.first == param.first) old.first.clear();
+    }
+    given.push_back(std::move(param));
+  }
+  return given;
+}
+
+std::unique_ptr<SchedClass> MakeFair(const ClassBenchSizes& sizes, const Given& given) {
+  return MakeClass(kFairClassInfo, MakeFairClass, sizes, given);
+}
+
+TEST_CASE("Two equal tasks take turns of a slice, ended by ticks", "[sched_class][fair]") {
+  const ClassBenchSizes sizes;
+  const auto fair = MakeFair(sizes, SetUp());
+  ClassBench bench(*fair, sizes);
+  bench.Spawn(1, Normal());
+  bench.Spawn(2, Normal());
+  bench.To(17000);
+  bench.Exit(1);
+  bench.To(18000);
+  // Both have had 9000.
+  CHECK(bench.Field(1, "vruntime") == 9000);
+  bench.Exit(2);
+  CHECK(bench.Field(2, "vruntime") == 9000);
+  CHECK(bench.TakeLog() ==
+        "0 >1\n2000 >2\n4000 >1\n7000 >2\n10000 >1\n13000 >2\n16000 >1\n17000 >2\n18000 >0\n");
+}
+
+TEST_CASE("The slice timer ends slices where they end", "[sched_class][fair]") {
+  const ClassBenchSizes sizes;
+  const auto fair = MakeFair(sizes, SetUp({{"hrtick", true}}));
+  ClassBench bench(*fair, sizes);
+  bench.Spawn(1, Normal());
+  bench.Spawn(2, Normal());
+  bench.To(16500);
+  bench.Exit(1);
+  // Half a slice each, then whole ones: C02.
+  CHECK(bench.TakeLog() ==
+        "0 >1\n1500 >2\n3000 >1\n6000 >2\n9000 >1\n12000 >2\n15000 >1\n16500 >2\n");
+}
+
+TEST_CASE("Each charge is rounded down by itself", "[sched_class][fair]") {
+  const ClassBenchSizes sizes;
+  const auto fair = MakeFair(sizes, SetUp());
+  ClassBench bench(*fair, sizes);
+  bench.Spawn(1, Normal(0));
+  bench.Spawn(2, Normal(5));
+  bench.To(24000);
+  bench.Settle();
+  CHECK(bench.TakeLog() == "0 >1\n2000 >2\n4000 >1\n9000 >2\n13000 >1\n");
+  CHECK(bench.Field(1, "vruntime") == 18000);
+  // Six times floor(1000 * 1024 / 335) = 3056.
+  CHECK(bench.Field(2, "vruntime") == 18336);
+}
+
+TEST_CASE("A sleeper keeps the lag it left with", "[sched_class][fair]") {
+  const ClassBenchSizes sizes;
+  const auto fair = MakeFair(sizes, SetUp());
+  ClassBench bench(*fair, sizes);
+  bench.Spawn(1, Normal());
+  bench.Spawn(2, Normal());
+  bench.To(2500);
+  bench.Block(2);
+  CHECK(bench.Field(2, "vlag") == 750);
+  CHECK(bench.Field(1, "vprot") == 5000);
+  bench.To(4800);
+  bench.Wake(2);
+  // 750 * (1024 + 1024) / 1024 = 1500 behind the average 4300.
+  CHECK(bench.Field(2, "vruntime") == 2800);
+  CHECK(bench.Field(2, "deadline") == 5800);
+  bench.To(5300);
+  bench.Exit(2);
+  CHECK(bench.TakeLog() == "0 >1\n2000 >2\n2500 >1\n4800 >2\n5300 >1\n");
+}
+
+TEST_CASE("A task of policy batch does not preempt when it wakes", "[sched_class][fair]") {
+  const ClassBenchSizes sizes;
+  const auto fair = MakeFair(sizes, SetUp());
+  ClassBench bench(*fair, sizes);
+  bench.Spawn(1, Normal());
+  bench.Spawn(2, FairOf(SchedPolicy::kBatch));
+  bench.To(2500);
+  bench.Block(2);
+  bench.To(4800);
+  bench.Wake(2);
+  bench.To(6500);
+  bench.Exit(2);
+  CHECK(bench.TakeLog() == "0 >1\n2000 >2\n2500 >1\n6000 >2\n6500 >1\n");
+}
+
+TEST_CASE("A shorter slice breaks through protection, without the feature it only shortens it",
+          "[sched_class][fair]") {
+  // C08: task 1 is S with slice 500, 2 is A, 3 is B.
+  const bool on = GENERATE(true, false);
+  const ClassBenchSizes sizes;
+  const auto fair =
+      MakeFair(sizes, on ? SetUp() : SetUp({{"features", Words{"NO_PREEMPT_SHORT"}}}));
+  ClassBench bench(*fair, sizes);
+  bench.Spawn(1, Normal(0, 500));
+  bench.Spawn(2, Normal());
+  bench.Spawn(3, Normal());
+  bench.To(100);
+  bench.Block(1);
+  CHECK(bench.is_delayed(1));
+  CHECK(bench.Field(1, "vlag") == -67);
+  bench.To(1500);
+  CHECK_FALSE(bench.is_delayed(1));
+  bench.Block(3);
+  bench.To(3800);
+  bench.Wake(3);
+  bench.To(4200);
+  bench.Wake(1);
+  bench.Settle();
+  if (on) {
+    bench.To(4300);
+    bench.Exit(1);
+    bench.To(8600);
+    bench.Exit(3);
+    CHECK(bench.TakeLog() ==
+          "0 >1\n100 >2\n1000 >3\n1500 >2\n3800 >3\n4200 >1\n4300 >2\n7000 >3\n8600 >2\n");
+  } else {
+    CHECK(bench.Field(3, "vprot") == 3700);
+    bench.To(5100);
+    bench.Exit(1);
+    bench.To(8800);
+    bench.Exit(3);
+    CHECK(bench.TakeLog() ==
+          "0 >1\n100 >2\n1000 >3\n1500 >2\n3800 >3\n5000 >1\n5100 >2\n8000 >3\n8800 >2\n");
+  }
+}
+
+TEST_CASE("A sleeper in debt stays queued until it is picked", "[sched_class][fair]") {
+  // C09, C10.
+  const ClassBenchSizes sizes;
+  const auto fair = MakeFair(sizes, SetUp());
+  ClassBench bench(*fair, sizes);
+  bench.Spawn(1, Normal());
+  bench.Spawn(2, Normal());
+  bench.To(1500);
+  bench.Block(1);
+  CHECK(bench.is_delayed(1));
+  CHECK(bench.Field(1, "vlag") == -750);
+  SECTION("It leaves when its debt is worked off, and comes back without lag") {
+    bench.To(11500);
+    CHECK_FALSE(bench.is_delayed(1));
+    bench.Wake(1);
+    CHECK(bench.Field(1, "vruntime") == 10000);
+    CHECK(bench.Field(1, "deadline") == 13000);
+    bench.To(12100);
+    bench.Exit(1);
+    CHECK(bench.TakeLog() == "0 >1\n1500 >2\n12000 >1\n12100 >2\n");
+  }
+  SECTION("Woken before, it goes on from where it was") {
+    bench.To(1800);
+    bench.Wake(1);
+    CHECK_FALSE(bench.is_delayed(1));
+    CHECK(bench.Field(1, "vlag") == -600);
+    CHECK(bench.Field(1, "vruntime") == 1500);
+    CHECK(bench.Field(1, "deadline") == 4500);
+    bench.To(3100);
+    bench.Exit(1);
+    CHECK(bench.TakeLog() == "0 >1\n1500 >2\n3000 >1\n3100 >2\n");
+  }
+}
+
+TEST_CASE("Without delayed dequeue a sleeper takes its debt along", "[sched_class][fair]") {
+  // C11.
+  const ClassBenchSizes sizes;
+  const auto fair = MakeFair(sizes, SetUp({{"features", Words{"NO_DELAY_DEQUEUE"}}}));
+  ClassBench bench(*fair, sizes);
+  bench.Spawn(1, Normal());
+  bench.Spawn(2, Normal());
+  bench.To(1500);
+  bench.Block(1);
+  CHECK_FALSE(bench.is_delayed(1));
+  bench.To(1800);
+  bench.Wake(1);
+  CHECK(bench.Field(1, "vruntime") == 1800);
+  CHECK(bench.Field(1, "deadline") == 4800);
+  bench.To(4100);
+  bench.Exit(1);
+  CHECK(bench.TakeLog() == "0 >1\n1500 >2\n4000 >1\n4100 >2\n");
+}
+
+TEST_CASE("Policy idle gives way to any other task", "[sched_class][fair]") {
+  // C12.
+  const ClassBenchSizes sizes;
+  const auto fair = MakeFair(sizes, SetUp());
+  ClassBench bench(*fair, sizes);
+  bench.Spawn(1, FairOf(SchedPolicy::kIdle));
+  bench.To(1300);
+  bench.Spawn(2, Normal());
+  CHECK(bench.Field(1, "deadline") == 512000);
+  CHECK(bench.Field(1, "vruntime") == 341333 + 102400);
+  CHECK(bench.Field(2, "vruntime") == 443733);
+  bench.To(2300);
+  bench.Exit(2);
+  CHECK(bench.TakeLog() == "0 >1\n1300 >2\n2300 >1\n");
+}
+
+TEST_CASE("A new task does not preempt", "[sched_class][fair]") {
+  // C13.
+  const ClassBenchSizes sizes;
+  const auto fair = MakeFair(sizes, SetUp());
+  ClassBench bench(*fair, sizes);
+  bench.Spawn(1, Normal());
+  bench.To(400);
+  bench.Spawn(2, Normal());
+  CHECK(bench.Field(2, "deadline") == 1900);
+  bench.To(3000);
+  bench.Exit(2);
+  CHECK(bench.TakeLog() == "0 >1\n2000 >2\n3000 >1\n");
+}
+
+TEST_CASE("Yield gives up the rest of a slice, but only of an eligible task with company",
+          "[sched_class][fair]") {
+  const ClassBenchSizes sizes;
+  const auto fair = MakeFair(sizes, SetUp());
+  ClassBench bench(*fair, sizes);
+  SECTION("ineligible: C14") {
+    bench.Spawn(1, Normal());
+    bench.Spawn(2, Normal());
+    bench.To(300);
+    bench.Yield(1);
+    CHECK(bench.Field(1, "vruntime") == 300);
+    bench.To(10000);
+    CHECK(bench.TakeLog() == "0 >1\n300 >2\n2000 >1\n4000 >2\n7000 >1\n");
+  }
+  SECTION("eligible: C15") {
+    bench.Spawn(1, Normal());
+    bench.Spawn(2, Normal());
+    bench.To(2300);
+    bench.Yield(2);
+    CHECK(bench.Field(2, "vruntime") == 1500);
+    CHECK(bench.Field(2, "deadline") == 4500);
+    bench.To(6000);
+    bench.Settle();
+    CHECK(bench.TakeLog() == "0 >1\n2000 >2\n3000 >1\n6000 >2\n");
+  }
+  SECTION("alone: C16") {
+    bench.Spawn(1, Normal());
+    bench.To(300);
+    bench.Yield(1);
+    bench.To(1000);
+    bench.Exit(1);
+    CHECK(bench.Field(1, "vruntime") == 1000);
+    CHECK(bench.TakeLog() == "0 >1\n1000 >0\n");
+  }
+}
+
+TEST_CASE("A change of nice rescales lag and the rest of the slice", "[sched_class][fair]") {
+  const ClassBenchSizes sizes;
+  const auto fair = MakeFair(sizes, SetUp());
+  ClassBench bench(*fair, sizes);
+  bench.Spawn(1, Normal());
+  bench.Spawn(2, Normal());
+  bench.To(700);
+  SECTION("of the running task: C17") {
+    bench.SetAttr(1, Normal(5));
+    CHECK(bench.Field(1, "vlag") == -1069);
+    CHECK(bench.Field(1, "vruntime") == 1418);
+    CHECK(bench.Field(1, "deadline") == 3863);
+    bench.To(4000);
+    bench.Settle();
+    CHECK(bench.Field(1, "vruntime") == 4474);
+    CHECK(bench.Field(1, "deadline") == 13644);
+    bench.To(7000);
+    bench.Settle();
+    CHECK(bench.TakeLog() == "0 >1\n700 >2\n3000 >1\n4000 >2\n7000 >1\n");
+  }
+  SECTION("of a waiting one: C18") {
+    bench.SetAttr(2, Normal(-5));
+    CHECK(bench.Field(2, "vlag") == 114);
+    CHECK(bench.Field(2, "vruntime") == 239);
+    CHECK(bench.Field(2, "deadline") == 731);
+    bench.To(7000);
+    CHECK(bench.TakeLog() == "0 >1\n700 >2\n3000 >1\n4000 >2\n");
+  }
+}
+
+TEST_CASE("A long slice is protected only for the shortest one queued", "[sched_class][fair]") {
+  // C19.
+  const ClassBenchSizes sizes;
+  const auto fair = MakeFair(sizes, SetUp());
+  ClassBench bench(*fair, sizes);
+  bench.Spawn(1, Normal(0, 6000));
+  bench.Spawn(2, Normal());
+  bench.To(14000);
+  CHECK(bench.TakeLog() == "0 >2\n2000 >1\n5000 >2\n8000 >1\n11000 >2\n");
+}
+
+TEST_CASE("Without run to parity the minimum quantum is what is protected", "[sched_class][fair]") {
+  // C20.
+  const ClassBenchSizes sizes;
+  const auto fair = MakeFair(sizes, SetUp({{"features", Words{"NO_RUN_TO_PARITY"}}}));
+  ClassBench bench(*fair, sizes);
+  bench.Spawn(1, Normal());
+  bench.Spawn(2, Normal());
+  bench.To(4000);
+  CHECK(bench.TakeLog() == "0 >1\n1000 >2\n2000 >1\n3000 >2\n");
+}
+
+TEST_CASE("A task that is moved takes its lag and the rest of its slice along",
+          "[sched_class][fair]") {
+  // C21.
+  const ClassBenchSizes sizes{.cpus = 2, .ticks = false};
+  const auto fair = MakeFair(sizes, SetUp());
+  ClassBench bench(*fair, sizes);
+  bench.Spawn(1, Normal(), 0);
+  bench.Spawn(2, Normal(), 0);
+  bench.Spawn(3, Normal(), 1);
+  bench.To(1000);
+  bench.Move(2, 1);
+  CHECK(bench.Field(2, "vlag") == 500);
+  CHECK(bench.Field(2, "vruntime") == 0);
+  CHECK(bench.Field(2, "deadline") == 1500);
+  bench.Settle();
+  CHECK(bench.TakeLog() == "0 >1\n0 1 >3\n1000 1 >2\n");
+}
+
+TEST_CASE("The default slice grows with the CPUs online", "[sched_class][fair]") {
+  // classes.md 4.4: 0.7, 1.4, 2.1 and 2.8 ms on 1, 2-3, 4-7 and 8 or more CPUs.
+  const auto [cpus, slice] =
+      GENERATE(std::pair{1, 700'000}, std::pair{2, 1'400'000}, std::pair{3, 1'400'000},
+               std::pair{4, 2'100'000}, std::pair{7, 2'100'000}, std::pair{8, 2'800'000},
+               std::pair{64, 2'800'000});
+  const ClassBenchSizes sizes{.cpus = cpus};
+  const auto fair = MakeFair(sizes, {});
+  ClassBench bench(*fair, sizes);
+  bench.Spawn(1, Normal());
+  CHECK(bench.Field(1, "slice") == slice);
+}
+
+TEST_CASE("A custom slice is held within the limits of sched_setattr", "[sched_class][fair]") {
+  const ClassBenchSizes sizes;
+  const auto fair = MakeFair(sizes, {});
+  ClassBench bench(*fair, sizes);
+  bench.Spawn(1, Normal(0, 500));
+  bench.Spawn(2, Normal(0, 200'000'000));
+  CHECK(bench.Field(1, "slice") == 100'000);
+  CHECK(bench.Field(2, "slice") == 100'000'000);
+}
+
+}  // namespace
+}  // namespace rqsim
