@@ -295,7 +295,7 @@ class LockBench final : public Kernel {
       case Next::Kind::kGrace:
       case Next::Kind::kStop:
       case Next::Kind::kDie:
-        RQSIM_CHECK(!"a lock protocol answers this");
+        RQSIM_CHECK(false && "a lock protocol answers this");
     }
   }
 
@@ -345,7 +345,7 @@ class LockBench final : public Kernel {
           NoteEvent(request.event);
           break;
         default:
-          RQSIM_CHECK(!"a lock protocol requests this");
+          RQSIM_CHECK(false && "a lock protocol requests this");
       }
     }
   }
@@ -401,7 +401,7 @@ class LockBench final : public Kernel {
         Note("end", event.As<ContentionEnd>().pid, std::to_string(event.As<ContentionEnd>().ret));
         break;
       default:
-        RQSIM_CHECK(!"a lock protocol emits this");
+        RQSIM_CHECK(false && "a lock protocol emits this");
     }
   }
 
