@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -24,6 +25,20 @@ void ForEachOp(Ops& ops, const Visit& visit) {
     } else {
       visit(op);
     }
+  }
+}
+
+bool NamesNothing(const OpSpec& op) {
+  switch (op.kind) {
+    case OpKind::kRun:
+    case OpKind::kRuntime:
+    case OpKind::kSleep:
+    case OpKind::kYield:
+    case OpKind::kSetSched:
+    case OpKind::kSetAffinity:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -103,6 +118,101 @@ class Names {
   std::vector<std::string>& list_;
   std::set<std::string> seen_;
 };
+
+// What the reader of scenarios takes for a name.
+bool IsLegalName(std::string_view name) {
+  constexpr std::size_t kLongest = 64;
+  const auto is_plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  };
+  if (name.empty() || name.size() > kLongest || !is_plain(name[0])) return false;
+  for (const char c : name) {
+    if (!is_plain(c) && std::string_view(".:+@#~-").find(c) == std::string_view::npos) return false;
+  }
+  return true;
+}
+
+// Names of one kind, and what they become.
+class Renaming {
+ public:
+  void See(const std::string& name, SourcePos pos) { seen_.emplace(name, pos); }
+
+  // Decides once all are seen: a legal name stays, so another must not become it.
+  void Decide(bool is_for_tasks, Reporter& reporter) {
+    const auto is_legal = [is_for_tasks](std::string_view name) {
+      return IsLegalName(name) && !(is_for_tasks && (name == "off" || name == "idle"));
+    };
+    for (const auto& [name, pos] : seen_) {
+      if (is_legal(name)) continue;
+      std::string plain = name.substr(0, 48);
+      for (char& c : plain) {
+        if (!IsLegalName(std::string(1, c))) c = '_';
+      }
+      // Ends at the latest after as many tries as there are names.
+      std::string legal = plain.empty() ? "_" : plain;
+      for (int n = 1; seen_.contains(legal) || !taken_.insert(legal).second || !is_legal(legal);
+           ++n) {
+        legal = fmt::format("{}_{}", plain, n);
+      }
+      reporter.Remark(pos, fmt::format("{} cannot be a name here and becomes {}", QuoteJson(name),
+                                       QuoteJson(legal)));
+      becomes_.emplace(name, legal);
+    }
+  }
+
+  void Apply(std::string& name) const {
+    const auto found = becomes_.find(name);
+    if (found != becomes_.end()) name = found->second;
+  }
+  bool empty() const { return becomes_.empty(); }
+
+ private:
+  std::map<std::string, SourcePos> seen_;
+  std::set<std::string> taken_;
+  std::map<std::string, std::string> becomes_;
+};
+
+// Whether this can keep a loop from going round at one instant for ever (imports have no costs).
+bool CanTakeTime(const OpSpec& op) {
+  switch (op.kind) {
+    case OpKind::kRun:
+    case OpKind::kRuntime:
+    case OpKind::kSleep:
+      return op.cycles > kZeroCycles;
+    case OpKind::kUnlock:
+    case OpKind::kSignal:
+    case OpKind::kBroad:
+    case OpKind::kResume:
+    case OpKind::kSemPost:
+    case OpKind::kFork:
+    case OpKind::kSetSched:
+    case OpKind::kSetAffinity:
+      return false;
+    default:
+      return true;
+  }
+}
+
+bool CanTakeTime(const std::vector<OpSpec>& ops) {
+  bool can = false;
+  ForEachOp(ops, [&can](const OpSpec& op) { can = can || CanTakeTime(op); });
+  return can;
+}
+
+void CheckEndless(const TaskSpec& task, Reporter& reporter) {
+  const auto report = [&](SourcePos pos) {
+    reporter.Error(Code::kEndless, pos,
+                   fmt::format("{} repeats for ever what takes no time: the run would never go on",
+                               QuoteJson(task.name)));
+  };
+  for (const OpSpec& op : task.ops) {
+    if (op.kind == OpKind::kLoop && op.count == -1 && !CanTakeTime(op.ops)) {
+      report(op.pos);
+      return;
+    }
+  }
+  if (task.loop == -1 && !task.ops.empty() && !CanTakeTime(task.ops)) report(task.pos);
+}
 
 void CheckForks(const Scenario& scenario, Reporter& reporter) {
   std::map<std::string, const TaskSpec*> known;
@@ -204,8 +314,44 @@ void DeclareFromUse(Scenario& scenario) {
 }
 
 void CheckReferences(const Scenario& scenario, Reporter& reporter) {
+  // Programs from which a mistake has taken something say nothing about themselves.
+  const bool is_whole = !reporter.has_errors();
   CheckForks(scenario, reporter);
-  for (const TaskSpec& task : scenario.tasks) CheckBarriers(task, reporter);
+  for (const TaskSpec& task : scenario.tasks) {
+    CheckBarriers(task, reporter);
+    if (is_whole) CheckEndless(task, reporter);
+  }
+}
+
+void MakeNamesLegal(Scenario& scenario, Reporter& reporter) {
+  // Everything that is no task has one space of names: what the file shares stays shared.
+  Renaming tasks;
+  Renaming objects;
+  for (const TaskSpec& task : scenario.tasks) {
+    tasks.See(task.name, task.pos);
+    ForEachOp(task.ops, [&](const OpSpec& op) {
+      if (NamesNothing(op)) return;
+      if (op.kind != OpKind::kFork) objects.See(op.name, op.pos);
+      if (!op.second.empty()) objects.See(op.second, op.pos);
+    });
+  }
+  for (const std::string& name : scenario.mutexes) objects.See(name, SourcePos{1, 1});
+  for (const std::string& name : scenario.condvars) objects.See(name, SourcePos{1, 1});
+  tasks.Decide(true, reporter);
+  objects.Decide(false, reporter);
+  if (tasks.empty() && objects.empty()) return;
+
+  for (TaskSpec& task : scenario.tasks) {
+    tasks.Apply(task.name);
+    ForEachOp(task.ops, [&](OpSpec& op) {
+      if (NamesNothing(op)) return;
+      (op.kind == OpKind::kFork ? tasks : objects).Apply(op.name);
+      objects.Apply(op.second);
+    });
+  }
+  for (std::string& name : scenario.mutexes) objects.Apply(name);
+  for (std::string& name : scenario.condvars) objects.Apply(name);
+  for (auto& [name, value] : scenario.semaphores) objects.Apply(name);
 }
 
 int64_t CountOperations(const Scenario& scenario) {

@@ -94,6 +94,8 @@ class Importer {
     CheckReferences(scenario_, reporter_);
     report.operations_added += WriteOutSharedResources(scenario_);
     DeclareFromUse(scenario_);
+    MakeNamesLegal(scenario_, reporter_);
+    CheckInstances();
     report.operations_added += num_added_;
     report.operations_out = CountOperations(scenario_) - report.operations_added;
     return std::move(scenario_);
@@ -141,8 +143,9 @@ class Importer {
     } else if (member.key == "pi_enabled") {
       PiEnabled(member, path);
     } else if (member.key == "calibration") {
+      // MODEL-40.
       reporter_.NotModelled(member.key_begin, path,
-                            "nothing is measured: run N is N microseconds of work", false);
+                            "nothing is measured, run N is N microseconds of work", false);
     } else if (member.key == "io_device" || member.key == "mem_buffer_size") {
       reporter_.NotModelled(member.key_begin, path, "for mem and iorun, which are not modelled",
                             false);
@@ -168,6 +171,7 @@ class Importer {
           Code::kRange, member.value.begin,
           fmt::format("{}: {} s is more than {} s", path, member.value.integer, kMaxSeconds));
     } else if (member.value.integer > 0) {
+      // MODEL-46.
       scenario_.until = Time(member.value.integer * 1'000'000'000);
     }
     // 0 and less: until every thread has ended, which is what a scenario without `until` does.
@@ -177,6 +181,7 @@ class Importer {
     if (member.value.kind != Kind::kBool) {
       WrongType(member.value, "true or false", path);
     } else if (member.value.boolean) {
+      // MODEL-47.
       PolicyChoice choice;
       choice.name = "pi";
       choice.pos = reporter_.PosOf(member.key_begin);
@@ -238,7 +243,6 @@ class Importer {
     for (Thread& thread : threads) {
       scenario_.tasks.push_back(MakeTask(std::move(thread), num_cpus, num_added_));
     }
-    CheckInstances();
   }
 
   // A name that comes again gets a number, as rt-app's front end does.

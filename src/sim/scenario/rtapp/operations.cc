@@ -60,10 +60,11 @@ class Translator {
       const auto cycles = Microseconds(*period, path_ + ".period", reporter_);
       if (!cycles) return false;
       op.cycles = *cycles;
-    } else {
-      reporter_.Remark(member_.key_begin, fmt::format("{}: no period, taken as 0", path_));
     }
-    return Mode(op);
+    if (!Mode(op)) return false;
+    if (op.cycles > kZeroCycles) return true;
+    reporter_.NotModelled(member_.key_begin, path_, "a timer without a period never waits", true);
+    return false;
   }
 
   // The name of a resource; without one, the thread's own.

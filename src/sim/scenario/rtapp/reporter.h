@@ -25,6 +25,7 @@ enum class Code : int {
   kCpu = 508,
   kNoOperations = 509,
   kNameClash = 510,
+  kEndless = 511,
   kNotModelled = 520,
   kRemark = 521,
 };

@@ -75,8 +75,8 @@ class ThreadReader {
   Reporter& reporter_;
 };
 
-// The task, on a machine of `num_cpus`. Operations that the file does not have are counted in
-// `num_added`.
+// The task, on a machine of `num_cpus`, with the attributes of its first phase (MODEL-45).
+// Operations that the file does not have are counted in `num_added`.
 TaskSpec MakeTask(Thread thread, int num_cpus, int64_t& num_added);
 
 }  // namespace rqsim::rtapp

@@ -106,8 +106,8 @@ TEST_CASE("A key is the longest operation it begins with", "[rtapp]") {
 }
 
 TEST_CASE("A key without a value suspends on the thread's own name", "[rtapp]") {
-  const Imported imported =
-      Import(R"({"tasks": {"t": {"suspend", "run": 1, "suspend": ""}, "u": {"resume": "t"}}})");
+  const Imported imported = Import(
+      R"({"tasks": {"t": {"suspend", "run": 1, "suspend": ""}, "u": {"loop": 1, "resume": "t"}}})");
   REQUIRE(imported.scenario);
   const TaskSpec& task = imported.scenario->tasks[0];
   REQUIRE(Words(task.ops) == "suspend run suspend");
@@ -390,6 +390,37 @@ TEST_CASE("fork names a thread of the file", "[rtapp]") {
   CHECK(imported.scenario->tasks[0].ops[0].name == "child");
   CHECK(imported.scenario->tasks[1].instances == 0);
   CHECK(IsThreadErrorAt(R"("fork": "nobody")", "there is no thread \"nobody\"", R"("fork")"));
+}
+
+TEST_CASE("A thread that repeats for ever what takes no time is refused", "[rtapp]") {
+  CHECK(IsErrorAt(ImportThread(R"("run": 0, "resume": "x")"), "\"t\" repeats for ever", 1, 12));
+  CHECK(ImportThread(R"("run": 0, "resume": "x", "loop": 5)").scenario);
+  CHECK(IsThreadErrorAt(R"("phases": {"p": {"loop": -1, "signal": "x"}, "q": {"run": 1}})",
+                        "\"t\" repeats for ever", R"("p")"));
+}
+
+TEST_CASE("A timer without a period never waits and is named", "[rtapp]") {
+  const Imported imported = ImportThread(R"("run": 1, "timer": {"ref": "tick"})");
+  REQUIRE(imported.scenario);
+  CHECK(Words(imported.scenario->tasks[0].ops) == "run");
+  CHECK(imported.report.operations_not_modelled == 1);
+}
+
+TEST_CASE("What cannot be a name in a scenario gets another, the same everywhere", "[rtapp]") {
+  const Imported imported = Import(R"({"tasks": {
+    "web content": {"loop": 1, "lock": "a b", "wait": {"ref": "a b", "mutex": "a b"}, "unlock": "a b"},
+    "idle": {"loop": 1, "lock": "a_b", "fork": "web content", "unlock": "a_b"}}})");
+  REQUIRE(imported.scenario);
+  const Scenario& scenario = *imported.scenario;
+  CHECK(scenario.tasks[0].name == "web_content");
+  CHECK(scenario.tasks[1].name == "idle_1");
+  // a_b is taken.
+  CHECK(scenario.mutexes == std::vector<std::string>{"a_b_1", "a_b"});
+  CHECK(scenario.condvars == std::vector<std::string>{"a_b_1"});
+  CHECK(scenario.tasks[0].ops[1].second == "a_b_1");
+  CHECK(scenario.tasks[1].ops[0].name == "a_b");
+  CHECK(scenario.tasks[1].ops[1].name == "web_content");
+  CHECK(imported.diagnostics.size() == 3);
 }
 
 TEST_CASE("A barrier used twice by one thread is remarked upon", "[rtapp]") {
