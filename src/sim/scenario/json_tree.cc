@@ -215,8 +215,9 @@ class Builder {
 
   bool Number() {
     return Leaf([this](JsonValue& leaf) {
-      const std::string_view written =
-          text_.substr(cursor_.offset(), cursor_.TokenEnd() - cursor_.offset());
+      // A wrong byte may stick to it: the parser hands the number over before it looks further.
+      const std::string_view rest = text_.substr(cursor_.offset());
+      const std::string_view written = rest.substr(0, rest.find_first_not_of("0123456789+-.eE"));
       const std::optional<int64_t> whole = WholeNumber(written);
       leaf.kind = whole ? Kind::kInteger : Kind::kNumber;
       leaf.integer = whole.value_or(0);

@@ -149,5 +149,14 @@ TEST_CASE("Values are named as a message needs them", "[scenario][json]") {
   CHECK(DescribeJson(ParseJson("\"" + std::string(100, 'x') + "\"").root).size() < 70);
 }
 
+TEST_CASE("Bytes that stick to a number are a mistake and no part of it", "[scenario][json]") {
+  const JsonDocument doc = ParseJson("[9e\xc3\xc3\xff]");
+  CHECK(doc.error);
+  const JsonDocument later = ParseJson("[7\xff\xff\xff\xff\xff\xff\xff\xff\xff]");
+  REQUIRE(later.error);
+  REQUIRE(later.root.items.size() == 1);
+  CHECK(later.root.items[0].integer == 7);
+}
+
 }  // namespace
 }  // namespace rqsim
