@@ -62,6 +62,7 @@ struct Task {
   bool is_kthread = false;
   bool per_cpu_kthread = false;  // bound to one CPU for good (stopper, hotplug thread)
   bool boosted = false;          // eff differs from base by inheritance
+  bool should_park = false;      // kthread: asked to park
   uint8_t sched_class = 0;       // index into the run's classes, strongest first
   int16_t migration_disabled = 0;
   CpuId cpu;          // runqueue it is on, or was last on

@@ -89,7 +89,8 @@ struct Next {
   int64_t args[6] = {};
   int64_t result = 0;
 
-  // Spends `cycles` (>= 0) in `mode`. Zero cycles: Step() is called at once.
+  // Spends `cycles` (>= 0) in `mode`. Zero cycles: Step() is called at once; with `cond_resched`
+  // set in the answer even that is a preemption point.
   static Next Run(StepId step, Cycles cycles, RunMode mode) {
     Next n;
     n.kind = Kind::kRun;

@@ -1,0 +1,252 @@
+// What interrupts a CPU: IPIs, timers, the tick; and what comes from outside. A handler's effects
+// happen at its start, its cost follows (machine.md 2.3). What arrives while interrupts are off
+// waits, in arrival order.
+#include "sim/machine/machine.h"
+
+namespace rqsim {
+
+void Machine::Interrupt(CpuId c, uint32_t payload) {
+  CpuState& s = State(c);
+  const bool masked =
+      s.mode == Mode::kOverhead ||
+      ((s.mode == Mode::kRun || s.mode == Mode::kPaused) && CurrMode(c) == RunMode::kIrqsOff);
+  if (masked) {
+    s.irqs.push_back(payload);
+    return;
+  }
+  const bool was_paused = s.mode == Mode::kPaused;
+  HandleInterrupt(c, payload);
+  if (s.num_parts > 0) {
+    BeginOverhead(c, After::kNothing);
+    return;
+  }
+  if (s.mode == Mode::kOverhead || was_paused) return;
+  if (!s.outbox.empty()) FlushOutbox(c);
+  if (PreemptionPoint(c)) {
+    resched_due_.Set(c);
+  } else if (static_cast<Ev>(payload >> 24) == Ev::kKick) {
+    Kick(c);
+  } else if (spinning_.Test(c) && s.watch.interrupt) {
+    Look(c);
+  }
+}
+
+// The handler's effects; its costs are added to the CPU's overhead.
+void Machine::HandleInterrupt(CpuId c, uint32_t payload) {
+  const auto index = static_cast<int32_t>(payload & 0xffffff);
+  actor_ = c;
+  actor_is_task_ = false;
+  switch (static_cast<Ev>(payload >> 24)) {
+    case Ev::kResched:
+      Emit(c, IpiEntry{IpiReason::kResched});
+      AddCost(c, CostId::kIpiRecv, costs().c_ipi_recv);
+      break;
+    case Ev::kKick:
+      Emit(c, IpiEntry{IpiReason::kResched});
+      AddCost(c, CostId::kIpiRecv, costs().c_ipi_recv);
+      break;
+    case Ev::kPollNotice:
+      HandleWakeList(c);
+      break;
+    case Ev::kWakeList:
+      Emit(c, IpiEntry{IpiReason::kWakeList});
+      AddCost(c, CostId::kIpiRecv, costs().c_ipi_recv);
+      HandleWakeList(c);
+      break;
+    case Ev::kCall:
+      Emit(c, IpiEntry{IpiReason::kCall});
+      HandleCall(c, index);
+      break;
+    case Ev::kSleep:
+    case Ev::kTimer:
+    case Ev::kGrace:
+      TimerInterrupt(c, payload);
+      break;
+    case Ev::kTick:
+      HandleTick(c);
+      break;
+    case Ev::kEnd:
+    case Ev::kExt:
+      break;
+  }
+}
+
+// One interrupt runs every timer of this CPU that has expired: those of this instant, or all that
+// waited.
+void Machine::TimerInterrupt(CpuId c, uint32_t first) {
+  CpuState& s = State(c);
+  AddCost(c, CostId::kTimer, costs().c_timer);
+  TimerEffect(c, first);
+  while (!queue_.empty() && queue_.TopKey().t() == now_ &&
+         queue_.TopKey().phase() == Phase::kTimer && queue_.TopKey().cpu() == c) {
+    const uint32_t payload = queue_.TopPayload();
+    queue_.Pop();
+    ++events_this_instant_;
+    TimerEffect(c, payload);
+  }
+  while (!s.irqs.empty()) {
+    const auto kind = static_cast<Ev>(s.irqs.front() >> 24);
+    if (kind != Ev::kSleep && kind != Ev::kTimer && kind != Ev::kGrace) break;
+    const uint32_t payload = s.irqs.front();
+    s.irqs.erase(s.irqs.begin());
+    TimerEffect(c, payload);
+  }
+}
+
+void Machine::TimerEffect(CpuId c, uint32_t payload) {
+  const auto index = static_cast<int32_t>(payload & 0xffffff);
+  AddCost(c, CostId::kTimerEach, costs().c_timer_each);
+  switch (static_cast<Ev>(payload >> 24)) {
+    case Ev::kSleep: {
+      const TaskId task(index);
+      Context& ctx = contexts_[task.index()];
+      ctx.sleep_timer = EventQueue::kNone;
+      Top(ctx).frame.result = kETIMEDOUT;
+      LeaveWaitable(task);
+      WakeTask(task, WakeFlags::kNone);
+      break;
+    }
+    case Ev::kGrace:
+      for (std::size_t i = 0; i < graces_.size(); ++i) {
+        if (graces_[i].task.value() != index || !graces_[i].open.empty()) continue;
+        graces_.erase(graces_.begin() + static_cast<std::ptrdiff_t>(i));
+        WakeTask(TaskId(index), WakeFlags::kNone);
+        break;
+      }
+      break;
+    default: {
+      PolicyTimer& timer = timers_[static_cast<std::size_t>(index)];
+      timer.handle = EventQueue::kNone;
+      const TaskId donor = cpu_store_[c.index()].donor;
+      if (donor != kIdleTask &&
+          policies_.class_ids[task_store_[donor.index()].sched_class] == timer.ref.policy) {
+        Charge(c);
+      }
+      policies_.rows[timer.ref.policy.index()].policy->OnTimer(*this, timer.ref, c);
+      Drain();
+      break;
+    }
+  }
+}
+
+// machine.md 4.1, Linux 7.2 kernel/sched/core.c: sched_tick().
+void Machine::HandleTick(CpuId c) {
+  CpuState& s = State(c);
+  Cpu& cpu = MutableCpu(c);
+  AddCost(c, CostId::kTick, costs().c_tick);
+  if (cpu.need_resched_lazy) ReschedCpu(c, ReschedKind::kFull);
+  if (cpu.donor != kIdleTask) {
+    Charge(c);
+    ClassOf(cpu.donor).Tick(*this, c, cpu.donor, TickKind::kPeriodic);
+    Drain();
+  }
+  Emit(c, Tick{cpu.curr, cpu.donor});
+  if (policies_.placement != nullptr &&
+      policies_.rows[policies_.placement_id.index()].hooks.Has(Hook::kTickBalance)) {
+    policies_.placement->TickBalance(*this, c);
+    Drain();
+  }
+  const bool idle = cpu.curr == kIdleTask;
+  s.got_tick = true;
+  if (!idle || plan_.scenario.machine.nohz == Nohz::kOff || cpu.need_resched) ArmTick(c);
+}
+
+// The tasks that other CPUs put on this CPU's wake-up list are enqueued here.
+void Machine::HandleWakeList(CpuId c) {
+  CpuState& s = State(c);
+  TaskId task = s.wake_list_head;
+  s.wake_list_head = s.wake_list_tail = TaskId();
+  s.wake_list_ipi = false;
+  MutableCpu(c).ttwu_pending = false;
+  while (task.valid()) {
+    const TaskId next = contexts_[task.index()].wake_next;
+    AddCost(c, CostId::kTtwuEach, costs().c_ttwu_each);
+    ActivateWoken(c, task, WakeFlags::kNone, false);
+    task = next;
+  }
+}
+
+// A function-call IPI: OnCall now; a sender that waits goes on when the handler has ended.
+void Machine::HandleCall(CpuId c, int32_t index) {
+  const Call call = calls_[static_cast<std::size_t>(index)];
+  if (!call.done) {
+    AddCost(c, CostId::kCall, costs().c_call);
+    policies_.rows[call.message.policy.index()].policy->OnCall(*this, c, call.message);
+    Drain();
+    calls_[static_cast<std::size_t>(index)].done = true;
+    if (costs().c_call > kZeroCycles) {
+      // Its end is when the overhead that begins here is over; interrupts that wait come after it.
+      State(c).ended_calls.push_back(index);
+      return;
+    }
+  }
+  EndCall(index);
+}
+
+void Machine::EndCall(int32_t index) {
+  Call& call = calls_[static_cast<std::size_t>(index)];
+  const CpuId from = call.from;
+  const bool waited = call.waited;
+  call.next_free = free_call_;
+  free_call_ = index;
+  if (!waited) return;
+  CpuState& s = State(from);
+  Context& ctx = Ctx(from);
+  Level& level = Top(ctx);
+  level.resume = Resume::kAdvance;
+  if (s.mode == Mode::kRun) {
+    s.seg_start = now_;
+    seg_end_due_.Set(from);
+  }
+}
+
+// The kernel's exit is passed although nothing asked for a reschedule: signals are seen.
+void Machine::Kick(CpuId c) {
+  CpuState& s = State(c);
+  if (s.mode != Mode::kRun || cpu_store_[c.index()].curr == kIdleTask) return;
+  if (CurrMode(c) != RunMode::kUser) return;
+  PauseSegment(c);
+  s.mode = Mode::kPaused;
+  AddCost(c, CostId::kExc, costs().c_exc);
+  BeginOverhead(c, After::kNothing);
+}
+
+// Actions of the scenario. They act at once, also on a CPU in an overhead; what they ask for waits
+// for the CPU.
+void Machine::DoExt(int32_t index) {
+  const ExtAction action = actions_[static_cast<std::size_t>(index)];
+  ++next_action_;
+  ArmExt();
+  actor_is_task_ = false;
+  if (action.spawn.valid()) {
+    Emit(CpuId(), SchedProcessFork{TaskId(), action.spawn});
+    SpawnTask(action.spawn, CpuId(), WakeFlags::kNone);
+    return;
+  }
+  const ActionSpec& spec = plan_.scenario.actions[static_cast<std::size_t>(action.action)];
+  TaskId task;
+  for (int id = 1; id < num_tasks_made_; ++id) {
+    if (names_[static_cast<std::size_t>(id)] == spec.task) task = TaskId(id);
+  }
+  if (!task.valid()) return;
+  switch (spec.kind) {
+    case ActionKind::kWake:
+      LeaveWaitable(task);
+      WakeTask(task, WakeFlags::kNone);
+      break;
+    case ActionKind::kSignal:
+      SignalTask(task, spec.signal);
+      break;
+    case ActionKind::kSetSched: {
+      ChangeSched(task, AttrOf(spec.sched));
+      break;
+    }
+    case ActionKind::kSetAffinity: {
+      bool must_wait = false;
+      ChangeAffinity(task, spec.cpus, TaskId(), must_wait);
+      break;
+    }
+  }
+}
+
+}  // namespace rqsim

@@ -1,0 +1,560 @@
+#include "sim/machine/machine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+namespace rqsim {
+namespace {
+
+// Room for events that are no task's sleep: ends, ticks, IPIs, actions.
+int QueueCapacity(int num_cpus, int num_tasks, int num_timers) {
+  return 4 * num_cpus + std::min(num_tasks, 4096) + std::min(num_timers, 4096) + 16;
+}
+
+}  // namespace
+
+Machine::Machine(MachinePlan plan, MachinePolicies policies)
+    : plan_(std::move(plan)),
+      policies_(std::move(policies)),
+      queue_(QueueCapacity(static_cast<int>(plan_.scenario.machine.cpus.size()),
+                           plan_.task_capacity, 0)) {
+  const MachineSpec& machine = plan_.scenario.machine;
+  facts_.clock_hz = machine.clock_hz;
+  facts_.tick = TickLength(machine);
+  facts_.tick_runs = machine.tick;
+  facts_.preempt = plan_.preempt;
+  facts_.c_sched = machine.costs.c_sched;
+  facts_.c_ctx = machine.costs.c_ctx;
+  facts_.possible = CpuSet::FirstN(static_cast<int>(machine.cpus.size()));
+  facts_.housekeeping = machine.housekeeping.value_or(facts_.possible);
+
+  cpu_store_.resize(machine.cpus.size());
+  cpu_states_.resize(machine.cpus.size());
+  for (std::size_t i = 0; i < machine.cpus.size(); ++i) {
+    const CpuSpec& spec = machine.cpus[i];
+    Cpu& cpu = cpu_store_[i];
+    cpu.online = cpu.active = spec.online;
+    cpu.capacity = spec.capacity;
+    cpu.node = spec.node;
+    cpu.llc = spec.llc;
+    cpu.core = spec.core >= 0 ? spec.core : kMaxCpus + static_cast<int>(i);
+    cpu.next_class = static_cast<uint8_t>(policies_.classes.size() - 1);
+    CpuState& state = cpu_states_[i];
+    state.sums.overhead.resize(kNumCosts);
+    state.outbox.reserve(16);
+    state.held_list_ipis.reserve(8);
+    state.arrivals.reserve(8);
+    state.after_switch_timers.reserve(8);
+    state.irqs.reserve(64);
+    state.stop_work.reserve(8);
+    state.span_kind = spec.online ? SegmentKind::kIdle : SegmentKind::kOffline;
+    if (spec.online) {
+      online_.Add(CpuId(static_cast<int32_t>(i)));
+      active_.Add(CpuId(static_cast<int32_t>(i)));
+    }
+  }
+  lock_store_.resize(plan_.scenario.mutexes.size());
+  request_store_.resize(kMaxRequests);
+  task_store_.resize(static_cast<std::size_t>(plan_.task_capacity));
+  contexts_.resize(task_store_.size());
+  names_.resize(task_store_.size());
+  cpus_ = cpu_store_;
+  locks_ = lock_store_;
+  tasks_ = task_store_;
+  requests_ = request_store_;
+
+  for (std::size_t i = 0; i < policies_.rows.size(); ++i) {
+    PolicyRow& row = policies_.rows[i];
+    infos_.push_back(row.info);
+    row.first_timer = static_cast<int>(timers_.size());
+    row.first_word = static_cast<int>(words_.size());
+    for (std::size_t which = 0; which < row.info->timers.size(); ++which) {
+      const std::size_t count =
+          row.info->timers[which].per_cpu ? cpu_store_.size() : task_store_.size();
+      for (std::size_t owner = 0; owner < count; ++owner) {
+        PolicyTimer timer;
+        timer.ref = {PolicyId(static_cast<int32_t>(i)), static_cast<int16_t>(which),
+                     static_cast<int32_t>(owner)};
+        timers_.push_back(timer);
+      }
+    }
+    words_.resize(words_.size() +
+                  static_cast<std::size_t>(row.info->words_per_task) * task_store_.size());
+    for (std::size_t e = 0; e < row.info->events.size(); ++e) {
+      const auto kind = static_cast<EventKind>(static_cast<std::size_t>(row.first_event) + e);
+      if (row.info->events[e].in_digest) trace_.AddToDigest(kind);
+    }
+  }
+  word_present_.assign(words_.size(), true);
+  if (policies_.lock != nullptr) {
+    const HookMask hooks = policies_.lock->Hooks();
+    lock_hook_keeps_ = hooks.Has(Hook::kKeepsQueued);
+    lock_hook_resolves_ = hooks.Has(Hook::kResolveDonor);
+    lock_hook_wake_ = hooks.Has(Hook::kWakeQueued);
+    lock_hook_enqueued_ = hooks.Has(Hook::kEnqueued);
+    lock_hook_signalled_ = hooks.Has(Hook::kSignalled);
+  }
+  for (std::size_t i = 0; i < policies_.services.size(); ++i) {
+    const HookMask hooks = policies_.services[i]->Hooks();
+    if (hooks.Has(Hook::kBlockPath)) block_path_services_.push_back(i);
+    if (hooks.Has(Hook::kSwitchedPath)) switched_services_.push_back(i);
+    if (hooks.Has(Hook::kUserReturnPath)) user_return_services_.push_back(i);
+    if (hooks.Has(Hook::kScheduled)) scheduled_services_.push_back(i);
+  }
+  const Programs& programs = plan_.programs;
+  loop_counters_.resize(static_cast<std::size_t>(programs.max_counters) * task_store_.size());
+  for (const WaitableInfo& info : programs.waitables)
+    waitables_.push_back({info.kind, info.initial, 0, {}, {}});
+  shared_timers_.resize(programs.timers.size());
+  shared_timer_set_.assign(programs.timers.size(), false);
+  own_timers_.resize(static_cast<std::size_t>(programs.num_unique_timers) * task_store_.size());
+  own_timer_set_.assign(own_timers_.size(), false);
+  levels_.reserve(64);
+  CreateTasks();
+}
+
+Machine::~Machine() = default;
+
+void Machine::AddListener(Listener& listener) {
+  RQSIM_CHECK(!started_);
+  trace_.AddListener(listener);
+}
+
+// ------------------------------------------------------------------------------------------
+// creation
+
+void Machine::CreateTasks() {
+  Task& idle = task_store_[0];
+  idle.state = TaskState::kRunning;
+  idle.sched_class = static_cast<uint8_t>(policies_.classes.size() - 1);
+  idle.base.policy = idle.eff.policy = SchedPolicy::kSwapper;
+  idle.cpus_allowed = facts_.possible;
+  names_[0] = "idle";
+  num_tasks_made_ = 1;
+  for (CpuState& state : cpu_states_) {
+    state.idle.spawned = true;
+    state.idle.base.frame.task = kIdleTask;
+  }
+  for (const TaskPlan& plan : plan_.tasks) {
+    CreateTask(TaskId(num_tasks_made_++), plan);
+    if (plan.spawned_at_start && !plan.kthread) ++user_tasks_;
+  }
+  live_user_tasks_ = user_tasks_;
+  for (std::size_t i = 0; i < plan_.tasks.size(); ++i) {
+    if (!plan_.tasks[i].spawned_at_start) continue;
+    actions_.push_back({plan_.tasks[i].start, TaskId(static_cast<int32_t>(i) + 1), -1});
+  }
+  CreatePolicyTasks();
+  for (std::size_t i = 0; i < plan_.scenario.actions.size(); ++i) {
+    actions_.push_back({plan_.scenario.actions[i].at, TaskId(), static_cast<int32_t>(i)});
+  }
+  // One pending entry stands for all; equal times keep this order: spawns as written, then
+  // kthreads, then actions.
+  std::stable_sort(actions_.begin(), actions_.end(),
+                   [](const ExtAction& a, const ExtAction& b) { return a.at < b.at; });
+}
+
+void Machine::CreateTask(TaskId id, const TaskPlan& plan) {
+  Task& task = MutableTask(id);
+  Context& ctx = contexts_[id.index()];
+  task.is_kthread = plan.kthread;
+  task.base = task.eff = AttrOf(plan.sched);
+  task.sched_class = ClassIndexFor(task.eff.policy);
+  task.cpus_allowed = plan.cpus;
+  task.nr_cpus_allowed = plan.cpus.Count();
+  task.cpu = task.wake_cpu = task.recent_used = plan.start_cpu;
+  task.state = TaskState::kNew;
+  ctx.program = plan.program;
+  ctx.base.frame.task = id;
+  names_[id.index()] = plan.name;
+}
+
+// Stop tasks for every possible CPU, then the kthreads that services declare, in the order of the
+// services and CPUs.
+void Machine::CreatePolicyTasks() {
+  for (int c = 0; c < Kernel::num_cpus(); ++c) {
+    const TaskId id(num_tasks_made_++);
+    TaskPlan plan;
+    plan.name = fmt::format("stop/{}", c);
+    plan.kthread = true;
+    plan.cpus = CpuSet::Of(CpuId(c));
+    plan.start_cpu = CpuId(c);
+    plan.sched.policy = SchedPolicy::kStop;
+    CreateTask(id, plan);
+    Task& task = MutableTask(id);
+    task.per_cpu_kthread = true;
+    task.state = TaskState::kInterruptible;  // waits for work; was never on a runqueue
+    task.base.prio = task.eff.prio = 0;
+    Context& ctx = contexts_[id.index()];
+    ctx.stop_of = c;
+    ctx.spawned = true;
+    MutableCpu(CpuId(c)).stop = id;
+    PushFrame(CpuId(c), ctx, PolicyId(0), PathId(0), nullptr, 0);
+  }
+  for (std::size_t r = 1; r < policies_.rows.size(); ++r) {
+    const PolicyRow& row = policies_.rows[r];
+    for (const KthreadInfo& info : row.info->kthreads) {
+      const int count = info.per_cpu ? Kernel::num_cpus() : 1;
+      for (int c = 0; c < count; ++c) {
+        const TaskId id(num_tasks_made_++);
+        TaskPlan plan;
+        plan.name = info.per_cpu ? fmt::format("{}/{}", info.name, c) : std::string(info.name);
+        plan.kthread = true;
+        plan.cpus = info.per_cpu ? CpuSet::Of(CpuId(c)) : facts_.possible;
+        plan.start_cpu = CpuId(c);
+        plan.sched.policy = info.policy;
+        plan.sched.priority = info.priority;
+        CreateTask(id, plan);
+        Task& task = MutableTask(id);
+        task.per_cpu_kthread = info.per_cpu;
+        task.should_park = info.starts_parked;
+        const int64_t args[1] = {c};
+        PushFrame(CpuId(c), contexts_[id.index()], PolicyId(static_cast<int32_t>(r)), info.path,
+                  args, 1);
+        actions_.push_back({Time(0), id, -1});
+      }
+    }
+  }
+}
+
+void Machine::ArmExt() {
+  if (next_action_ == actions_.size()) return;
+  queue_.Push(actions_[next_action_].at, Phase::kExt, CpuId(0),
+              Payload(Ev::kExt, static_cast<int32_t>(next_action_)));
+}
+
+// ------------------------------------------------------------------------------------------ main
+// loop
+
+bool Machine::RunUntil(Time t) {
+  if (ended_) return false;
+  const CheckContext* const outer = CheckContext::Set(this);
+  if (!started_) {
+    started_ = true;
+    for (std::size_t k = 0; k < kMaxEventKinds; ++k) {
+      emit_wanted_[k] = trace_.Wanted(static_cast<EventKind>(k));
+    }
+    for (Listener* listener : trace_.listeners()) listener->OnStart(*this, *this);
+    for (int id = 1; id < num_tasks_made_; ++id) EmitAttr(TaskId(id), TaskAttrKind::kCreated);
+    ArmExt();
+    if (plan_.scenario.machine.nohz == Nohz::kOff) {
+      for (CpuId c = online_.First(); c.valid(); c = online_.After(c)) ArmTick(c);
+    }
+  }
+  const Time until = plan_.scenario.until.value_or(kNever);
+  while (!ended_) {
+    if (stop_requested_) {
+      End(stop_outcome_, stop_message_);
+      break;
+    }
+    if (Step()) continue;
+    if (AtRest()) break;
+    const Time next = queue_.empty() ? kNever : queue_.TopKey().t();
+    if (next > until || next == kNever) {
+      if (plan_.scenario.until) {
+        if (until > t) break;
+        now_ = until;
+        End(Outcome::kUntil, "");
+      } else {
+        End(Outcome::kLimit,
+            "tasks run for ever and nothing else can happen: give the scenario an `until`");
+      }
+      break;
+    }
+    if (next > t) break;
+    now_ = next;
+    events_this_instant_ = 0;
+  }
+  CheckContext::Set(outer);
+  return !ended_;
+}
+
+// Ends the run if every CPU idles and nothing is left that could change that; true if it did.
+bool Machine::AtRest() {
+  for (const CpuState& state : cpu_states_) {
+    if (state.mode != Mode::kIdle) return false;
+  }
+  const bool only_ticks = queue_.size() == ticks_pending_;
+  if (live_user_tasks_ > 0) {
+    if (!only_ticks) return false;
+    End(Outcome::kDeadlock, DescribeBlocked());
+    return true;
+  }
+  // Kernel threads that sleep and timers of classes keep nobody waiting; actions that are still to
+  // come do.
+  if (next_action_ < actions_.size()) return false;
+  if (user_tasks_ == 0 && !only_ticks) return false;
+  if (user_tasks_ == 0 && plan_.scenario.until) return false;
+  End(Outcome::kDone, "");
+  return true;
+}
+
+// Handles the first event of the present instant. False if there is none left at it.
+bool Machine::Step() {
+  // What is due now without being in the queue, by phase; then the queue's first event, if it is of
+  // this instant.
+  uint32_t best = ~uint32_t{0};  // phase << 16 | cpu
+  if (!cost_end_due_.empty()) {
+    best = (1u << 16) | static_cast<uint32_t>(cost_end_due_.First().value());
+  } else if (!seg_end_due_.empty()) {
+    best = (2u << 16) | static_cast<uint32_t>(seg_end_due_.First().value());
+  } else if (!resched_due_.empty()) {
+    best = (7u << 16) | static_cast<uint32_t>(resched_due_.First().value());
+  }
+  if (!queue_.empty() && queue_.TopKey().t() == now_) {
+    const EventKey& key = queue_.TopKey();
+    const uint32_t queued =
+        (static_cast<uint32_t>(key.phase()) << 16) | static_cast<uint32_t>(key.cpu().value());
+    if (queued < best) {
+      if (++events_this_instant_ > kMaxEventsPerInstant) {
+        End(Outcome::kLivelock,
+            fmt::format("more than {} events at t = {}", kMaxEventsPerInstant, now_.cycles()));
+        return true;
+      }
+      const uint32_t payload = queue_.TopPayload();
+      const CpuId c = key.cpu();
+      const auto kind = static_cast<Ev>(payload >> 24);
+      actor_ = c;
+      actor_is_task_ = false;
+      if (kind == Ev::kTick) {
+        --ticks_pending_;
+        State(c).tick_event = EventQueue::kNone;
+      }
+      queue_.Pop();
+      switch (kind) {
+        case Ev::kEnd:
+          State(c).end_event = EventQueue::kNone;
+          if (State(c).mode == Mode::kOverhead) {
+            EndOverhead(c);
+          } else {
+            SegmentEnd(c);
+          }
+          break;
+        case Ev::kExt:
+          actor_ = CpuId();
+          DoExt(static_cast<int32_t>(payload & 0xffffff));
+          break;
+        case Ev::kTick:
+        case Ev::kResched:
+        case Ev::kKick:
+        case Ev::kWakeList:
+        case Ev::kCall:
+        case Ev::kPollNotice:
+        case Ev::kSleep:
+        case Ev::kTimer:
+        case Ev::kGrace:
+          Interrupt(c, payload);
+          break;
+      }
+      if (kind != Ev::kExt) EndOfEvent(c);
+      return true;
+    }
+  }
+  if (best == ~uint32_t{0}) return false;
+  if (++events_this_instant_ > kMaxEventsPerInstant) {
+    End(Outcome::kLivelock,
+        fmt::format("more than {} events at t = {}", kMaxEventsPerInstant, now_.cycles()));
+    return true;
+  }
+  const CpuId c(static_cast<int32_t>(best & 0xffff));
+  actor_ = c;
+  actor_is_task_ = false;
+  switch (best >> 16) {
+    case 1:
+      cost_end_due_.Clear(c);
+      EndOverhead(c);
+      break;
+    case 2:
+      seg_end_due_.Clear(c);
+      SegmentEnd(c);
+      break;
+    default:
+      resched_due_.Clear(c);
+      if (State(c).mode != Mode::kOverhead) {
+        if (PreemptionPoint(c)) {
+          Schedule(c, true);
+        } else if (State(c).mode == Mode::kPaused) {
+          ResumeCpu(c);
+        }
+      }
+      break;
+  }
+  EndOfEvent(c);
+  return true;
+}
+
+// ------------------------------------------------------------------------------------------
+// accounts
+
+// Books the cycles since the last charge: executed by curr, charged to the donor.
+void Machine::Charge(CpuId c) {
+  CpuState& s = State(c);
+  const Cycles length = now_ - s.charge_start;
+  s.charge_start = now_;
+  const Cpu& cpu = cpu_store_[c.index()];
+  if (length <= kZeroCycles || cpu.curr == kIdleTask) return;
+  contexts_[cpu.curr.index()].sums.exec += length;
+  contexts_[cpu.donor.index()].sums.charged += length;
+  ClassOf(cpu.donor).Charge(*this, c, cpu.donor, cpu.curr, length);
+  Emit(c, SchedStatRuntime{length, cpu.curr, cpu.donor});
+  Drain();
+}
+
+// From now on this CPU does `kind`.
+void Machine::Span(CpuId c, SegmentKind kind, bool progress) {
+  CpuState& s = State(c);
+  const Cpu& cpu = cpu_store_[c.index()];
+  if (s.span_kind == kind && s.span_progress == progress && s.span_curr == cpu.curr &&
+      s.span_donor == cpu.donor) {
+    return;
+  }
+  CloseSpan(c, now_);
+  s.span_kind = kind;
+  s.span_progress = progress;
+  s.span_curr = cpu.curr;
+  s.span_donor = cpu.donor;
+}
+
+void Machine::CloseSpan(CpuId c, Time end) {
+  CpuState& s = State(c);
+  const Cycles length = end - s.span_start;
+  if (length > kZeroCycles) {
+    switch (s.span_kind) {
+      case SegmentKind::kIdle:
+        s.sums.idle += length;
+        break;
+      case SegmentKind::kOffline:
+        s.sums.offline += length;
+        break;
+      case SegmentKind::kUser:
+        s.sums.user += length;
+        break;
+      case SegmentKind::kKernel:
+        s.sums.kernel += length;
+        break;
+      default:
+        s.sums.overhead[static_cast<std::size_t>(s.span_kind) -
+                        static_cast<std::size_t>(SegmentKind::kOverheadFirst)] += length;
+        break;
+    }
+    if (s.span_progress && s.span_curr != kIdleTask)
+      contexts_[s.span_curr.index()].sums.work += length;
+    trace_.Emit(
+        end, c,
+        Segment{s.span_start, s.span_curr, s.span_donor, s.span_kind, s.span_progress ? 1 : 0});
+  }
+  s.span_start = end;
+}
+
+// Books an overhead's parts one after another, up to `stop`.
+void Machine::BookOverhead(CpuId c, Time stop) {
+  CpuState& s = State(c);
+  Time at = s.overhead_start;
+  const Cpu& cpu = cpu_store_[c.index()];
+  for (int p = 0; p < s.num_parts && at < stop; ++p) {
+    const OverheadPart& part = s.parts[static_cast<std::size_t>(p)];
+    at = std::min(stop, at + part.length);
+    s.span_kind = static_cast<SegmentKind>(static_cast<int32_t>(SegmentKind::kOverheadFirst) +
+                                           static_cast<int32_t>(part.cost));
+    s.span_progress = false;
+    s.span_curr = cpu.curr;
+    s.span_donor = cpu.donor;
+    CloseSpan(c, at);
+  }
+}
+
+// ------------------------------------------------------------------------------------------ the
+// end
+
+void Machine::End(Outcome outcome, std::string message) {
+  if (ended_) return;
+  ended_ = true;
+  end_.outcome = outcome;
+  end_.message = std::move(message);
+  CloseBooks();
+  for (Listener* listener : trace_.listeners()) listener->OnEnd(end_);
+}
+
+void Machine::CloseBooks() {
+  for (int i = 0; i < Kernel::num_cpus(); ++i) {
+    const CpuId c(i);
+    CpuState& s = State(c);
+    actor_ = c;
+    Charge(c);
+    // The run may end inside an overhead: its parts as far as they went.
+    if (s.mode == Mode::kOverhead) BookOverhead(c, now_);
+    CloseSpan(c, now_);
+  }
+  end_.end = now_;
+  end_.events = trace_.count();
+  end_.digest = trace_.digest();
+  end_.schedule_digest = trace_.schedule_digest();
+  end_.tasks.clear();
+  for (int id = 0; id < num_tasks_made_; ++id) {
+    end_.tasks.push_back(contexts_[static_cast<std::size_t>(id)].sums);
+  }
+  end_.cpus.clear();
+  for (const CpuState& state : cpu_states_) end_.cpus.push_back(state.sums);
+}
+
+std::string Machine::DescribeBlocked() const {
+  std::string text;
+  for (int id = 1; id < num_tasks_made_; ++id) {
+    const Task& t = task_store_[static_cast<std::size_t>(id)];
+    if (t.is_kthread || t.state == TaskState::kDead || t.state == TaskState::kNew) continue;
+    if (t.state == TaskState::kRunning) continue;
+    if (!text.empty()) text += ", ";
+    text += names_[static_cast<std::size_t>(id)];
+    if (t.blocked_on.valid()) {
+      text += fmt::format(" waits for {}", lock_name(t.blocked_on));
+      const TaskId owner = lock_store_[t.blocked_on.index()].owner;
+      if (owner.valid()) text += fmt::format(" of {}", names_[owner.index()]);
+    } else {
+      text += " sleeps";
+    }
+  }
+  return text;
+}
+
+void Machine::Report(Violation violation, Severity severity) {
+  const bool fatal = severity == Severity::kFatal;
+  if (fatal && !stop_requested_) {
+    stop_requested_ = true;
+    stop_outcome_ = Outcome::kViolation;
+    stop_message_ = violation.id + ": " + violation.message;
+  }
+  violations_.push_back(std::move(violation));
+}
+
+void Machine::PolicyBroke(PolicyId policy, ViolationCode code, TaskId task, int detail) {
+  Emit(actor_, PolicyViolation{policy.value(), code, task, detail});
+  if (stop_requested_) return;
+  stop_requested_ = true;
+  stop_outcome_ = code == ViolationCode::kPickAgainLimit ? Outcome::kLivelock : Outcome::kViolation;
+  stop_message_ =
+      fmt::format("policy {} made a request that it may not (code {}, detail {})",
+                  policies_.rows[policy.index()].info->name, static_cast<int>(code), detail);
+}
+
+void Machine::Describe(TaskId task, StateWriter& writer) const {
+  for (const PolicyRow& row : policies_.rows) {
+    if (row.policy != nullptr) row.policy->Describe(*this, task, writer);
+  }
+}
+
+void Machine::DescribeForCheck() const {
+  std::string where;
+  if (actor_.valid()) {
+    const Cpu& cpu = cpu_store_[actor_.index()];
+    where = fmt::format(", cpu {}, curr {}, donor {}", actor_.value(), names_[cpu.curr.index()],
+                        names_[cpu.donor.index()]);
+  }
+  // tidy: allow(talk) the process ends here, and this is where it was
+  fmt::print(stderr, "rqsim: at t = {} cycles, set {}{}, {} events so far\n", now_.cycles(),
+             plan_.set_name, where, trace_.count());
+}
+
+}  // namespace rqsim

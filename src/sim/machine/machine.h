@@ -1,0 +1,521 @@
+// The simulated machine: CPUs, tasks, runqueues' shared state, interrupts, wake-ups, schedule(). It
+// executes what the policies decide and emits what happened.
+//
+//   machine.cc    creation, the main loop, the end of a run, accounts
+//   execute.cc    what the current task of a CPU does next: segments, frames, steps, returns to
+//   user mode ops.cc        the operations of task programs, as paths of the machine itself
+//   schedule.cc   schedule(): pick, donors, the switch
+//   wakeup.cc     the wake-up path W1 … W5, requests for a reschedule, IPIs
+//   interrupt.cc  IPIs, timers, ticks, actions from outside
+//   requests.cc   what policies asked for
+//
+// Terms (machine.md 2.3): a CPU is idle, runs a segment of its current task, or is in an overhead
+// (interrupts off). An "actor" is the CPU whose event is being handled; costs that its effects
+// cause (c_wake, c_ipi_send) become its overhead.
+#ifndef RQSIM_SIM_MACHINE_MACHINE_H_
+#define RQSIM_SIM_MACHINE_MACHINE_H_
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "rqsim/check.h"
+#include "rqsim/kernel.h"
+#include "rqsim/listener.h"
+#include "rqsim/policy.h"
+#include "rqsim/scenario.h"
+#include "rqsim/seams.h"
+#include "sim/engine/cpu_bitmap.h"
+#include "sim/engine/event_queue.h"
+#include "sim/machine/program.h"
+#include "sim/machine/trace.h"
+
+namespace rqsim {
+
+// The policies of one run, in PolicyId order after the machine's own row 0.
+struct PolicyRow {
+  const PolicyInfo* info = nullptr;
+  Policy* policy = nullptr;  // null for row 0
+  HookMask hooks;
+  EventKind first_event{};
+  int first_timer = 0;  // index of its first timer in Machine::timers_
+  int first_word = 0;
+};
+struct MachinePolicies {
+  std::vector<PolicyRow> rows;
+  std::vector<SchedClass*> classes;  // strongest first; the idle class last
+  std::vector<PolicyId> class_ids;
+  LockProtocol* lock = nullptr;
+  PolicyId lock_id;
+  Placement* placement = nullptr;
+  PolicyId placement_id;
+  std::vector<KernelService*> services;
+  std::vector<PolicyId> service_ids;
+};
+
+// How a task is made at the start or by fork.
+struct TaskPlan {
+  std::string name;
+  int program = -1;  // -1: driven by frames only
+  bool kthread = false;
+  SchedSpec sched;
+  CpuSet cpus;
+  CpuId start_cpu;
+  Time start;
+  bool spawned_at_start = true;  // false: a template of fork
+};
+
+struct MachinePlan {
+  Scenario scenario;
+  std::string set_name;
+  Programs programs;
+  std::vector<TaskPlan> tasks;      // scenario order: ids 1 …
+  std::vector<TaskPlan> templates;  // by template number
+  PreemptMode preempt = PreemptMode::kFull;
+  int task_capacity = 0;  // of the arrays, idle task included
+};
+
+// The paths of the machine itself (row 0): one per operation, and those of the stop task.
+const PolicyInfo& MachinePolicyInfo();
+
+class Machine final : public Kernel, public RunInfo, public ViolationSink, private CheckContext {
+ public:
+  Machine(MachinePlan plan, MachinePolicies policies);
+  ~Machine() override;
+
+  void AddListener(Listener& listener);
+  // Handles every event up to `t`; false when nothing more can happen.
+  bool RunUntil(Time t);
+  const RunEnd& end() const { return end_; }
+  bool ended() const { return ended_; }
+  const std::vector<Violation>& violations() const { return violations_; }
+  void Describe(TaskId task, StateWriter& writer) const;
+
+  // Kernel: words
+  void SetLockOwner(LockId id, TaskId owner, uint8_t flags) override;
+  WordResult Load(WordId id) const override;
+  WordResult Store(WordId id, int64_t value) override;
+  WordResult Exchange(WordId id, int64_t value) override;
+  WordResult CompareExchange(WordId id, int64_t expected, int64_t value) override;
+  WordId WordOf(PolicyId policy, TaskId task, int k) const override;
+  void EmitDeclared(PolicyId policy, int index, const PolicyEventPayload& payload) override;
+
+  // RunInfo
+  const Scenario& scenario() const override { return plan_.scenario; }
+  std::string_view policy_set() const override { return plan_.set_name; }
+  int num_cpus() const override { return Kernel::num_cpus(); }
+  int num_locks() const override { return Kernel::num_locks(); }
+  int num_tasks() const override { return num_tasks_made_; }
+  std::string_view task_name(TaskId task) const override { return names_[task.index()]; }
+  bool is_kthread(TaskId id) const override { return task_store_[id.index()].is_kthread; }
+  std::string_view lock_name(LockId lock) const override {
+    return plan_.scenario.mutexes[lock.index()];
+  }
+  Cycles tick() const override { return facts_.tick; }
+  const std::vector<const PolicyInfo*>& policies() const override { return infos_; }
+  EventKind first_event_kind(PolicyId policy) const override {
+    return policies_.rows[policy.index()].first_event;
+  }
+
+  // ViolationSink
+  void Report(Violation violation, Severity severity) override;
+
+ private:
+  // --- execution contexts ----------------------------------------------------------------------
+
+  // What happens when a task gets to go on at one level of its stack.
+  enum class Resume : uint8_t {
+    kAdvance,  // the program's next operation, or the frame's next step
+    kSegment,  // `remaining` cycles of a segment first
+    kForever,  // a segment without end
+    kSpin,     // spinning: look again
+  };
+  // A frame and how far its present segment is.
+  struct Level {
+    Frame frame;
+    Cycles remaining;
+    RunMode mode = RunMode::kUser;
+    Resume resume = Resume::kAdvance;
+    bool hook = false;   // a service's hook put it here: its result is nobody's
+    int32_t below = -1;  // level underneath, or the next free one
+  };
+  // How far the task is on its way back from the kernel to its program.
+  enum class ExitPhase : uint8_t { kNone, kLeaveKernel, kSyscallExit, kSysret };
+  // Everything of a task that is the machine's alone.
+  struct Context {
+    int32_t program = -1;
+    int32_t pc = 0;
+    int32_t op_pc = -1;  // instruction being executed, -1 none
+    int64_t op_result = 0;
+    Level base;        // the program itself
+    int32_t top = -1;  // top frame, -1: the program
+    int32_t depth = 0;
+    ExitPhase exit_phase = ExitPhase::kNone;
+    bool in_block_path = false;
+    bool block_path_done = false;
+    bool block_pending = false;  // a Block that waits for the services' block paths
+    bool exiting = false;
+    bool spawned = false;
+    StepId block_step;
+    TaskState block_state = TaskState::kRunning;
+    Time block_timeout = kNever;
+    bool timed_out = false;
+    bool signalled = false;  // its present sleep was ended by a signal
+    EventQueue::Handle sleep_timer = EventQueue::kNone;
+    CpuId ran_on;           // CPU it last executed on
+    Cycles migrate_work;    // c_migrate not yet worked off
+    int32_t waitable = -1;  // list it is on
+    TaskId wait_next;
+    TaskId wake_next;      // next on a wake-up list
+    Time started;          // spawned at
+    int32_t stop_of = -1;  // CPU whose stop task it is
+    int32_t joins = 0;     // stop tasks or handlers it still waits for
+    TaskSums sums;
+  };
+
+  // --- CPUs ------------------------------------------------------------------------------------
+
+  enum class Mode : uint8_t {
+    kIdle,      // the idle task, halted
+    kRun,       // curr executes (also the idle task, when a service's path runs in it)
+    kOverhead,  // machine work, interrupts off
+    kPaused,    // curr waits for the RESCHED event of this instant
+  };
+  enum class After : uint8_t { kNothing, kSwitch };
+  struct OverheadPart {
+    CostId cost = CostId::kSched;
+    Cycles length;
+  };
+  enum class IpiKind : uint8_t { kResched, kWakeList, kCall, kKick };
+  struct OutgoingIpi {
+    IpiKind kind = IpiKind::kResched;
+    CpuId target;
+    int32_t call = -1;
+  };
+  // Work that a schedule() does on another CPU at the end of its overhead.
+  struct Arrival {
+    TaskId task;
+    CpuId cpu;
+  };
+  struct DeferredWake {
+    TaskId task;
+    WakeFlags flags = WakeFlags::kNone;
+    CpuId waker;
+  };
+  // What a schedule() decided.
+  struct SwitchPlan {
+    TaskId prev, next, old_donor;
+    StateCode prev_state;
+    bool voluntary = false;
+    bool keep_resched = false;
+    bool kept_queued = false;
+    Cycles c_ctx;
+  };
+  struct AfterSwitchTimer {
+    int32_t timer = -1;
+    Cycles after;
+  };
+  struct CpuState {
+    Mode mode = Mode::kIdle;
+    After after = After::kNothing;
+    bool has_pending_next = false;
+    bool hooks_due = false;  // SwitchedPath hooks of the last switch have not been asked
+    bool got_tick = true;    // this idle period has had its tick
+    bool in_schedule = false;
+    bool spin_look = false;
+    EventQueue::Handle end_event = EventQueue::kNone;
+    EventQueue::Handle tick_event = EventQueue::kNone;
+    Time seg_start;
+    Time charge_start;
+    Time span_start;
+    Time overhead_start;
+    SegmentKind span_kind = SegmentKind::kIdle;
+    bool span_progress = false;
+    TaskId span_curr = kIdleTask, span_donor = kIdleTask;
+    TaskId switching_prev;  // off the CPU at the end of this switch
+    TaskId switched_from;
+    int num_parts = 0;
+    std::array<OverheadPart, kMaxOverheadParts> parts{};
+    Next pending_next;
+    Watch watch;
+    Cycles poll;
+    Time spin_since;
+    DeferredWake deferred;
+    std::vector<OutgoingIpi> outbox;
+    std::vector<CpuId> held_list_ipis;  // targets
+    std::vector<int32_t> ended_calls;   // handlers whose cost is being spent
+    std::vector<Arrival> arrivals;
+    std::vector<AfterSwitchTimer> after_switch_timers;
+    std::vector<uint32_t> irqs;  // interrupts that wait for the end of an overhead or irqs_off
+    TaskId wake_list_head, wake_list_tail;
+    bool wake_list_ipi = false;  // the list's IPI is on its way or held
+    Time schedules_at;
+    int schedules = 0;
+    CpuSums sums;
+    Context idle;                    // execution context of the idle task here
+    std::vector<int32_t> stop_work;  // indices into stop_work_, first in first out
+  };
+
+  // What queue payloads mean: kind << 24 | index.
+  enum class Ev : uint32_t {
+    kEnd,         // end of a segment or overhead; index = CPU
+    kTick,        // CPU
+    kResched,     // reschedule IPI; CPU
+    kKick,        // IPI that only makes the CPU pass the kernel's exit; CPU
+    kWakeList,    // CPU
+    kCall,        // index into calls_
+    kPollNotice,  // idle CPU notices need_resched; CPU
+    kSleep,       // task
+    kTimer,       // index into timers_
+    kExt,         // index into actions_
+    kGrace,       // task
+  };
+  static uint32_t Payload(Ev kind, int32_t index) {
+    return (static_cast<uint32_t>(kind) << 24) | static_cast<uint32_t>(index);
+  }
+
+  struct PolicyTimer {
+    TimerRef ref;
+    EventQueue::Handle handle = EventQueue::kNone;
+    CpuId cpu;
+  };
+  struct Call {
+    Message message;
+    TaskId waiter;  // kNoWaiter if nobody waits; may be the idle task of `from`
+    CpuId from, to;
+    bool waited = false;
+    bool done = false;
+    int32_t next_free = -1;
+  };
+  struct Waitable {
+    WaitableInfo::Kind kind = WaitableInfo::Kind::kCondvar;
+    int64_t value = 0;  // semaphore: tokens; barrier: users; both as of now
+    int32_t waiting = 0;
+    TaskId head, tail;
+  };
+  struct StopWork {
+    enum class Kind : uint8_t { kMove, kPath } kind = Kind::kMove;
+    TaskId task;  // kMove: what is moved
+    CpuId dest;
+    TaskId waiter;  // sleeps until it is done; invalid: nobody
+    PolicyId policy;
+    PathId path;
+    int32_t next_free = -1;
+  };
+  struct Grace {
+    TaskId task;
+    Time earliest;
+    CpuSet open;  // CPUs whose section with preemption off has not ended
+  };
+  struct ExtAction {
+    Time at;
+    TaskId spawn;  // valid: spawn this task
+    int32_t action = -1;
+  };
+
+  // --- machine.cc
+  void CreateTasks();
+  void CreateTask(TaskId id, const TaskPlan& plan);
+  void CreatePolicyTasks();
+  void ArmExt();
+  bool Step();  // one event; false when the run is over
+  bool AtRest();
+  void End(Outcome outcome, std::string message);
+  void CloseBooks();
+  void Charge(CpuId c);
+  void Span(CpuId c, SegmentKind kind, bool progress);
+  void CloseSpan(CpuId c, Time end);
+  void BookOverhead(CpuId c, Time stop);
+  std::string DescribeBlocked() const;
+  void DescribeForCheck() const override;
+
+  // --- execute.cc
+  Context& Ctx(CpuId c) {
+    const TaskId curr = cpus_[c.index()].curr;
+    return curr == kIdleTask ? cpu_states_[c.index()].idle : contexts_[curr.index()];
+  }
+  Level& Top(Context& ctx) {
+    return ctx.top < 0 ? ctx.base : levels_[static_cast<std::size_t>(ctx.top)];
+  }
+  void PauseSegment(CpuId c);
+  void ResumeCpu(CpuId c);     // goes on with curr, after everything that comes first
+  void StartSegment(CpuId c);  // … with its present segment
+  void SegmentEnd(CpuId c);
+  void Advance(CpuId c);
+  bool NextOp(CpuId c, Context& ctx);
+  bool HandleNext(CpuId c, Context& ctx, const Next& next);
+  bool LeaveKernel(CpuId c, Context& ctx);
+  bool UserReturn(CpuId c, Context& ctx);
+  bool AfterPathReturn(CpuId c, Context& ctx, bool was_hook, int64_t result);
+  void PushFrame(CpuId c, Context& ctx, PolicyId policy, PathId path, const int64_t* args,
+                 int num_args);
+  void PushHook(CpuId c, Context& ctx, PolicyId policy, const PathCall& call);
+  void FinishOp(CpuId c, Context& ctx, int64_t result);
+  bool DoBlock(CpuId c, Context& ctx);
+  void StartSpin(CpuId c, Context& ctx, const Next& next);
+  void Watchers(LockId lock, WordId word, TaskId task);
+  void Look(CpuId c);
+  void ExitTask(CpuId c, Context& ctx);
+  bool PreemptionPoint(CpuId c) const;
+  RunMode CurrMode(CpuId c) const;
+  void SectionEnded(CpuId c);
+  bool RunsHookPaths(CpuId c, Context& ctx);
+
+  // --- ops.cc
+  Next OpStep(CpuId c, Frame& frame);
+  Next MachineStep(CpuId c, Frame& frame);
+  Next OpEffect(CpuId c, Frame& frame, const Instr& instr);
+  Next WaitEffect(Frame& frame, const Instr& instr);
+  Next AfterEffect(Frame& frame, const Instr& instr);
+  void WakeAll(int32_t waitable);
+  Next StopperStep(CpuId c, Frame& frame);
+  void JoinWaitable(int32_t waitable, TaskId task);
+  TaskId PopWaitable(int32_t waitable);
+  void LeaveWaitable(TaskId task);
+  TaskId Fork(CpuId c, TaskId parent, int32_t template_index);
+  void QueueStopWork(CpuId target, const StopWork& work);
+  int64_t ChangeAffinity(TaskId task, const CpuSet& cpus, TaskId caller, bool& must_wait);
+  Time& TimerBase(TaskId task, int32_t object);
+  void FinishStopWork(CpuId c);
+
+  // --- schedule.cc
+  void Schedule(CpuId c, bool preempt);
+  TaskId PickTask(CpuId c, TaskId prev);
+  void SetDonor(CpuId c, TaskId donor, bool again);
+  bool Resolve(CpuId c, TaskId prev, TaskId& exec, bool& keep_resched);
+  void ApplyDonorAction(CpuId c, const DonorAction& action);
+  void SwitchDirect(CpuId c, TaskId to, Cycles cycles);
+  void FinishSchedule(CpuId c, const SwitchPlan& plan);
+  void FinishSwitch(CpuId c);
+  void DequeueTask(CpuId c, TaskId task, QueueReason reason);
+  void EnqueueTask(CpuId c, TaskId task, QueueReason reason);
+  void TaskLeft(CpuId c, TaskId task);
+  void SetDelayed(TaskId task, bool delayed);
+  void ChargeIfClass(CpuId c, TaskId task);
+  SchedClass& ClassOf(TaskId task) {
+    return *policies_.classes[task_store_[task.index()].sched_class];
+  }
+  uint8_t ClassIndexFor(SchedPolicy policy) const;
+  void AddCost(CpuId c, CostId cost, Cycles length);
+  void BeginOverhead(CpuId c, After after);
+  void EndOverhead(CpuId c);
+  Cycles CostSum(const CpuState& s) const;
+  void TickOnSwitch(CpuId c);
+  void ArmTick(CpuId c);
+  void StopTick(CpuId c);
+
+  // --- wakeup.cc
+  bool WakeTask(TaskId task, WakeFlags flags);
+  void PlaceAndEnqueue(TaskId task, WakeFlags flags, CpuId waker, bool is_new);
+  void ActivateWoken(CpuId c, TaskId task, WakeFlags flags, bool is_new);
+  bool WakeQueuedTask(TaskId task, WakeFlags flags);
+  CpuId ChooseCpu(TaskId task, CpuId waker, WakeFlags flags);
+  void SetTaskCpu(TaskId task, CpuId to, bool full_placement);
+  void WakeupPreempt(CpuId c, TaskId woken, WakeFlags flags);
+  void ReschedCpu(CpuId target, ReschedKind kind);
+  void MarkResched(CpuId c);
+  void SendIpi(CpuId from, const OutgoingIpi& ipi);
+  void FlushOutbox(CpuId c);
+  void EndOfEvent(CpuId c);
+  bool UsesWakeList(TaskId task, CpuId waker, CpuId target) const;
+  void AppendToWakeList(CpuId target, TaskId task);
+  void SignalTask(TaskId task, SignalKind kind);
+  void MoveQueuedTask(TaskId task, CpuId to);
+  void SpawnTask(TaskId task, CpuId waker, WakeFlags flags);
+
+  // --- interrupt.cc
+  void Interrupt(CpuId c, uint32_t payload);
+  void HandleInterrupt(CpuId c, uint32_t payload);
+  void TimerInterrupt(CpuId c, uint32_t first);
+  void TimerEffect(CpuId c, uint32_t payload);
+  void HandleTick(CpuId c);
+  void HandleWakeList(CpuId c);
+  void HandleCall(CpuId c, int32_t index);
+  void EndCall(int32_t index);
+  void DoExt(int32_t index);
+  void Kick(CpuId c);
+
+  // --- requests.cc
+  void Drain();
+  void Carry(Request& request);
+  void ChangeSched(TaskId task, const SchedAttr& base);
+  void ApplyEffective(TaskId task, const SchedAttr& eff);
+  int32_t NewCall(const Message& message, TaskId waiter, CpuId from, CpuId to, bool waited);
+  void SetBlockedOnNow(TaskId task, LockId lock);
+  int32_t TimerIndex(const TimerRef& ref) const;
+  void ArmPolicyTimer(int32_t index, CpuId on, Time at);
+  void CancelPolicyTimer(int32_t index);
+  void EmitAttr(TaskId task, TaskAttrKind what);
+  void NotifyTask(TaskId task, TaskChange change);
+  SchedAttr AttrOf(const SchedSpec& spec) const;
+
+  template <class T>
+  void Emit(CpuId cpu, const T& payload) {
+    trace_.Emit(now_, cpu, payload);
+  }
+  int16_t PrioOf(TaskId task) const { return task_store_[task.index()].eff.prio; }
+  Task& MutableTask(TaskId id) { return task_store_[id.index()]; }
+  Cpu& MutableCpu(CpuId id) { return cpu_store_[id.index()]; }
+  CpuState& State(CpuId id) { return cpu_states_[id.index()]; }
+  const MachineCosts& costs() const { return plan_.scenario.machine.costs; }
+  void PolicyBroke(PolicyId policy, ViolationCode code, TaskId task, int detail);
+
+  MachinePlan plan_;
+  MachinePolicies policies_;
+  std::vector<const PolicyInfo*> infos_;
+  std::vector<Task> task_store_;
+  std::vector<Cpu> cpu_store_;
+  std::vector<Lock> lock_store_;
+  std::vector<Request> request_store_;
+  std::vector<Context> contexts_;  // by TaskId
+  std::vector<std::string> names_;
+  std::vector<CpuState> cpu_states_;
+  std::vector<Level> levels_;
+  int32_t free_level_ = -1;
+  std::vector<int64_t> loop_counters_;
+  std::vector<Waitable> waitables_;
+  std::vector<Time> shared_timers_;
+  std::vector<bool> shared_timer_set_;
+  std::vector<Time> own_timers_;  // task * num_unique_timers
+  std::vector<bool> own_timer_set_;
+  std::vector<PolicyTimer> timers_;
+  std::vector<Call> calls_;
+  int32_t free_call_ = -1;
+  std::vector<StopWork> stop_work_;
+  int32_t free_stop_work_ = -1;
+  std::vector<Grace> graces_;
+  std::vector<ExtAction> actions_;
+  std::size_t next_action_ = 0;
+  std::vector<int64_t> words_;
+  std::vector<bool> word_present_;
+
+  EventQueue queue_;
+  CpuBitmap cost_end_due_, seg_end_due_, resched_due_;
+  CpuBitmap spinning_;
+  Trace trace_;
+  CpuId actor_;                 // CPU whose event is being handled; invalid: the outside
+  bool actor_is_task_ = false;  // a task's own doing (wake-ups cost c_wake), not a handler's
+  int64_t events_this_instant_ = 0;
+  int num_tasks_made_ = 0;
+  int live_user_tasks_ = 0;
+  int user_tasks_ = 0;
+  int ticks_pending_ = 0;
+  bool lock_hook_keeps_ = false, lock_hook_resolves_ = false, lock_hook_wake_ = false,
+       lock_hook_enqueued_ = false, lock_hook_signalled_ = false;
+  std::vector<std::size_t> block_path_services_, switched_services_, user_return_services_,
+      scheduled_services_;
+  int drained_ = 0;  // requests below this are being carried out
+  bool stop_requested_ = false;
+  bool ended_ = false;
+  bool started_ = false;
+  Outcome stop_outcome_ = Outcome::kViolation;
+  std::string stop_message_;
+  RunEnd end_;
+  std::vector<Violation> violations_;
+};
+
+}  // namespace rqsim
+
+#endif  // RQSIM_SIM_MACHINE_MACHINE_H_

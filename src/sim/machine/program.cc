@@ -1,0 +1,279 @@
+#include "sim/machine/program.h"
+
+#include <absl/status/status.h>
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+
+namespace rqsim {
+namespace {
+
+TaskState StateOf(SleepState state) {
+  switch (state) {
+    case SleepState::kInterruptible:
+      return TaskState::kInterruptible;
+    case SleepState::kUninterruptible:
+      return TaskState::kUninterruptible;
+    case SleepState::kKillable:
+      return TaskState::kKillable;
+    case SleepState::kIdle:
+      return TaskState::kIdle;
+  }
+  return TaskState::kInterruptible;
+}
+
+class Compiler {
+ public:
+  Compiler(const Scenario& scenario, const ProgramNames& names)
+      : scenario_(scenario), names_(names) {}
+
+  absl::StatusOr<Programs> Compile() {
+    for (const std::string& name : scenario_.condvars)
+      Waitable(WaitableInfo::Kind::kCondvar, name, 0);
+    for (const auto& [name, value] : scenario_.semaphores) {
+      Waitable(WaitableInfo::Kind::kSemaphore, name, value);
+    }
+    for (const std::vector<TaskSpec>* list : {&scenario_.tasks, &scenario_.kthreads}) {
+      for (const TaskSpec& task : *list) out_.programs.push_back(CompileTask(task));
+    }
+    if (!status_.ok()) return status_;
+    for (const Program& program : out_.programs) {
+      out_.max_counters = std::max(out_.max_counters, program.num_counters);
+    }
+    return std::move(out_);
+  }
+
+ private:
+  Program CompileTask(const TaskSpec& task) {
+    Program program;
+    task_ = &task;
+    barriers_seen_.clear();
+    unique_timers_.clear();
+    if (task.loop == 1) {
+      Ops(program, task.ops, 0);
+    } else {
+      Loop(program, task.loop, task.ops, 0);
+    }
+    out_.num_unique_timers =
+        std::max(out_.num_unique_timers, static_cast<int>(unique_timers_.size()));
+    return program;
+  }
+
+  void Ops(Program& program, const std::vector<OpSpec>& ops, int depth) {
+    for (const OpSpec& op : ops) OneOp(program, op, depth);
+  }
+
+  void Loop(Program& program, int64_t count, const std::vector<OpSpec>& body, int depth) {
+    if (count == 0 || body.empty()) return;
+    Instr begin;
+    begin.flow = Instr::Flow::kLoopBegin;
+    begin.kind = OpKind::kLoop;
+    begin.value = count;
+    begin.counter = depth;
+    program.num_counters = std::max(program.num_counters, depth + 1);
+    program.code.push_back(begin);
+    const auto first = static_cast<int32_t>(program.code.size());
+    Ops(program, body, depth + 1);
+    Instr end;
+    end.flow = Instr::Flow::kLoopEnd;
+    end.kind = OpKind::kLoop;
+    end.counter = depth;
+    end.target = first;
+    program.code.push_back(end);
+  }
+
+  void OneOp(Program& program, const OpSpec& op, int depth) {
+    if (op.kind == OpKind::kLoop) {
+      Loop(program, op.count, op.ops, depth);
+      return;
+    }
+    Instr instr;
+    instr.kind = op.kind;
+    instr.mode = op.mode;
+    instr.value = op.cycles.count();
+    instr.forever = op.forever;
+    instr.lock_wait = op.lock_wait;
+    instr.state = StateOf(op.sleep_state);
+    instr.signal = op.signal;
+    instr.timer_mode = op.timer_mode;
+    instr.sync = op.sync;
+    if (op.timeout) instr.limit = op.timeout->count();
+    Operands(op, instr);
+    if (op.kind == OpKind::kTrylock && (!op.ops.empty() || !op.otherwise.empty())) {
+      Branch(program, instr, op, depth);
+      return;
+    }
+    program.code.push_back(instr);
+  }
+
+  // trylock with consequences: `then` if it got the lock, `else` if not.
+  void Branch(Program& program, const Instr& trylock, const OpSpec& op, int depth) {
+    program.code.push_back(trylock);
+    Instr to_else;
+    to_else.flow = Instr::Flow::kJumpIfZero;
+    to_else.kind = OpKind::kTrylock;
+    const std::size_t to_else_at = program.code.size();
+    program.code.push_back(to_else);
+    Ops(program, op.ops, depth);
+    Instr to_end;
+    to_end.flow = Instr::Flow::kJump;
+    to_end.kind = OpKind::kTrylock;
+    const std::size_t to_end_at = program.code.size();
+    program.code.push_back(to_end);
+    program.code[to_else_at].target = static_cast<int32_t>(program.code.size());
+    Ops(program, op.otherwise, depth);
+    program.code[to_end_at].target = static_cast<int32_t>(program.code.size());
+  }
+
+  void Operands(const OpSpec& op, Instr& instr) {
+    switch (op.kind) {
+      case OpKind::kRun:
+      case OpKind::kRuntime:
+      case OpKind::kYield:
+      case OpKind::kBlock:
+      case OpKind::kExec:
+      case OpKind::kExit:
+      case OpKind::kPreemptOff:
+      case OpKind::kIrqsOff:
+      case OpKind::kLoop:
+        return;
+      case OpKind::kSleep:
+        if (op.until) instr.limit = op.until->cycles();
+        return;
+      case OpKind::kTimer:
+        instr.object = Timer(op, instr);
+        return;
+      case OpKind::kLock:
+      case OpKind::kUnlock:
+      case OpKind::kTrylock:
+        instr.object = Lookup(names_.locks, op.name, "mutex");
+        return;
+      case OpKind::kWait:
+      case OpKind::kSync:
+        instr.object = Waitable(WaitableInfo::Kind::kCondvar, op.name, 0);
+        instr.object2 = Lookup(names_.locks, op.second, "mutex");
+        return;
+      case OpKind::kSignal:
+      case OpKind::kBroad:
+        instr.object = Waitable(WaitableInfo::Kind::kCondvar, op.name, 0);
+        return;
+      case OpKind::kBarrier:
+        instr.object = Waitable(WaitableInfo::Kind::kBarrier, op.name, 0);
+        CountBarrierUser(instr.object);
+        return;
+      case OpKind::kSuspend:
+      case OpKind::kResume:
+        instr.object =
+            Waitable(WaitableInfo::Kind::kResource, op.name.empty() ? task_->name : op.name, 0);
+        return;
+      case OpKind::kSemPost:
+      case OpKind::kSemWait:
+        instr.object = Waitable(WaitableInfo::Kind::kSemaphore, op.name, 0);
+        return;
+      case OpKind::kWake:
+      case OpKind::kKill:
+        instr.object = Lookup(names_.tasks, op.name, "task");
+        return;
+      case OpKind::kSetSched:
+        if (!op.name.empty()) instr.object = Lookup(names_.tasks, op.name, "task");
+        instr.operand = static_cast<int32_t>(out_.attrs.size());
+        out_.attrs.push_back(op.sched);
+        return;
+      case OpKind::kSetAffinity:
+        if (!op.name.empty()) instr.object = Lookup(names_.tasks, op.name, "task");
+        instr.operand = static_cast<int32_t>(out_.cpu_sets.size());
+        out_.cpu_sets.push_back(op.cpus);
+        return;
+      case OpKind::kFork:
+        instr.object = Lookup(names_.templates, op.name, "task");
+        return;
+      case OpKind::kService:
+        instr.operand = Service(op);
+        return;
+    }
+  }
+
+  int32_t Lookup(const std::map<std::string, int32_t, std::less<>>& names, const std::string& name,
+                 const char* what) {
+    const auto found = names.find(name);
+    if (found != names.end()) return found->second;
+    Fail(absl::StrCat("task \"", task_->name, "\": \"", name, "\" is not a declared ", what));
+    return -1;
+  }
+
+  int32_t Waitable(WaitableInfo::Kind kind, const std::string& name, int64_t initial) {
+    for (std::size_t i = 0; i < out_.waitables.size(); ++i) {
+      if (out_.waitables[i].kind == kind && out_.waitables[i].name == name)
+        return static_cast<int32_t>(i);
+    }
+    out_.waitables.push_back({kind, name, initial});
+    return static_cast<int32_t>(out_.waitables.size()) - 1;
+  }
+
+  // A barrier waits for as many tasks as use it; every instance counts once.
+  void CountBarrierUser(int32_t waitable) {
+    if (std::find(barriers_seen_.begin(), barriers_seen_.end(), waitable) != barriers_seen_.end())
+      return;
+    barriers_seen_.push_back(waitable);
+    out_.waitables[static_cast<std::size_t>(waitable)].initial += std::max(1, task_->instances);
+  }
+
+  // Shared timers count from 0 up, a task's own from -2 down.
+  int32_t Timer(const OpSpec& op, const Instr&) {
+    if (op.unique) {
+      const auto found = std::find(unique_timers_.begin(), unique_timers_.end(), op.name);
+      const auto index = static_cast<int32_t>(found - unique_timers_.begin());
+      if (found == unique_timers_.end()) unique_timers_.push_back(op.name);
+      return -2 - index;
+    }
+    const auto found = std::find(out_.timers.begin(), out_.timers.end(), op.name);
+    const auto index = static_cast<int32_t>(found - out_.timers.begin());
+    if (found == out_.timers.end()) out_.timers.push_back(op.name);
+    return index;
+  }
+
+  int32_t Service(const OpSpec& op) {
+    ServiceOp call;
+    for (const auto& [policy, info] : names_.services) {
+      for (const ServiceOpInfo& service_op : info->ops) {
+        if (service_op.name != op.name) continue;
+        call.policy = policy;
+        call.path = service_op.path;
+        call.pays_syscall = service_op.pays_syscall;
+      }
+    }
+    int next = 0;
+    for (const auto& [name, value] : op.args) {
+      if (next == 6) break;
+      if (const auto* number = std::get_if<int64_t>(&value)) {
+        call.args[next++] = *number;
+      } else if (const auto* flag = std::get_if<bool>(&value)) {
+        call.args[next++] = *flag ? 1 : 0;
+      } else {
+        call.args[next++] = Lookup(names_.tasks, std::get<std::string>(value), "task");
+      }
+    }
+    out_.service_ops.push_back(call);
+    return static_cast<int32_t>(out_.service_ops.size()) - 1;
+  }
+
+  void Fail(const std::string& message) {
+    if (status_.ok()) status_ = absl::InvalidArgumentError(message);
+  }
+
+  const Scenario& scenario_;
+  const ProgramNames& names_;
+  Programs out_;
+  absl::Status status_;
+  const TaskSpec* task_ = nullptr;
+  std::vector<int32_t> barriers_seen_;
+  std::vector<std::string> unique_timers_;
+};
+
+}  // namespace
+
+absl::StatusOr<Programs> CompilePrograms(const Scenario& scenario, const ProgramNames& names) {
+  return Compiler(scenario, names).Compile();
+}
+
+}  // namespace rqsim

@@ -1,0 +1,363 @@
+// What policies ask for, and the words they change at once.
+#include "sim/machine/machine.h"
+
+namespace rqsim {
+
+// ------------------------------------------------------------------------------------------ words
+
+void Machine::SetLockOwner(LockId id, TaskId owner, uint8_t flags) {
+  Lock& lock = lock_store_[id.index()];
+  if (actor_.valid()) lock.last_writer = actor_;
+  if (lock.owner == owner && lock.flags == flags) return;
+  lock.owner = owner;
+  lock.flags = flags;
+  Emit(actor_, MutexWord{id, owner, flags});
+  Watchers(id, WordId(), TaskId());
+}
+
+WordResult Machine::Load(WordId id) const {
+  if (!word_present_[id.index()]) return {false, true, 0};
+  return {true, false, words_[id.index()]};
+}
+
+WordResult Machine::Store(WordId id, int64_t value) { return Exchange(id, value); }
+
+WordResult Machine::Exchange(WordId id, int64_t value) {
+  if (!word_present_[id.index()]) return {false, true, 0};
+  const int64_t old = words_[id.index()];
+  words_[id.index()] = value;
+  if (old != value) Watchers(LockId(), id, TaskId());
+  return {true, false, old};
+}
+
+WordResult Machine::CompareExchange(WordId id, int64_t expected, int64_t value) {
+  const WordResult before = Load(id);
+  if (before.fault) return before;
+  if (before.old != expected) return {false, false, before.old};
+  return Exchange(id, value);
+}
+
+WordId Machine::WordOf(PolicyId policy, TaskId task, int k) const {
+  const PolicyRow& row = policies_.rows[policy.index()];
+  RQSIM_CHECK(k >= 0 && k < row.info->words_per_task);
+  return WordId(row.first_word + task.value() * row.info->words_per_task + k);
+}
+
+void Machine::EmitDeclared(PolicyId policy, int index, const PolicyEventPayload& payload) {
+  const auto kind = static_cast<std::size_t>(policies_.rows[policy.index()].first_event) +
+                    static_cast<std::size_t>(index);
+  if (!emit_wanted_[kind]) return;
+  TraceEvent event{};
+  event.kind_bits = kind & 0xfff;
+  static_assert(sizeof(payload) == sizeof(event.a));
+  std::memcpy(event.a, &payload, sizeof(payload));
+  Add(Request::Kind::kEmit).event = event;
+}
+
+// ------------------------------------------------------------------------------------------
+// requests
+
+// Carries out what the hook or step that just returned asked for. Carrying out may call further
+// hooks, whose own requests come right after the one that caused them.
+void Machine::Drain() {
+  const int first = drained_;
+  const int last = num_requests_;
+  if (first == last) return;
+  drained_ = last;
+  for (int i = first; i < last; ++i) Carry(request_store_[static_cast<std::size_t>(i)]);
+  num_requests_ = first;
+  drained_ = first;
+  if (too_many_requests_) {
+    too_many_requests_ = false;
+    PolicyBroke(PolicyId(0), ViolationCode::kTooManyRequests, TaskId(), kMaxRequests);
+  }
+}
+
+void Machine::Carry(Request& request) {
+  switch (request.kind) {
+    case Request::Kind::kWake:
+      WakeTask(request.task, request.wake_flags);
+      break;
+    case Request::Kind::kResched:
+      ReschedCpu(request.cpu, request.resched);
+      break;
+    case Request::Kind::kArmTimer: {
+      const int32_t timer = TimerIndex(request.timer);
+      if (request.flag) {
+        CpuState& s = State(request.cpu);
+        if (s.in_schedule) {
+          s.after_switch_timers.push_back({timer, Cycles(request.at.cycles())});
+          break;
+        }
+        ArmPolicyTimer(timer, request.cpu, now_ + Cycles(request.at.cycles()));
+        break;
+      }
+      ArmPolicyTimer(timer, request.cpu, request.at);
+      break;
+    }
+    case Request::Kind::kCancelTimer:
+      CancelPolicyTimer(TimerIndex(request.timer));
+      break;
+    case Request::Kind::kSignal:
+      SignalTask(request.task, request.signal);
+      break;
+    case Request::Kind::kMoveTask:
+      MoveQueuedTask(request.task, request.cpu);
+      break;
+    case Request::Kind::kEnqueueOn: {
+      Task& t = MutableTask(request.task);
+      if (t.on_rq || t.state == TaskState::kRunning || t.state == TaskState::kDead) break;
+      if (t.parked_on.valid()) {
+        Emit(actor_, ProxyPark{request.task, t.parked_on, 0});
+        t.parked_on = TaskId();
+      }
+      t.is_blocked = true;
+      EnqueueTask(request.cpu, request.task, QueueReason::kRestore);
+      WakeupPreempt(request.cpu, request.task, WakeFlags::kNone);
+      if (lock_hook_enqueued_) {
+        policies_.lock->Enqueued(*this, request.task, request.cpu);
+        Drain();
+      }
+      break;
+    }
+    case Request::Kind::kFinishDequeue:
+      Emit(actor_, SchedUndelay{request.task});
+      TaskLeft(task_store_[request.task.index()].cpu, request.task);
+      break;
+    case Request::Kind::kSetSched:
+      ChangeSched(request.task, request.attr);
+      break;
+    case Request::Kind::kSetEffective: {
+      Task& t = MutableTask(request.task);
+      if (t.eff == request.attr) break;
+      Emit(actor_, SchedPiSetprio{request.task, t.eff.prio, request.attr.prio, request.other});
+      ApplyEffective(request.task, request.attr);
+      t.boosted = !(t.eff == t.base);
+      break;
+    }
+    case Request::Kind::kSetAffinity: {
+      bool must_wait = false;
+      ChangeAffinity(request.task, request.cpus, TaskId(), must_wait);
+      break;
+    }
+    case Request::Kind::kSetBlockedOn:
+      SetBlockedOnNow(request.task, request.lock);
+      break;
+    case Request::Kind::kClearBlockedGate:
+      MutableTask(request.task).is_blocked = false;
+      break;
+    case Request::Kind::kSetBlockedDonor:
+      MutableTask(request.task).blocked_donor = request.other;
+      break;
+    case Request::Kind::kSetOnline: {
+      MutableCpu(request.cpu).online = request.flag;
+      request.flag ? online_.Add(request.cpu) : online_.Remove(request.cpu);
+      for (std::size_t k = 0; k < policies_.classes.size(); ++k) {
+        if (!policies_.rows[policies_.class_ids[k].index()].hooks.Has(Hook::kRqOnline)) continue;
+        policies_.classes[k]->RqChanged(*this, request.cpu, request.flag);
+        Drain();
+      }
+      if (State(request.cpu).mode == Mode::kIdle) {
+        Span(request.cpu, request.flag ? SegmentKind::kIdle : SegmentKind::kOffline, false);
+        if (!request.flag) StopTick(request.cpu);
+      }
+      break;
+    }
+    case Request::Kind::kSetActive:
+      MutableCpu(request.cpu).active = request.flag;
+      request.flag ? active_.Add(request.cpu) : active_.Remove(request.cpu);
+      break;
+    case Request::Kind::kPark:
+      MutableTask(request.task).should_park = true;
+      WakeTask(request.task, WakeFlags::kNone);
+      break;
+    case Request::Kind::kUnpark:
+      MutableTask(request.task).should_park = false;
+      if (task_store_[request.task.index()].state == TaskState::kParked) {
+        WakeTask(request.task, WakeFlags::kNone);
+      }
+      break;
+    case Request::Kind::kSendCall: {
+      if (!cpu_store_[request.cpu.index()].online) break;
+      const int32_t call = NewCall(request.message, TaskId(), actor_, request.cpu, false);
+      if (actor_.valid()) {
+        SendIpi(actor_, {IpiKind::kCall, request.cpu, call});
+      } else {
+        queue_.Push(now_ + costs().l_call, Phase::kIpi, request.cpu, Payload(Ev::kCall, call));
+      }
+      break;
+    }
+    case Request::Kind::kLookAgain: {
+      const Task& t = task_store_[request.task.index()];
+      if (t.on_cpu && cpu_store_[t.cpu.index()].curr == request.task && spinning_.Test(t.cpu))
+        Look(t.cpu);
+      break;
+    }
+    case Request::Kind::kEmit:
+      trace_.Record(now_, actor_, request.event);
+      break;
+  }
+}
+
+int32_t Machine::NewCall(const Message& message, TaskId waiter, CpuId from, CpuId to, bool waited) {
+  int32_t index = free_call_;
+  if (index >= 0) {
+    free_call_ = calls_[static_cast<std::size_t>(index)].next_free;
+  } else {
+    index = static_cast<int32_t>(calls_.size());
+    calls_.emplace_back();
+  }
+  calls_[static_cast<std::size_t>(index)] = {message, waiter, from, to, waited, false, -1};
+  return index;
+}
+
+// ------------------------------------------------------------------------------------------ timers
+
+int32_t Machine::TimerIndex(const TimerRef& ref) const {
+  const PolicyRow& row = policies_.rows[ref.policy.index()];
+  int32_t index = row.first_timer;
+  for (int16_t which = 0; which < ref.which; ++which) {
+    index += static_cast<int32_t>(row.info->timers[static_cast<std::size_t>(which)].per_cpu
+                                      ? cpu_store_.size()
+                                      : task_store_.size());
+  }
+  return index + ref.owner;
+}
+
+void Machine::ArmPolicyTimer(int32_t index, CpuId on, Time at) {
+  CancelPolicyTimer(index);
+  PolicyTimer& timer = timers_[static_cast<std::size_t>(index)];
+  timer.cpu = on;
+  timer.handle = queue_.Push(at < now_ ? now_ : at, Phase::kTimer, on, Payload(Ev::kTimer, index));
+}
+
+void Machine::CancelPolicyTimer(int32_t index) {
+  PolicyTimer& timer = timers_[static_cast<std::size_t>(index)];
+  if (timer.handle == EventQueue::kNone) return;
+  queue_.Cancel(timer.handle);
+  timer.handle = EventQueue::kNone;
+}
+
+// ------------------------------------------------------------------------------------------
+// attributes
+
+SchedAttr Machine::AttrOf(const SchedSpec& spec) const {
+  SchedAttr attr;
+  attr.policy = spec.policy;
+  attr.nice = static_cast<int8_t>(spec.nice);
+  attr.priority = static_cast<int16_t>(spec.priority);
+  attr.slice = spec.slice;
+  attr.dl_runtime = spec.dl_runtime;
+  attr.dl_deadline = spec.dl_deadline;
+  attr.dl_period = spec.dl_period > kZeroCycles ? spec.dl_period : spec.dl_deadline;
+  switch (spec.policy) {
+    case SchedPolicy::kDeadline:
+      attr.prio = -1;
+      break;
+    case SchedPolicy::kFifo:
+    case SchedPolicy::kRr:
+      attr.prio = static_cast<int16_t>(99 - spec.priority);
+      break;
+    case SchedPolicy::kNormal:
+    case SchedPolicy::kBatch:
+    case SchedPolicy::kIdle:
+      attr.prio = static_cast<int16_t>(120 + spec.nice);
+      break;
+    case SchedPolicy::kStop:
+      attr.prio = 0;
+      break;
+    case SchedPolicy::kSwapper:
+      break;
+  }
+  return attr;
+}
+
+// sched_setattr() on the base attributes. What counts follows, unless somebody boosts the task.
+void Machine::ChangeSched(TaskId task, const SchedAttr& base) {
+  Task& t = MutableTask(task);
+  if (t.state == TaskState::kDead || t.base == base) return;
+  const bool boosted = t.boosted;
+  t.base = base;
+  if (!boosted) ApplyEffective(task, base);
+  EmitAttr(task, TaskAttrKind::kSched);
+  if (policies_.lock != nullptr &&
+      policies_.rows[policies_.lock_id.index()].hooks.Has(Hook::kLockPrioChanged)) {
+    policies_.lock->PrioChanged(*this, task);
+    Drain();
+  }
+  t.boosted = !(t.eff == t.base);
+  NotifyTask(task, TaskChange::kSched);
+}
+
+// The bracket around every change of attributes (Linux 7.2 kernel/sched/core.c:
+// sched_change_begin(), _end()).
+void Machine::ApplyEffective(TaskId task, const SchedAttr& eff) {
+  Task& t = MutableTask(task);
+  if (t.eff == eff) return;
+  const CpuId c = t.cpu;
+  Cpu& cpu = MutableCpu(c);
+  const SchedAttr old = t.eff;
+  const uint8_t old_class = t.sched_class;
+  const uint8_t new_class = ClassIndexFor(eff.policy);
+  const bool class_changes = old_class != new_class;
+  const bool running = cpu.donor == task;
+  if (t.on_rq && t.sched_delayed && class_changes) DequeueTask(c, task, QueueReason::kSpecialSleep);
+  const bool queued = t.on_rq;
+  const QueueReason reason = class_changes ? QueueReason::kSwitch : QueueReason::kChange;
+  const auto has = [this](uint8_t k, Hook hook) {
+    return policies_.rows[policies_.class_ids[k].index()].hooks.Has(hook);
+  };
+  if (queued) DequeueTask(c, task, reason);
+  if (running) {
+    Charge(c);
+    ClassOf(task).PutPrev(*this, c, task);
+    Drain();
+  }
+  t.eff = eff;
+  t.sched_class = new_class;
+  if (class_changes && has(old_class, Hook::kSwitchedFrom)) {
+    policies_.classes[old_class]->SwitchedFrom(*this, c, task);
+    Drain();
+  }
+  if (queued) EnqueueTask(c, task, reason);
+  if (running) {
+    ClassOf(task).SetNext(*this, c, task, SetNextReason::kRestored);
+    Drain();
+  }
+  if (!class_changes) {
+    if (has(new_class, Hook::kPrioChanged)) {
+      ClassOf(task).PrioChanged(*this, c, task, old);
+      Drain();
+    }
+    return;
+  }
+  if (has(new_class, Hook::kSwitchedTo)) {
+    ClassOf(task).SwitchedTo(*this, c, task);
+    Drain();
+  }
+  if (queued && t.on_rq) WakeupPreempt(c, task, WakeFlags::kNone);
+  if (running && new_class > old_class) ReschedCpu(c, ReschedKind::kFull);
+}
+
+void Machine::SetBlockedOnNow(TaskId task, LockId lock) {
+  Task& t = MutableTask(task);
+  if (t.blocked_on == lock) return;
+  t.blocked_on = lock;
+  Emit(actor_, MutexBlockedOn{task, lock});
+}
+
+void Machine::EmitAttr(TaskId task, TaskAttrKind what) {
+  const SchedAttr& base = task_store_[task.index()].base;
+  Emit(actor_, TaskAttr{task, what, static_cast<int32_t>(base.policy), base.priority, base.nice,
+                        base.prio});
+}
+
+void Machine::NotifyTask(TaskId task, TaskChange change) {
+  for (const PolicyRow& row : policies_.rows) {
+    if (row.policy == nullptr || !row.hooks.Has(Hook::kOnTask)) continue;
+    row.policy->OnTask(*this, task, change);
+    Drain();
+  }
+}
+
+}  // namespace rqsim

@@ -1,0 +1,480 @@
+// schedule(): step by step as classes.md 2 and proxy-exec.md 3 number it, with the donor and the
+// executing task apart.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "sim/machine/machine.h"
+
+namespace rqsim {
+namespace {
+
+uint8_t Letter(TaskState state) {
+  switch (state) {
+    case TaskState::kRunning:
+    case TaskState::kWaking:
+    case TaskState::kNew:
+      return 'R';
+    case TaskState::kInterruptible:
+      return 'S';
+    case TaskState::kUninterruptible:
+    case TaskState::kKillable:
+      return 'D';
+    case TaskState::kIdle:
+      return 'I';
+    case TaskState::kParked:
+      return 'P';
+    case TaskState::kDead:
+      return 'X';
+  }
+  return 'R';
+}
+
+bool MayBeDelayed(TaskState state) {
+  return state == TaskState::kInterruptible || state == TaskState::kUninterruptible ||
+         state == TaskState::kKillable || state == TaskState::kIdle;
+}
+
+}  // namespace
+
+// ------------------------------------------------------------------------------------------
+// overhead
+
+void Machine::AddCost(CpuId c, CostId cost, Cycles length) {
+  if (length <= kZeroCycles) return;
+  CpuState& s = State(c);
+  for (int i = 0; i < s.num_parts; ++i) {
+    OverheadPart& part = s.parts[static_cast<std::size_t>(i)];
+    if (part.cost == cost && (i == s.num_parts - 1 || s.num_parts == kMaxOverheadParts)) {
+      part.length += length;
+      return;
+    }
+  }
+  // More kinds of cost in one overhead than kMaxOverheadParts cannot be: there are not that many
+  // causes.
+  RQSIM_CHECK(s.num_parts < kMaxOverheadParts);
+  s.parts[static_cast<std::size_t>(s.num_parts++)] = {cost, length};
+}
+
+Cycles Machine::CostSum(const CpuState& s) const {
+  Cycles sum;
+  for (int i = 0; i < s.num_parts; ++i) sum += s.parts[static_cast<std::size_t>(i)].length;
+  return sum;
+}
+
+// Spends the costs that have been added, interrupts off; what completes is `after`.
+void Machine::BeginOverhead(CpuId c, After after) {
+  CpuState& s = State(c);
+  PauseSegment(c);
+  const Cycles length = CostSum(s);
+  s.after = after;
+  if (length == kZeroCycles) {
+    s.mode = Mode::kOverhead;
+    EndOverhead(c);
+    return;
+  }
+  CloseSpan(c, now_);
+  s.mode = Mode::kOverhead;
+  s.overhead_start = now_;
+  s.end_event = queue_.Push(now_ + length, Phase::kCostEnd, c, Payload(Ev::kEnd, c.value()));
+}
+
+void Machine::EndOverhead(CpuId c) {
+  CpuState& s = State(c);
+  if (s.num_parts > 0) BookOverhead(c, now_);
+  s.num_parts = 0;
+  s.mode = Mode::kPaused;
+  if (s.after == After::kSwitch) {
+    s.after = After::kNothing;
+    FinishSwitch(c);
+    if (s.num_parts > 0) {
+      // What arrived elsewhere made this CPU send IPIs.
+      BeginOverhead(c, After::kNothing);
+      return;
+    }
+  }
+  FlushOutbox(c);
+  while (!s.ended_calls.empty()) {
+    const int32_t call = s.ended_calls.back();
+    s.ended_calls.pop_back();
+    EndCall(call);
+  }
+  ResumeCpu(c);
+}
+
+// ------------------------------------------------------------------------------------------ queues
+
+uint8_t Machine::ClassIndexFor(SchedPolicy policy) const {
+  for (std::size_t i = 0; i < policies_.classes.size(); ++i) {
+    const PolicyInfo& info = *policies_.rows[policies_.class_ids[i].index()].info;
+    if ((info.sched_policies & (1u << static_cast<unsigned>(policy))) != 0)
+      return static_cast<uint8_t>(i);
+  }
+  return static_cast<uint8_t>(policies_.classes.size() - 1);
+}
+
+// The donor's class sees time booked before it is asked anything about this runqueue.
+void Machine::ChargeIfClass(CpuId c, TaskId task) {
+  const TaskId donor = cpu_store_[c.index()].donor;
+  if (donor == kIdleTask) return;
+  if (task_store_[donor.index()].sched_class == task_store_[task.index()].sched_class) Charge(c);
+}
+
+void Machine::EnqueueTask(CpuId c, TaskId task, QueueReason reason) {
+  Task& t = MutableTask(task);
+  Cpu& cpu = MutableCpu(c);
+  ChargeIfClass(c, task);
+  t.cpu = c;
+  ClassOf(task).Enqueue(*this, c, task, reason);
+  if (!t.on_rq) {
+    t.on_rq = true;
+    ++cpu.nr_running;
+    ++cpu.nr_queued[t.sched_class];
+    if (t.eff.policy == SchedPolicy::kIdle) ++cpu.nr_idle_policy;
+  }
+  Drain();
+}
+
+void Machine::TaskLeft(CpuId c, TaskId task) {
+  Task& t = MutableTask(task);
+  Cpu& cpu = MutableCpu(c);
+  if (!t.on_rq) return;
+  SetDelayed(task, false);
+  t.on_rq = false;
+  --cpu.nr_running;
+  --cpu.nr_queued[t.sched_class];
+  if (t.eff.policy == SchedPolicy::kIdle) --cpu.nr_idle_policy;
+}
+
+void Machine::SetDelayed(TaskId task, bool delayed) {
+  Task& t = MutableTask(task);
+  if (t.sched_delayed == delayed) return;
+  t.sched_delayed = delayed;
+  MutableCpu(t.cpu).nr_delayed += delayed ? 1 : -1;
+}
+
+void Machine::DequeueTask(CpuId c, TaskId task, QueueReason reason) {
+  ChargeIfClass(c, task);
+  const DequeueResult result = ClassOf(task).Dequeue(*this, c, task, reason);
+  if (result == DequeueResult::kDelayed && reason == QueueReason::kSleep) {
+    SetDelayed(task, true);
+  } else {
+    TaskLeft(c, task);
+  }
+  Drain();
+}
+
+// ------------------------------------------------------------------------------------------ the
+// pick
+
+// Asks the classes from the strongest down. The old donor may still be queued.
+TaskId Machine::PickTask(CpuId c, TaskId prev) {
+  Cpu& cpu = MutableCpu(c);
+  const std::size_t idle_class = policies_.classes.size() - 1;
+  for (;;) {
+    for (std::size_t k = task_store_[prev.index()].sched_class; k < idle_class; ++k) {
+      if (!policies_.rows[policies_.class_ids[k].index()].hooks.Has(Hook::kBalance)) continue;
+      policies_.classes[k]->Balance(*this, c, prev);
+      Drain();
+    }
+    for (std::size_t k = 0; k < idle_class; ++k) {
+      if (cpu.nr_queued[k] == 0) continue;
+      PickResult result = policies_.classes[k]->Pick(*this, c);
+      Drain();
+      if (result.kind == PickResult::Kind::kPickFrom) {
+        result = policies_.classes[result.from_class]->Pick(*this, c);
+        Drain();
+      }
+      if (result.kind == PickResult::Kind::kRunTask) return result.task;
+    }
+    if (policies_.placement == nullptr ||
+        !policies_.rows[policies_.placement_id.index()].hooks.Has(Hook::kNewIdle)) {
+      return kIdleTask;
+    }
+    policies_.placement->NewIdle(*this, c);
+    Drain();
+    if (cpu.nr_running == 0) return kIdleTask;
+  }
+}
+
+// Makes `donor` the donor of `c`. `again`: put and set even if it is the donor already, because
+// another task executes for it from now on (proxy-exec.md 3, step 4).
+void Machine::SetDonor(CpuId c, TaskId donor, bool again) {
+  Cpu& cpu = MutableCpu(c);
+  if (cpu.donor == donor && !again) return;
+  if (cpu.donor != kIdleTask) {
+    ClassOf(cpu.donor).PutPrev(*this, c, cpu.donor);
+    Drain();
+  }
+  cpu.donor = donor;
+  cpu.next_class = task_store_[donor.index()].sched_class;
+  if (donor != kIdleTask) {
+    ClassOf(donor).SetNext(*this, c, donor, SetNextReason::kPicked);
+    Drain();
+  }
+}
+
+// The picked donor is blocked: asks the lock protocol who executes for it. Returns false to pick
+// again.
+bool Machine::Resolve(CpuId c, TaskId prev, TaskId& exec, bool& keep_resched) {
+  static_cast<void>(prev);
+  const TaskId donor = cpu_store_[c.index()].donor;
+  const DonorAnswer answer = policies_.lock->ResolveDonor(*this, c, donor);
+  Drain();
+  AddCost(c, CostId::kPolicy, answer.overhead);
+  if (answer.num_actions > 0) SetDonor(c, kIdleTask, false);
+  for (int i = 0; i < answer.num_actions; ++i) {
+    ApplyDonorAction(c, answer.actions[static_cast<std::size_t>(i)]);
+  }
+  switch (answer.kind) {
+    case DonorAnswer::Kind::kRunTask:
+      exec = answer.task;
+      return true;
+    case DonorAnswer::Kind::kRunIdleKeepResched:
+      keep_resched = true;
+      [[fallthrough]];
+    case DonorAnswer::Kind::kRunIdle:
+      SetDonor(c, kIdleTask, false);
+      exec = kIdleTask;
+      return true;
+    case DonorAnswer::Kind::kPickAgain:
+      return false;
+  }
+  return true;
+}
+
+void Machine::ApplyDonorAction(CpuId c, const DonorAction& action) {
+  Task& t = MutableTask(action.task);
+  switch (action.kind) {
+    case DonorAction::Kind::kDeactivate:
+      t.is_blocked = false;
+      DequeueTask(c, action.task, QueueReason::kSleep);
+      Emit(c, ProxyDeactivate{action.task});
+      break;
+    case DonorAction::Kind::kPark:
+      DequeueTask(c, action.task, QueueReason::kSpecialSleep);
+      t.parked_on = action.owner;
+      Emit(c, ProxyPark{action.task, action.owner, 1});
+      break;
+    case DonorAction::Kind::kProxyMove:
+      DequeueTask(c, action.task, QueueReason::kMigrate);
+      t.cpu = action.cpu;
+      Emit(c, ProxyMigrate{action.task, c, action.cpu});
+      State(c).arrivals.push_back({action.task, action.cpu});
+      break;
+  }
+}
+
+// ------------------------------------------------------------------------------------------
+// schedule()
+
+void Machine::Schedule(CpuId c, bool preempt) {
+  CpuState& s = State(c);
+  Cpu& cpu = MutableCpu(c);
+  if (s.schedules_at != now_) {
+    s.schedules_at = now_;
+    s.schedules = 0;
+  }
+  if (++s.schedules > kMaxSchedulesPerInstant) {
+    End(Outcome::kLivelock, fmt::format("more than {} schedule() calls on CPU {} at t = {}",
+                                        kMaxSchedulesPerInstant, c.value(), now_.cycles()));
+    return;
+  }
+  PauseSegment(c);
+  s.mode = Mode::kPaused;
+  s.in_schedule = true;
+  resched_due_.Clear(c);
+  Charge(c);
+
+  // 1, 2: what becomes of the task that executes now.
+  const TaskId prev = cpu.curr;
+  const TaskId old_donor = cpu.donor;
+  Task& p = MutableTask(prev);
+  StateCode prev_state;
+  prev_state.letter = preempt ? uint8_t{'R'} : Letter(p.state);
+  bool voluntary = false;
+  if (prev == kIdleTask) {
+    prev_state.letter = 'R';
+  } else if (preempt) {
+    const Context& ctx = contexts_[prev.index()];
+    if (CurrMode(c) != RunMode::kUser && ctx.exit_phase != ExitPhase::kSyscallExit) {
+      prev_state.preempted_in_kernel = 1;
+    }
+  } else if (p.state != TaskState::kRunning) {
+    voluntary = true;
+    if (p.state == TaskState::kDead) {
+      DequeueTask(c, prev, QueueReason::kSpecialSleep);
+    } else if (lock_hook_keeps_ && p.blocked_on.valid() &&
+               policies_.lock->KeepsQueued(*this, prev)) {
+      p.is_blocked = true;
+    } else {
+      DequeueTask(c, prev,
+                  MayBeDelayed(p.state) ? QueueReason::kSleep : QueueReason::kSpecialSleep);
+    }
+  }
+  AddCost(c, CostId::kSched, costs().c_sched);
+
+  // 3: the next donor, and who executes for it.
+  TaskId exec = kIdleTask;
+  bool keep_resched = false;
+  int rounds = 0;
+  for (;;) {
+    const TaskId picked = PickTask(c, old_donor);
+    SetDonor(c, picked, false);
+    exec = picked;
+    if (picked == kIdleTask) break;
+    MutableTask(picked).blocked_donor = TaskId();
+    if (!task_store_[picked.index()].is_blocked || !lock_hook_resolves_) break;
+    if (Resolve(c, prev, exec, keep_resched)) break;
+    if (++rounds > kMaxPickAgain) {
+      PolicyBroke(policies_.lock_id, ViolationCode::kPickAgainLimit, picked, rounds);
+      SetDonor(c, kIdleTask, false);
+      exec = kIdleTask;
+      break;
+    }
+  }
+  if (exec != prev && cpu.donor == old_donor && cpu.donor != kIdleTask && exec != kIdleTask) {
+    SetDonor(c, cpu.donor, true);
+  }
+  FinishSchedule(c, {prev, exec, old_donor, prev_state, voluntary, keep_resched,
+                     voluntary && p.on_rq && p.is_blocked, costs().c_ctx});
+}
+
+// 4, 5: flags, trace, the switch with its cost.
+void Machine::FinishSchedule(CpuId c, const SwitchPlan& plan) {
+  CpuState& s = State(c);
+  Cpu& cpu = MutableCpu(c);
+  const TaskId prev = plan.prev;
+  const TaskId next = plan.next;
+  cpu.need_resched = plan.keep_resched;
+  cpu.need_resched_lazy = false;
+  if (prev != next) {
+    if (prev != kIdleTask) {
+      TaskSums& sums = contexts_[prev.index()].sums;
+      ++sums.nr_switches;
+      ++(plan.voluntary ? sums.nr_voluntary_switches : sums.nr_involuntary_switches);
+      s.switching_prev = prev;
+    }
+    s.switched_from = prev;
+    s.hooks_due = !switched_services_.empty();
+    Emit(c, SchedSwitch{prev, next, PrioOf(prev), PrioOf(next), plan.prev_state,
+                        static_cast<uint8_t>(plan.voluntary ? 1 : 0),
+                        static_cast<uint8_t>(plan.kept_queued ? 1 : 0), cpu.donor});
+    cpu.curr = next;
+    s.charge_start = now_;
+    if (next != kIdleTask) {
+      MutableTask(next).on_cpu = true;
+      Watchers(LockId(), WordId(), next);
+    } else {
+      cpu.idle_since = now_;
+    }
+    AddCost(c, CostId::kCtx, plan.c_ctx);
+  } else if (cpu.donor != plan.old_donor) {
+    Emit(c, ProxyDonor{cpu.donor, next});
+  }
+  cpu.switch_end = now_ + CostSum(s);
+  for (const AfterSwitchTimer& timer : s.after_switch_timers) {
+    ArmPolicyTimer(timer.timer, c, cpu.switch_end + timer.after);
+  }
+  s.after_switch_timers.clear();
+  if (prev != next) TickOnSwitch(c);
+  for (std::size_t service : scheduled_services_) {
+    policies_.services[service]->Scheduled(*this, c, prev);
+    Drain();
+  }
+  s.in_schedule = false;
+  BeginOverhead(c, After::kSwitch);
+}
+
+// The end of a switch: prev is off the CPU, what it did to other CPUs arrives there.
+void Machine::FinishSwitch(CpuId c) {
+  CpuState& s = State(c);
+  if (s.switching_prev.valid()) {
+    const TaskId prev = s.switching_prev;
+    s.switching_prev = TaskId();
+    MutableTask(prev).on_cpu = false;
+    Watchers(LockId(), WordId(), prev);
+    if (s.deferred.task == prev) {
+      const DeferredWake deferred = s.deferred;
+      s.deferred = DeferredWake();
+      PlaceAndEnqueue(deferred.task, deferred.flags, deferred.waker, false);
+    }
+  }
+  for (std::size_t i = 0; i < s.arrivals.size(); ++i) {
+    const Arrival arrival = s.arrivals[i];
+    EnqueueTask(arrival.cpu, arrival.task, QueueReason::kMigrate);
+    WakeupPreempt(arrival.cpu, arrival.task, WakeFlags::kNone);
+  }
+  s.arrivals.clear();
+}
+
+// Hands the CPU to `to` without asking anybody (Next::SwitchTo); the task that did it sleeps.
+void Machine::SwitchDirect(CpuId c, TaskId to, Cycles cycles) {
+  Cpu& cpu = MutableCpu(c);
+  const TaskId prev = cpu.curr;
+  Task& target = MutableTask(to);
+  const bool possible = !target.on_rq && !target.on_cpu && target.cpus_allowed.Contains(c) &&
+                        target.state != TaskState::kDead && target.state != TaskState::kNew &&
+                        target.state != TaskState::kWaking;
+  if (!possible) {
+    PolicyBroke(PolicyId(0), ViolationCode::kBadRequest, to, 1);
+    return;
+  }
+  CpuState& s = State(c);
+  s.mode = Mode::kPaused;
+  s.in_schedule = true;
+  resched_due_.Clear(c);
+  Charge(c);
+  const TaskId old_donor = cpu.donor;
+  Task& p = MutableTask(prev);
+  StateCode prev_state;
+  prev_state.letter = Letter(p.state);
+  Emit(c, SchedWaking{{to, target.eff.prio, target.cpu}});
+  SetTaskCpu(to, c, true);
+  target.state = TaskState::kRunning;
+  EnqueueTask(c, to, QueueReason::kWakeup);
+  Emit(c, SchedWakeup{{to, target.eff.prio, c}});
+  if (p.state != TaskState::kRunning) DequeueTask(c, prev, QueueReason::kSpecialSleep);
+  SetDonor(c, to, false);
+  AddCost(c, CostId::kPolicy, cycles);
+  FinishSchedule(c, {prev, to, old_donor, prev_state, true, false, false, kZeroCycles});
+}
+
+// ------------------------------------------------------------------------------------------ the
+// tick
+
+void Machine::ArmTick(CpuId c) {
+  CpuState& s = State(c);
+  if (!facts_.tick_runs || s.tick_event != EventQueue::kNone) return;
+  const int64_t tick = facts_.tick.count();
+  int64_t offset = 0;
+  if (plan_.scenario.machine.skew_tick) offset = c.value() * (tick / 2 / Kernel::num_cpus());
+  const int64_t since = now_.cycles() - offset;
+  const int64_t k = since < 0 ? 0 : since / tick;
+  s.tick_event =
+      queue_.Push(Time((k + 1) * tick + offset), Phase::kTick, c, Payload(Ev::kTick, c.value()));
+  ++ticks_pending_;
+}
+
+void Machine::StopTick(CpuId c) {
+  CpuState& s = State(c);
+  if (s.tick_event == EventQueue::kNone) return;
+  queue_.Cancel(s.tick_event);
+  s.tick_event = EventQueue::kNone;
+  --ticks_pending_;
+}
+
+// machine.md 4.1: a busy CPU ticks; an idle one keeps its tick until one has arrived, or stops it
+// at once.
+void Machine::TickOnSwitch(CpuId c) {
+  CpuState& s = State(c);
+  const MachineSpec& machine = plan_.scenario.machine;
+  if (cpu_store_[c.index()].curr != kIdleTask) {
+    ArmTick(c);
+    return;
+  }
+  s.got_tick = false;
+  if (machine.nohz == Nohz::kIdle && machine.idle_tick == IdleTick::kStopAtOnce) StopTick(c);
+}
+
+}  // namespace rqsim

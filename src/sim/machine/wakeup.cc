@@ -1,0 +1,363 @@
+// The wake-up path in its steps W1 … W5 (machine.md 5, proxy-exec.md 7.1 and 9), requests for a
+// reschedule, and what crosses from one CPU to another.
+#include "sim/machine/machine.h"
+
+namespace rqsim {
+
+// ------------------------------------------------------------------------------------------
+// wake-up
+
+// try_to_wake_up(): claims the task (up to W1). Returns whether it was asleep.
+bool Machine::WakeTask(TaskId task, WakeFlags flags) {
+  Task& t = MutableTask(task);
+  switch (t.state) {
+    case TaskState::kRunning:
+    case TaskState::kDead:
+    case TaskState::kNew:
+    case TaskState::kWaking:
+      return false;
+    case TaskState::kInterruptible:
+    case TaskState::kUninterruptible:
+    case TaskState::kKillable:
+    case TaskState::kIdle:
+    case TaskState::kParked:
+      break;
+  }
+  Context& ctx = contexts_[task.index()];
+  if (ctx.sleep_timer != EventQueue::kNone) {
+    queue_.Cancel(ctx.sleep_timer);
+    ctx.sleep_timer = EventQueue::kNone;
+  }
+  Emit(actor_, SchedWaking{{task, t.eff.prio, t.cpu}});
+  if (actor_is_task_ && actor_.valid()) AddCost(actor_, CostId::kWake, costs().c_wake);
+  if (t.on_cpu && cpu_store_[t.cpu.index()].curr == task) {
+    // It has announced its sleep but still executes.
+    t.state = TaskState::kRunning;
+    Emit(actor_, SchedWakeup{{task, t.eff.prio, t.cpu}});
+    return true;
+  }
+  if (t.on_rq) return WakeQueuedTask(task, flags);
+  if (t.parked_on.valid()) {
+    Emit(actor_, ProxyPark{task, t.parked_on, 0});
+    t.parked_on = TaskId();
+  }
+  t.is_blocked = false;
+  t.state = TaskState::kWaking;  // W1
+  if (t.on_cpu) {
+    // Still being switched out there.
+    if (actor_.valid() && actor_ != t.cpu && UsesWakeList(task, actor_, t.cpu)) {
+      AppendToWakeList(t.cpu, task);
+    } else {
+      State(t.cpu).deferred = {task, flags, actor_};
+    }
+    return true;
+  }
+  PlaceAndEnqueue(task, flags, actor_, false);
+  return true;
+}
+
+// A task that never left its runqueue: delayed, or kept queued as a donor.
+bool Machine::WakeQueuedTask(TaskId task, WakeFlags flags) {
+  Task& t = MutableTask(task);
+  const CpuId c = t.cpu;
+  if (t.sched_delayed) {
+    ChargeIfClass(c, task);
+    ClassOf(task).Enqueue(*this, c, task, QueueReason::kWakeup);
+    SetDelayed(task, false);
+    Drain();
+  }
+  WakeAnswer answer = WakeAnswer::kInPlace;
+  if (t.is_blocked) {
+    if (lock_hook_wake_) {
+      answer = policies_.lock->WakeQueued(*this, task);
+      Drain();
+    }
+    t.is_blocked = false;
+  }
+  if (answer == WakeAnswer::kReturn) {
+    // Refused in place: it leaves this runqueue and is placed anew.
+    const Cpu& cpu = cpu_store_[c.index()];
+    if (cpu.donor == task) {
+      Charge(c);
+      SetDonor(c, cpu.curr, false);
+      ReschedCpu(c, ReschedKind::kFull);
+    }
+    t.state = TaskState::kWaking;
+    DequeueTask(c, task, QueueReason::kSpecialSleep);
+    PlaceAndEnqueue(task, flags, actor_, false);
+    return true;
+  }
+  t.state = TaskState::kRunning;
+  if (!t.on_cpu) WakeupPreempt(c, task, flags);
+  if (answer == WakeAnswer::kInPlaceResched) ReschedCpu(c, ReschedKind::kFull);
+  Emit(actor_, SchedWakeup{{task, t.eff.prio, c}});
+  return true;
+}
+
+// W2: chooses the CPU; then the task is enqueued there by us, or by that CPU itself.
+void Machine::PlaceAndEnqueue(TaskId task, WakeFlags flags, CpuId waker, bool is_new) {
+  const CpuId target = ChooseCpu(task, waker, flags);
+  SetTaskCpu(task, target, true);
+  if (!is_new && waker.valid() && UsesWakeList(task, waker, target)) {
+    AppendToWakeList(target, task);
+    return;
+  }
+  ActivateWoken(target, task, flags, is_new);
+}
+
+// The enqueue and what follows it, in the order of machine.md 5 rule 7.
+void Machine::ActivateWoken(CpuId c, TaskId task, WakeFlags flags, bool is_new) {
+  Task& t = MutableTask(task);
+  t.state = TaskState::kRunning;
+  EnqueueTask(c, task, is_new ? QueueReason::kNew : QueueReason::kWakeup);
+  if (is_new) {
+    Emit(c, SchedWakeupNew{{task, t.eff.prio, c}});
+    WakeupPreempt(c, task, flags);
+  } else {
+    WakeupPreempt(c, task, flags);
+    Emit(c, SchedWakeup{{task, t.eff.prio, c}});
+  }
+  if (policies_.rows[policies_.class_ids[t.sched_class].index()].hooks.Has(Hook::kTaskWoken)) {
+    ClassOf(task).TaskWoken(*this, c, task);
+    Drain();
+  }
+  if (lock_hook_enqueued_) {
+    policies_.lock->Enqueued(*this, task, c);  // W5: who is parked on it follows
+    Drain();
+  }
+}
+
+CpuId Machine::ChooseCpu(TaskId task, CpuId waker, WakeFlags flags) {
+  const Task& t = task_store_[task.index()];
+  CpuId target = t.wake_cpu;
+  if (t.migration_disabled > 0) {
+    target = t.cpu;
+  } else if (t.nr_cpus_allowed == 1) {
+    target = t.cpus_allowed.First();
+  } else if (Has(flags, WakeFlags::kCurrentCpu) && waker.valid() &&
+             t.cpus_allowed.Contains(waker)) {
+    target = waker;
+  } else if (policies_.rows[policies_.class_ids[t.sched_class].index()].hooks.Has(
+                 Hook::kSelectCpu)) {
+    target = ClassOf(task).SelectCpu(*this, task, waker, flags);
+    Drain();
+  } else {
+    target = policies_.placement->SelectCpu(*this, task, waker, flags);
+    Drain();
+  }
+  const bool allowed = t.cpus_allowed.Contains(target) &&
+                       (t.is_kthread ? online_.Contains(target) : active_.Contains(target));
+  if (allowed) return target;
+  target = policies_.placement->FallbackCpu(*this, target.valid() ? target : t.cpu, task);
+  Drain();
+  return target;
+}
+
+void Machine::SetTaskCpu(TaskId task, CpuId to, bool full_placement) {
+  Task& t = MutableTask(task);
+  if (t.cpu != to) {
+    Emit(actor_, SchedMigrateTask{task, t.eff.prio, t.cpu, to});
+    ++contexts_[task.index()].sums.nr_migrations;
+  }
+  t.cpu = to;
+  if (full_placement) t.wake_cpu = to;
+}
+
+// classes.md 3.4: the dispatch of a wake-up among classes, with the memory of pending upgrades.
+void Machine::WakeupPreempt(CpuId c, TaskId woken, WakeFlags flags) {
+  Cpu& cpu = MutableCpu(c);
+  const uint8_t woken_class = task_store_[woken.index()].sched_class;
+  if (woken_class > cpu.next_class) return;
+  SchedClass& asked = *policies_.classes[cpu.next_class];
+  if (cpu.donor != kIdleTask && task_store_[cpu.donor.index()].sched_class == cpu.next_class)
+    Charge(c);
+  asked.WakeupPreempt(*this, c, woken, flags);
+  Drain();
+  if (woken_class < cpu.next_class) {
+    ReschedCpu(c, ReschedKind::kFull);
+    cpu.next_class = woken_class;
+  }
+}
+
+// machine.md 5 rule 6: does the target enqueue the task itself, when the IPI has reached it?
+bool Machine::UsesWakeList(TaskId task, CpuId waker, CpuId target) const {
+  const Task& t = task_store_[task.index()];
+  const Cpu& to = cpu_store_[target.index()];
+  if (!to.active || !t.cpus_allowed.Contains(target) || t.eff.policy == SchedPolicy::kStop)
+    return false;
+  if (cpu_store_[waker.index()].llc != to.llc) return true;
+  return target != waker && to.nr_running == 0;
+}
+
+void Machine::AppendToWakeList(CpuId target, TaskId task) {
+  CpuState& s = State(target);
+  contexts_[task.index()].wake_next = TaskId();
+  if (s.wake_list_tail.valid()) {
+    contexts_[s.wake_list_tail.index()].wake_next = task;
+  } else {
+    s.wake_list_head = task;
+  }
+  s.wake_list_tail = task;
+  MutableCpu(target).ttwu_pending = true;
+  if (s.wake_list_ipi) return;  // the one under way will find it
+  s.wake_list_ipi = true;
+  SendIpi(actor_, {IpiKind::kWakeList, target, -1});
+}
+
+// ------------------------------------------------------------------------------------------
+// requests
+
+// resched_curr(): sets a flag of `target`; another CPU learns of the full one by an IPI.
+void Machine::ReschedCpu(CpuId target, ReschedKind kind) {
+  Cpu& cpu = MutableCpu(target);
+  if (!cpu.online || cpu.need_resched) return;
+  const bool lazy =
+      kind == ReschedKind::kLazy && facts_.preempt == PreemptMode::kLazy && cpu.curr != kIdleTask;
+  if (lazy) {
+    if (cpu.need_resched_lazy) return;
+    cpu.need_resched_lazy = true;
+    Emit(target, SchedSetNeedResched{cpu.curr, 1});
+    return;
+  }
+  cpu.need_resched = true;
+  Emit(target, SchedSetNeedResched{cpu.curr, 0});
+  if (spinning_.Test(target) && State(target).watch.need_resched) Look(target);
+  if (!actor_.valid()) {
+    MarkResched(target);
+  } else if (target != actor_) {
+    SendIpi(actor_, {IpiKind::kResched, target, -1});
+  }
+}
+
+// The CPU reschedules at the end of this instant, if it is at a preemption point now.
+void Machine::MarkResched(CpuId c) {
+  if (State(c).mode != Mode::kOverhead && PreemptionPoint(c)) resched_due_.Set(c);
+}
+
+// ------------------------------------------------------------------------------------------ IPIs
+
+// Leaves at the end of the sender's overhead. An idle CPU that polls needs none.
+void Machine::SendIpi(CpuId from, const OutgoingIpi& ipi) {
+  const bool polls = plan_.scenario.machine.idle_poll && ipi.kind != IpiKind::kCall &&
+                     ipi.kind != IpiKind::kKick && State(ipi.target).mode == Mode::kIdle;
+  if (polls) {
+    Emit(from, SchedWakeIdleWithoutIpi{ipi.target});
+    queue_.Push(now_ + costs().l_idle_poll, Phase::kIpi, ipi.target,
+                Payload(Ev::kPollNotice, ipi.target.value()));
+    return;
+  }
+  const IpiReason reason = ipi.kind == IpiKind::kCall       ? IpiReason::kCall
+                           : ipi.kind == IpiKind::kWakeList ? IpiReason::kWakeList
+                                                            : IpiReason::kResched;
+  Emit(from, IpiSendCpu{ipi.target, reason});
+  AddCost(from, CostId::kIpiSend, costs().c_ipi_send);
+  State(from).outbox.push_back(ipi);
+}
+
+// The sender's cost is paid: what it sent is on its way. A wake-up list without latency waits for
+// the sender's own schedule() of this instant (machine.md 2.2).
+void Machine::FlushOutbox(CpuId c) {
+  CpuState& s = State(c);
+  for (const OutgoingIpi& ipi : s.outbox) {
+    switch (ipi.kind) {
+      case IpiKind::kResched:
+        queue_.Push(now_ + costs().l_ipi, Phase::kIpi, ipi.target,
+                    Payload(Ev::kResched, ipi.target.value()));
+        break;
+      case IpiKind::kKick:
+        queue_.Push(now_ + costs().l_ipi, Phase::kIpi, ipi.target,
+                    Payload(Ev::kKick, ipi.target.value()));
+        break;
+      case IpiKind::kCall:
+        queue_.Push(now_ + costs().l_call, Phase::kIpi, ipi.target, Payload(Ev::kCall, ipi.call));
+        break;
+      case IpiKind::kWakeList:
+        if (costs().l_ipi == kZeroCycles) {
+          s.held_list_ipis.push_back(ipi.target);
+        } else {
+          queue_.Push(now_ + costs().l_ipi, Phase::kIpi, ipi.target,
+                      Payload(Ev::kWakeList, ipi.target.value()));
+        }
+        break;
+    }
+  }
+  s.outbox.clear();
+}
+
+// The end of an event of `c`: nothing that it caused is left lying about.
+void Machine::EndOfEvent(CpuId c) {
+  CpuState& s = State(c);
+  if (s.mode != Mode::kOverhead) {
+    if (s.num_parts > 0) BeginOverhead(c, After::kNothing);
+    if (s.mode != Mode::kOverhead && !s.outbox.empty()) FlushOutbox(c);
+  }
+  if (s.held_list_ipis.empty() || resched_due_.Test(c)) return;
+  for (CpuId target : s.held_list_ipis) {
+    queue_.Push(now_, Phase::kIpi, target, Payload(Ev::kWakeList, target.value()));
+  }
+  s.held_list_ipis.clear();
+}
+
+// ------------------------------------------------------------------------------------------ others
+
+void Machine::SignalTask(TaskId task, SignalKind kind) {
+  Task& t = MutableTask(task);
+  if (t.state == TaskState::kDead || t.state == TaskState::kNew || task == kIdleTask) return;
+  t.pending_signals |= 1u << static_cast<unsigned>(kind);
+  Emit(actor_, SignalGenerate{task, kind == SignalKind::kKill ? 9 : 10});
+  Context& ctx = contexts_[task.index()];
+  const bool through = t.state == TaskState::kInterruptible ||
+                       (t.state == TaskState::kKillable && kind == SignalKind::kKill);
+  if (through) {
+    if (lock_hook_signalled_ && t.blocked_on.valid()) {
+      policies_.lock->Signalled(*this, task);
+      Drain();
+    }
+    Top(ctx).frame.result = kEINTR;
+    LeaveWaitable(task);
+    WakeTask(task, WakeFlags::kNone);
+    return;
+  }
+  // Executing user code elsewhere: made to pass the kernel's exit (kick_process()).
+  if (!t.on_cpu || cpu_store_[t.cpu.index()].curr != task || t.cpu == actor_) return;
+  if (actor_.valid()) {
+    SendIpi(actor_, {IpiKind::kKick, t.cpu, -1});
+  } else {
+    queue_.Push(now_, Phase::kIpi, t.cpu, Payload(Ev::kKick, t.cpu.value()));
+  }
+}
+
+// Moves a queued task that does not execute (classes.md 4.11).
+void Machine::MoveQueuedTask(TaskId task, CpuId to) {
+  Task& t = MutableTask(task);
+  if (t.cpu == to || !t.on_rq || (t.on_cpu && cpu_store_[t.cpu.index()].curr == task)) return;
+  const CpuId from = t.cpu;
+  DequeueTask(from, task, t.sched_delayed ? QueueReason::kSpecialSleep : QueueReason::kMigrate);
+  const bool asleep = t.state != TaskState::kRunning && !t.is_blocked;
+  SetTaskCpu(task, to, !t.is_blocked);
+  if (asleep) return;  // its delayed dequeue is complete: it sleeps, and wakes elsewhere
+  EnqueueTask(to, task, QueueReason::kMigrate);
+  WakeupPreempt(to, task, WakeFlags::kNone);
+}
+
+// The first wake-up of a new task (wake_up_new_task()): never over the wake-up list.
+void Machine::SpawnTask(TaskId task, CpuId waker, WakeFlags flags) {
+  Task& t = MutableTask(task);
+  Context& ctx = contexts_[task.index()];
+  ctx.spawned = true;
+  ctx.started = now_;
+  const bool forked = Has(flags, WakeFlags::kFork);
+  CpuId target = t.cpu;
+  if (forked) {
+    target = ChooseCpu(task, waker, flags);
+  } else if (!(t.is_kthread ? online_ : active_).Contains(target) ||
+             !t.cpus_allowed.Contains(target)) {
+    target = policies_.placement->FallbackCpu(*this, target, task);
+    Drain();
+  }
+  t.cpu = t.wake_cpu = target;
+  NotifyTask(task, TaskChange::kNew);
+  ActivateWoken(target, task, flags, true);
+}
+
+}  // namespace rqsim
