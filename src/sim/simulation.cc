@@ -1,0 +1,438 @@
+// Puts a run together: a policy set with everything filled in, the policies it names, the machine.
+#include "rqsim/simulation.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "sim/machine/machine.h"
+
+namespace rqsim {
+namespace {
+
+PolicyChoice Choice(std::string name, std::vector<std::pair<std::string, ParamValue>> params = {}) {
+  PolicyChoice choice;
+  choice.name = std::move(name);
+  choice.params = std::move(params);
+  return choice;
+}
+
+// The set-ups of model/README section 4 that a set can name.
+PolicySet PresetSet(std::string_view preset) {
+  PolicySet set;
+  if (preset == "C" || preset == "M") {
+    set.sched_class = Choice("default", {{"preempt", std::string("full")},
+                                         {"base_slice", int64_t{3000}},
+                                         {"hrtick", false},
+                                         {"hrtick_min", int64_t{0}},
+                                         {"hrtick_slop", int64_t{0}}});
+    set.placement = Choice("prev");
+  } else if (preset == "MX" || preset == "PX") {
+    set.sched_class = Choice("fifo");
+    set.placement = Choice("prev");
+  } else if (preset == "UM") {
+    set.sched_class = Choice("fifo");
+    set.placement = Choice("simple");
+  } else if (preset == "PA" || preset == "HP" || preset == "KA") {
+    set.sched_class = Choice("fifo", {{"preempt", std::string("none")}});
+    set.placement = Choice("prev");
+  }
+  return set;
+}
+
+// What Linux 7.2 does where nobody says otherwise.
+PolicySet KernelSet() {
+  PolicySet set;
+  set.sched_class = Choice("default");
+  set.lock = Choice("mutex");
+  set.placement = Choice("simple");
+  set.services.emplace();
+  return set;
+}
+
+void FillIn(PolicySet& set, const PolicySet& from) {
+  if (!set.sched_class) set.sched_class = from.sched_class;
+  if (!set.lock) set.lock = from.lock;
+  if (!set.placement) set.placement = from.placement;
+  if (!set.services) set.services = from.services;
+  if (!set.user) set.user = from.user;
+}
+
+class Composer {
+ public:
+  Composer(const Scenario& scenario, const PolicySet& set, const Registry& registry)
+      : scenario_(scenario), set_(ResolvePolicySet(scenario, set)), registry_(registry) {}
+
+  absl::Status Compose();
+
+  MachinePlan plan;
+  MachinePolicies policies;
+  std::vector<std::unique_ptr<Policy>> owned;
+
+ private:
+  absl::Status CheckMachine() const;
+  absl::Status PlanTasks();
+  absl::Status ChooseClasses();
+  absl::Status ChooseOthers();
+  absl::Status CompileAll();
+  absl::Status AddRow(const RegistryEntry& entry,
+                      const std::vector<std::pair<std::string, ParamValue>>& params);
+  Limits LimitsFor(PolicyId self) const;
+  const RegistryEntry* Find(Seam seam, const PolicyChoice& choice, absl::Status& status) const;
+  int NumPolicyTasks() const;
+
+  const Scenario& scenario_;
+  PolicySet set_;
+  const Registry& registry_;
+};
+
+absl::Status Composer::CheckMachine() const {
+  const MachineSpec& machine = scenario_.machine;
+  if (machine.cpus.empty() || machine.cpus.size() > static_cast<std::size_t>(kMaxCpus)) {
+    return absl::InvalidArgumentError(absl::StrCat("machine.cpus: 1 to ", kMaxCpus, " CPUs"));
+  }
+  if (machine.hz < 1 || machine.clock_hz < machine.hz) {
+    return absl::InvalidArgumentError("machine.hz: at least 1, and not more than clock_hz");
+  }
+  if (machine.ties != Ties::kCompletionFirst) {
+    return absl::UnimplementedError("machine.ties: timers_first is not modelled in this version");
+  }
+  if (!machine.nohz_full.empty()) {
+    return absl::UnimplementedError("machine.nohz: full is not modelled in this version");
+  }
+  if (machine.irq_time_accounting) {
+    return absl::UnimplementedError("machine.irq_time_accounting is not modelled in this version");
+  }
+  if (!scenario_.faults.empty() || !set_.faults.empty()) {
+    return absl::UnimplementedError("faults are not modelled in this version");
+  }
+  bool any_online = false;
+  for (const CpuSpec& cpu : machine.cpus) any_online = any_online || cpu.online;
+  if (!any_online)
+    return absl::InvalidArgumentError("machine.cpus: at least one CPU must be online");
+  return absl::OkStatus();
+}
+
+bool RunsForever(const std::vector<OpSpec>& ops) {
+  return std::any_of(ops.begin(), ops.end(), [](const OpSpec& op) {
+    return op.forever || (op.kind == OpKind::kLoop && op.count < 0) || RunsForever(op.ops) ||
+           RunsForever(op.otherwise);
+  });
+}
+
+absl::Status Composer::PlanTasks() {
+  const MachineSpec& machine = scenario_.machine;
+  const CpuSet possible = CpuSet::FirstN(static_cast<int>(machine.cpus.size()));
+  int position = 0;
+  for (const std::vector<TaskSpec>* list : {&scenario_.tasks, &scenario_.kthreads}) {
+    const bool kthreads = list == &scenario_.kthreads;
+    for (const TaskSpec& spec : *list) {
+      if (!scenario_.until && (spec.loop < 0 || RunsForever(spec.ops))) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("task \"", spec.name, "\" runs for ever: the scenario needs an `until`"));
+      }
+      TaskPlan task;
+      task.name = spec.name;
+      task.program = position++;
+      task.kthread = kthreads || spec.kthread;
+      task.sched = spec.sched;
+      task.cpus = spec.cpus.value_or(possible) & possible;
+      if (task.cpus.empty()) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("task \"", spec.name, "\" may run on no CPU of this machine"));
+      }
+      CpuId start = spec.start_cpu.value_or(CpuId());
+      for (CpuId c = task.cpus.First(); c.valid() && !start.valid(); c = task.cpus.After(c)) {
+        if (machine.cpus[c.index()].online) start = c;
+      }
+      if (!start.valid()) start = task.cpus.First();
+      if (start.index() >= machine.cpus.size()) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("task \"", spec.name, "\": start_cpu does not exist"));
+      }
+      task.start_cpu = start;
+      task.start = spec.start;
+      if (spec.instances == 0) {
+        task.spawned_at_start = false;
+        plan.templates.push_back(task);
+        continue;
+      }
+      for (int i = 0; i < spec.instances; ++i) {
+        TaskPlan instance = task;
+        if (spec.instances > 1) instance.name = absl::StrCat(spec.name, "-", i);
+        plan.tasks.push_back(std::move(instance));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+const RegistryEntry* Composer::Find(Seam seam, const PolicyChoice& choice,
+                                    absl::Status& status) const {
+  const RegistryEntry* const entry = registry_.Find(seam, choice.name);
+  if (entry == nullptr) {
+    status = absl::InvalidArgumentError(
+        absl::StrCat(std::string(SeamName(seam)), ": there is no policy \"", choice.name, "\""));
+  }
+  return entry;
+}
+
+int Composer::NumPolicyTasks() const {
+  int count = static_cast<int>(scenario_.machine.cpus.size());  // stop tasks
+  for (const PolicyChoice& choice : *set_.services) {
+    const RegistryEntry* const entry = registry_.Find(Seam::kKernelService, choice.name);
+    if (entry == nullptr) continue;
+    for (const KthreadInfo& kthread : entry->info->kthreads) {
+      count += kthread.per_cpu ? static_cast<int>(scenario_.machine.cpus.size()) : 1;
+    }
+  }
+  return count;
+}
+
+Limits Composer::LimitsFor(PolicyId self) const {
+  Limits limits;
+  limits.self = self;
+  limits.num_cpus = static_cast<int>(scenario_.machine.cpus.size());
+  limits.num_tasks = plan.task_capacity;
+  limits.num_locks = static_cast<int>(scenario_.mutexes.size());
+  limits.clock_hz = scenario_.machine.clock_hz;
+  limits.tick = TickLength(scenario_.machine);
+  limits.seed = scenario_.seed;
+  return limits;
+}
+
+absl::Status Composer::AddRow(const RegistryEntry& entry,
+                              const std::vector<std::pair<std::string, ParamValue>>& params) {
+  if (policies.rows.size() == static_cast<std::size_t>(kMaxPolicies)) {
+    return absl::InvalidArgumentError(absl::StrCat("more than ", kMaxPolicies - 1, " policies"));
+  }
+  const PolicyId id(static_cast<int32_t>(policies.rows.size()));
+  const PolicyParams values(*entry.info, params, scenario_.machine.clock_hz);
+  const Limits limits = LimitsFor(id);
+  PolicyRow row;
+  row.info = entry.info;
+  const auto keep = [&](auto made) -> absl::Status {
+    if (!made.ok()) return made.status();
+    row.policy = made->get();
+    using SeamType = typename std::remove_reference_t<decltype(**made)>;
+    if constexpr (!std::is_same_v<SeamType, UserScheduler>) row.hooks = (*made)->Hooks();
+    owned.push_back(*std::move(made));
+    return absl::OkStatus();
+  };
+  absl::Status status;
+  switch (entry.info->seam) {
+    case Seam::kSchedClass:
+      status = keep(entry.make_class(values, limits));
+      break;
+    case Seam::kLockProtocol:
+      status = keep(entry.make_lock(values, limits));
+      break;
+    case Seam::kPlacement:
+      status = keep(entry.make_placement(values, limits));
+      break;
+    case Seam::kKernelService:
+      status = keep(entry.make_service(values, limits));
+      break;
+    case Seam::kUserScheduler:
+      status = keep(entry.make_user(values, limits));
+      break;
+  }
+  if (!status.ok()) return status;
+  int next_event = kFirstPolicyEvent;
+  if (!policies.rows.empty()) {
+    const PolicyRow& before = policies.rows.back();
+    next_event =
+        static_cast<int>(before.first_event) + static_cast<int>(before.info->events.size());
+  }
+  if (next_event + static_cast<int>(entry.info->events.size()) > kMaxEventKinds) {
+    return absl::InvalidArgumentError("the policies of this set declare too many events");
+  }
+  row.first_event = static_cast<EventKind>(next_event);
+  policies.rows.push_back(row);
+  return absl::OkStatus();
+}
+
+absl::Status Composer::ChooseClasses() {
+  const ClassStack* const stack = registry_.FindStack(set_.sched_class->name);
+  if (stack == nullptr) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("class: there is no class \"", set_.sched_class->name, "\""));
+  }
+  PreemptMode preempt = PreemptMode::kLazy;
+  for (const auto& [name, value] : set_.sched_class->params) {
+    if (name != "preempt") continue;
+    const std::string* const text = std::get_if<std::string>(&value);
+    if (text != nullptr && *text == "full") preempt = PreemptMode::kFull;
+    if (text != nullptr && *text == "none") preempt = PreemptMode::kNone;
+  }
+  plan.preempt = preempt;
+  uint32_t scheduled = 0;
+  for (const std::string_view name : stack->classes) {
+    absl::Status status;
+    const RegistryEntry* const entry = Find(Seam::kSchedClass, Choice(std::string(name)), status);
+    if (entry == nullptr) return status;
+    // Each class gets those parameters of the stack that it declares.
+    std::vector<std::pair<std::string, ParamValue>> params;
+    for (const auto& [key, value] : set_.sched_class->params) {
+      for (const ParamInfo& info : entry->info->params) {
+        if (info.name == key) params.emplace_back(key, value);
+      }
+    }
+    const PolicyId id(static_cast<int32_t>(policies.rows.size()));
+    status = AddRow(*entry, params);
+    if (!status.ok()) return status;
+    policies.classes.push_back(static_cast<SchedClass*>(policies.rows.back().policy));
+    policies.class_ids.push_back(id);
+    scheduled |= entry->info->sched_policies;
+  }
+  for (const std::vector<TaskPlan>* list : {&plan.tasks, &plan.templates}) {
+    for (const TaskPlan& task : *list) {
+      if ((scheduled & (1u << static_cast<unsigned>(task.sched.policy))) != 0) continue;
+      return absl::UnimplementedError(
+          absl::StrCat("task \"", task.name, "\": class ", set_.sched_class->name,
+                       " does not schedule its policy in this version"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Composer::ChooseOthers() {
+  absl::Status status;
+  const RegistryEntry* const lock = Find(Seam::kLockProtocol, *set_.lock, status);
+  if (lock == nullptr) return status;
+  policies.lock_id = PolicyId(static_cast<int32_t>(policies.rows.size()));
+  status = AddRow(*lock, set_.lock->params);
+  if (!status.ok()) return status;
+  policies.lock = static_cast<LockProtocol*>(policies.rows.back().policy);
+
+  const RegistryEntry* const placement = Find(Seam::kPlacement, *set_.placement, status);
+  if (placement == nullptr) return status;
+  policies.placement_id = PolicyId(static_cast<int32_t>(policies.rows.size()));
+  status = AddRow(*placement, set_.placement->params);
+  if (!status.ok()) return status;
+  policies.placement = static_cast<Placement*>(policies.rows.back().policy);
+
+  for (const PolicyChoice& choice : *set_.services) {
+    const RegistryEntry* const service = Find(Seam::kKernelService, choice, status);
+    if (service == nullptr) return status;
+    policies.service_ids.emplace_back(static_cast<int32_t>(policies.rows.size()));
+    status = AddRow(*service, choice.params);
+    if (!status.ok()) return status;
+    policies.services.push_back(static_cast<KernelService*>(policies.rows.back().policy));
+  }
+  if (set_.user) {
+    const RegistryEntry* const user = Find(Seam::kUserScheduler, *set_.user, status);
+    if (user == nullptr) return status;
+    status = AddRow(*user, set_.user->params);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Composer::CompileAll() {
+  ProgramNames names;
+  names.registry = &registry_;
+  for (std::size_t i = 0; i < scenario_.mutexes.size(); ++i) {
+    names.locks[scenario_.mutexes[i]] = static_cast<int32_t>(i);
+  }
+  for (std::size_t i = 0; i < plan.tasks.size(); ++i)
+    names.tasks[plan.tasks[i].name] = static_cast<int32_t>(i) + 1;
+  for (std::size_t i = 0; i < plan.templates.size(); ++i) {
+    names.templates[plan.templates[i].name] = static_cast<int32_t>(i);
+  }
+  for (std::size_t i = 0; i < policies.rows.size(); ++i) {
+    names.services.emplace_back(static_cast<int>(i), policies.rows[i].info);
+  }
+  for (const ActionSpec& action : scenario_.actions) {
+    if (names.tasks.find(action.task) == names.tasks.end()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("actions: there is no task \"", action.task, "\""));
+    }
+  }
+  absl::StatusOr<Programs> programs = CompilePrograms(scenario_, names);
+  if (!programs.ok()) return programs.status();
+  plan.programs = *std::move(programs);
+  return absl::OkStatus();
+}
+
+absl::Status Composer::Compose() {
+  absl::Status status = CheckMachine();
+  if (status.ok()) status = PlanTasks();
+  if (!status.ok()) return status;
+  const int declared = static_cast<int>(plan.tasks.size()) + NumPolicyTasks() + 1;
+  const int spare = plan.templates.empty() ? 0 : kDefaultSpareTasks;
+  plan.task_capacity = std::max(declared, scenario_.machine.limit_tasks.value_or(declared + spare));
+  if (plan.task_capacity > kMaxTasks) {
+    return absl::InvalidArgumentError(absl::StrCat("more than ", kMaxTasks, " tasks"));
+  }
+  PolicyRow machine;
+  machine.info = &MachinePolicyInfo();
+  machine.first_event = static_cast<EventKind>(kFirstPolicyEvent);
+  policies.rows.push_back(machine);
+  status = ChooseClasses();
+  if (status.ok()) status = ChooseOthers();
+  if (status.ok()) status = CompileAll();
+  if (!status.ok()) return status;
+  plan.scenario = scenario_;
+  plan.set_name = set_.name;
+  return absl::OkStatus();
+}
+
+class SimulationImpl final : public Simulation {
+ public:
+  explicit SimulationImpl(Composer composer)
+      : owned_(std::move(composer.owned)),
+        machine_(std::move(composer.plan), std::move(composer.policies)) {}
+
+  void AddListener(Listener& listener) override { machine_.AddListener(listener); }
+  bool RunUntil(Time t) override { return machine_.RunUntil(t); }
+  void Run() override { machine_.RunUntil(kNever); }
+  const RunEnd& end() const override { return machine_.end(); }
+  const Kernel& kernel() const override { return machine_; }
+  const RunInfo& info() const override { return machine_; }
+  const std::vector<Violation>& violations() const override { return machine_.violations(); }
+  void Describe(TaskId task, StateWriter& writer) const override {
+    machine_.Describe(task, writer);
+  }
+  Time now() const override { return machine_.now(); }
+
+ private:
+  std::vector<std::unique_ptr<Policy>> owned_;
+  Machine machine_;
+};
+
+}  // namespace
+
+PolicySet ResolvePolicySet(const Scenario& scenario, const PolicySet& set) {
+  PolicySet resolved = set;
+  if (!set.preset.empty()) FillIn(resolved, PresetSet(set.preset));
+  FillIn(resolved, scenario.common);
+  if (!scenario.common.preset.empty()) FillIn(resolved, PresetSet(scenario.common.preset));
+  FillIn(resolved, KernelSet());
+  return resolved;
+}
+
+const PolicySet* FindPolicySet(const Scenario& scenario, std::string_view name) {
+  for (const PolicySet& set : scenario.policies) {
+    if (set.name == name) return &set;
+  }
+  static const PolicySet kDefault = [] {
+    PolicySet set;
+    set.name = "default";
+    return set;
+  }();
+  return scenario.policies.empty() && name == kDefault.name ? &kDefault : nullptr;
+}
+
+absl::StatusOr<std::unique_ptr<Simulation>> Simulation::Create(const Scenario& scenario,
+                                                               const PolicySet& set,
+                                                               const Registry& registry) {
+  Composer composer(scenario, set, registry);
+  const absl::Status status = composer.Compose();
+  if (!status.ok()) return status;
+  return std::unique_ptr<Simulation>(std::make_unique<SimulationImpl>(std::move(composer)));
+}
+
+}  // namespace rqsim
