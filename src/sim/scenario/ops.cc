@@ -13,10 +13,8 @@ namespace {
 constexpr std::array kOps = {
     OpInfo{OpKind::kRun, "run", R"({"run": {"for": "3ms", "mode": "kernel"}})", "user", false,
            "Executes for that many cycles; a number, a string with a unit, or \"forever\"."},
-    OpInfo{
-        OpKind::kRuntime, "runtime", R"({"runtime": "3ms"})", "user", false,
-        "Executes for that long on a CPU of full capacity at any frequency (rt-app's word): here "
-        "the same as run."},
+    OpInfo{OpKind::kRuntime, "runtime", R"({"runtime": "3ms"})", "user", false,
+           "Executes until so much time has passed since it began, whoever had the CPU meanwhile."},
     OpInfo{OpKind::kSleep, "sleep", R"({"sleep": {"until": "10ms"}})", "kernel", true,
            "Sleeps for a length, or until an instant of the run."},
     OpInfo{OpKind::kTimer, "timer",

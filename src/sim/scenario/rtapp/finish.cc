@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "sim/scenario/json_tree.h"
+#include "sim/scenario/shape.h"
 
 namespace rqsim::rtapp {
 namespace {
@@ -119,18 +120,7 @@ class Names {
   std::set<std::string> seen_;
 };
 
-// What the reader of scenarios takes for a name.
-bool IsLegalName(std::string_view name) {
-  constexpr std::size_t kLongest = 64;
-  const auto is_plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-  };
-  if (name.empty() || name.size() > kLongest || !is_plain(name[0])) return false;
-  for (const char c : name) {
-    if (!is_plain(c) && std::string_view(".:+@#~-").find(c) == std::string_view::npos) return false;
-  }
-  return true;
-}
+bool IsLegalName(std::string_view name) { return HasForm(name, TextForm::kName); }
 
 // Names of one kind, and what they become.
 class Renaming {
