@@ -89,21 +89,27 @@ std::vector<std::string> NamesOf(const Registry& registry, Seam seam) {
   return names;
 }
 
-// The name that an object without `name` means: the only sensible one where there is one.
+// The key that says which one: a placement is known by what it does at a wake-up.
+std::string_view TagOf(Seam seam) { return seam == Seam::kPlacement ? "wake" : "name"; }
+
+// The name that an object without that key means: the only sensible one where there is one.
 std::string DefaultName(const Registry& registry, Seam seam) {
   if (seam != Seam::kSchedClass && seam != Seam::kPlacement) return "";
   const std::vector<std::string> names = NamesOf(registry, seam);
   if (names.empty()) return "";
-  return std::find(names.begin(), names.end(), "default") != names.end() ? "default" : names[0];
+  const std::string_view usual = seam == Seam::kSchedClass ? "default" : "simple";
+  return std::find(names.begin(), names.end(), usual) != names.end() ? std::string(usual)
+                                                                     : names[0];
 }
 
-// `"mutex"` or `{"name": "mutex", "spin": false}`.
+// `"mutex"` or `{"name": "mutex", "spin": false}`; a placement is `{"wake": "prev"}`.
 const Shape* ChoiceShape(ShapeBook& book, const Registry& registry, Seam seam) {
   Shape& tagged = book.New(Shape::Kind::kTagged);
   tagged.words = NamesOf(registry, seam);
+  tagged.tag = TagOf(seam);
   tagged.default_tag = DefaultName(registry, seam);
   for (const std::string& name : tagged.words) {
-    std::vector<KeyShape> keys = {{"name", book.Word({name}), "which one"}};
+    std::vector<KeyShape> keys = {{tagged.tag, book.Word({name}), "which one"}};
     for (const ParamInfo* info : ParamsOf(registry, seam, name)) {
       keys.push_back(
           {std::string(info->name), ParamShape(book, *info), std::string(info->summary)});
@@ -143,7 +149,7 @@ std::optional<PolicyChoice> ReadChoice(ReadContext& context, const JsonValue& va
   choice.pos = value.pos;
   std::string name = DefaultName(context.registry, seam);
   if (value.is(Kind::kString)) name = value.text;
-  ReadContext::ReadText(value, "name", name);
+  ReadContext::ReadText(value, TagOf(seam), name);
   if (seam == Seam::kSchedClass) {
     const ClassStack* stack = context.registry.FindStack(name);
     if (stack == nullptr) return std::nullopt;
@@ -155,7 +161,7 @@ std::optional<PolicyChoice> ReadChoice(ReadContext& context, const JsonValue& va
   }
   const std::vector<const ParamInfo*> params = ParamsOf(context.registry, seam, choice.name);
   for (const JsonMember& member : value.members) {
-    if (IsNote(member.key) || member.key == "name") continue;
+    if (IsNote(member.key) || member.key == TagOf(seam)) continue;
     for (const ParamInfo* info : params) {
       if (info->name != member.key) continue;
       if (auto param = ReadParam(context, *info, member.value)) {

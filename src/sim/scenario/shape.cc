@@ -266,9 +266,10 @@ class Checker {
   }
 
   void CheckTagged(const JsonValue& value, const Shape& shape) {
-    const JsonValue* tag = value.Find("name");
+    const JsonValue* tag = value.Find(shape.tag);
     if (tag == nullptr && shape.default_tag.empty()) {
-      diagnostics_.Error(ErrorCode::kMissingKey, value, "the key \"name\" is missing");
+      diagnostics_.Error(ErrorCode::kMissingKey, value,
+                         fmt::format("the key \"{}\" is missing", shape.tag));
       return;
     }
     std::string_view name = shape.default_tag;

@@ -55,7 +55,7 @@ struct Shape {
     kMap,          // names of `form` to `item`
     kOneKey,       // an object with one of `keys`
     kChoice,       // one of `choices`, told apart by their JSON types
-    kTagged,       // an object whose `name` says which of `choices` it is (`words`, same order)
+    kTagged,       // an object whose key `tag` says which of `choices` it is (`words`, same order)
     kNotModelled,  // part of the format, but not of this version
   };
   Kind kind = Kind::kAny;
@@ -69,7 +69,8 @@ struct Shape {
   std::vector<KeyShape> keys;
   std::vector<KeyGroup> groups;
   std::vector<const Shape*> choices;
-  std::string default_tag;  // kTagged: the `name` when there is none; "" = must be there
+  std::string tag = "name";  // kTagged: the key
+  std::string default_tag;   // kTagged: what stands there when it is missing; "" = must be there
 
   const KeyShape* FindKey(std::string_view key) const;
   // Whether a value of that JSON type may have this shape.

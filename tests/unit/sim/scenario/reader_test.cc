@@ -112,5 +112,16 @@ TEST_CASE("The least scenario has one CPU and nothing to do", "[scenario][reader
   CHECK(s.policies.empty());
 }
 
+TEST_CASE("A placement is known by what it does at a wake-up", "[scenario][reader]") {
+  const Scenario s = MustRead(R"({"version": 1, "policies": {
+      "a": {"placement": {"wake": "prev", "balance": "off"}},
+      "b": {"placement": {"balance": "off"}},
+      "c": {"placement": "prev"}}})");
+  CHECK(s.policies[0].placement->name == "prev");
+  CHECK(s.policies[0].placement->params.at(0).first == "balance");
+  CHECK(s.policies[1].placement->name == "simple");
+  CHECK(s.policies[2].placement->name == "prev");
+}
+
 }  // namespace
 }  // namespace rqsim

@@ -82,13 +82,20 @@ const PolicyInfo& PiInfo() {
   return info;
 }
 
-const PolicyInfo& PlacementInfo() {
-  static const std::array params = {WordParam("wake", "prev simple", ParamKind::kEnum)};
-  static const PolicyInfo info = [] {
-    PolicyInfo placement = Info("default", Seam::kPlacement);
-    placement.params = params;
-    return placement;
-  }();
+PolicyInfo PlacementInfo(std::string_view name) {
+  static const std::array params = {WordParam("balance", "off simple", ParamKind::kEnum)};
+  PolicyInfo placement = Info(name, Seam::kPlacement);
+  placement.params = params;
+  return placement;
+}
+
+const PolicyInfo& PrevInfo() {
+  static const PolicyInfo info = PlacementInfo("prev");
+  return info;
+}
+
+const PolicyInfo& SimpleInfo() {
+  static const PolicyInfo info = PlacementInfo("simple");
   return info;
 }
 
@@ -136,7 +143,8 @@ const Registry& TestRegistry() {
     table.Add(RegistryEntry::Class(FifoInfo(), nullptr));
     table.Add(RegistryEntry::Lock(MutexInfo(), nullptr));
     table.Add(RegistryEntry::Lock(PiInfo(), nullptr));
-    table.Add(RegistryEntry::Place(PlacementInfo(), nullptr));
+    table.Add(RegistryEntry::Place(PrevInfo(), nullptr));
+    table.Add(RegistryEntry::Place(SimpleInfo(), nullptr));
     RegistryEntry pair = RegistryEntry::Service(PairInfo(), nullptr);
     pair.alias = "pairing";
     table.Add(pair);
