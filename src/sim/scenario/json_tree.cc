@@ -74,6 +74,23 @@ class Cursor {
   int column_ = 1;
 };
 
+// How much of `text` is the number that it begins with: digits, a fraction, an exponent.
+std::size_t NumberLength(std::string_view text) {
+  std::size_t at = text.starts_with('-') ? 1 : 0;
+  const auto digits = [&] { at = std::min(text.find_first_not_of("0123456789", at), text.size()); };
+  digits();
+  if (at < text.size() && text[at] == '.') {
+    ++at;
+    digits();
+  }
+  if (at < text.size() && (text[at] == 'e' || text[at] == 'E')) {
+    ++at;
+    if (at < text.size() && (text[at] == '+' || text[at] == '-')) ++at;
+    digits();
+  }
+  return at;
+}
+
 // The value of a number as written, if it is a whole number that fits: digits, an optional
 // fraction, an optional exponent, in exact arithmetic.
 std::optional<int64_t> WholeNumber(std::string_view text) {
@@ -217,7 +234,7 @@ class Builder {
     return Leaf([this](JsonValue& leaf) {
       // A wrong byte may stick to it: the parser hands the number over before it looks further.
       const std::string_view rest = text_.substr(cursor_.offset());
-      const std::string_view written = rest.substr(0, rest.find_first_not_of("0123456789+-.eE"));
+      const std::string_view written = rest.substr(0, NumberLength(rest));
       const std::optional<int64_t> whole = WholeNumber(written);
       leaf.kind = whole ? Kind::kInteger : Kind::kNumber;
       leaf.integer = whole.value_or(0);

@@ -156,6 +156,7 @@ TEST_CASE("Bytes that stick to a number are a mistake and no part of it", "[scen
   REQUIRE(later.error);
   REQUIRE(later.root.items.size() == 1);
   CHECK(later.root.items[0].integer == 7);
+  CHECK(ParseJson("[0E0+11111111111111111111111]").error);
 }
 
 }  // namespace
