@@ -314,6 +314,8 @@ void Machine::Advance(CpuId c) {
         BeginOverhead(c, After::kNothing);
         return;
       }
+      // Paid for: it leaves now, whatever the task does next at this instant.
+      if (!s.outbox.empty()) FlushOutbox(c);
     } else {
       if (!NextOp(c, ctx)) return;
       continue;
