@@ -349,6 +349,8 @@ void Machine::FinishSchedule(CpuId c, const SwitchPlan& plan) {
   cpu.need_resched = plan.keep_resched;
   cpu.need_resched_lazy = false;
   if (prev != next) {
+    // Also when nobody executes a cycle before the next switch.
+    CloseSpan(c, now_);
     if (prev != kIdleTask) {
       TaskSums& sums = contexts_[prev.index()].sums;
       ++sums.nr_switches;
