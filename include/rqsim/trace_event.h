@@ -226,7 +226,7 @@ struct IpiExit {
 // --- locks -------------------------------------------------------------------------------------
 
 inline constexpr int32_t kContentionSpin = 1;    // LCB_F_SPIN
-inline constexpr int32_t kContentionMutex = 64;  // LCB_F_MUTEX; rt_mutex waits have kContentionRt
+inline constexpr int32_t kContentionMutex = 32;  // LCB_F_MUTEX; rt_mutex waits have kContentionRt
 inline constexpr int32_t kContentionRt = 8;      // LCB_F_RT
 
 struct ContentionBegin {

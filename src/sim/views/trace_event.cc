@@ -276,7 +276,7 @@ constexpr EventRow kTable[] = {
     {EventKind::kIpiEntry, "ipi_entry", true, kIpiEntryFields, "the handler of an IPI begins"},
     {EventKind::kIpiExit, "ipi_exit", true, kIpiExitFields, "the handler of an IPI ends"},
     {EventKind::kContentionBegin, "contention_begin", true, kContentionBeginFields,
-     "a task begins to spin or wait for a lock; flags 1 spin, 8 rt, 64 mutex"},
+     "a task begins to spin or wait for a lock; flags 1 spin, 8 rt, 32 mutex"},
     {EventKind::kContentionEnd, "contention_end", true, kContentionEndFields,
      "it stops: 0 with the lock, else an errno"},
     {EventKind::kSignalGenerate, "signal_generate", true, kSignalGenerateFields,

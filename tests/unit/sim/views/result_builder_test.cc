@@ -159,9 +159,9 @@ TEST_CASE("Spinning that turns into sleeping is one wait, a signal's wake-up is 
   const TaskId w = feed.Task("W");
   feed.Wake<SchedWakeupNew>(0, 0, "W", 0);
   feed.Switch(0, 0, "idle", 'R', "W");
-  feed.At(1, 0, ContentionBegin{.lock = a, .pid = w, .flags = 65});
+  feed.At(1, 0, ContentionBegin{.lock = a, .pid = w, .flags = kContentionMutex | kContentionSpin});
   feed.At(3, 0, MutexSpin{.cycles = Cycles(2), .lock = a, .pid = w});
-  feed.At(3, 0, ContentionBegin{.lock = a, .pid = w, .flags = 64});
+  feed.At(3, 0, ContentionBegin{.lock = a, .pid = w, .flags = kContentionMutex});
   feed.At(3, 0, MutexWait{.lock = a, .pid = w, .joined = 1});
   feed.Switch(3, 0, "W", 'S', "idle");
   SECTION("acquired in the end") {
