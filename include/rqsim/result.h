@@ -31,6 +31,7 @@ struct Distribution {
 struct WaitCause {
   std::string cause;  // "ran B", "lock A owner L", "switch", …
   Cycles cycles;
+  bool voluntary = false;  // its own program asked for it: sleep, suspend, …
 };
 
 struct TaskResult {

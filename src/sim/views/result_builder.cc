@@ -367,7 +367,9 @@ void ResultBuilder::TakeTask(TaskId id, const RunEnd& end) {
   task.response = Summarise(job.responses);
   task.wakeup_latency = Summarise(job.latencies);
   for (const auto& [key, length] : account.waits) {
-    task.waits.push_back({CauseText(key, *info_), length});
+    const bool voluntary = key.kind == CauseKey::Kind::kNoOp ||
+                           (key.kind == CauseKey::Kind::kOp && IsVoluntary(key.what));
+    task.waits.push_back({CauseText(key, *info_), length, voluntary});
   }
   // total order: the texts of two causes of one task differ.
   std::sort(task.waits.begin(), task.waits.end(), [](const WaitCause& a, const WaitCause& b) {

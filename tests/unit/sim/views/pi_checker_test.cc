@@ -37,7 +37,9 @@ struct Inheritance {
   }
   // `task` blocks on `lock`: contention, wait list, sleep.
   void BeginWait(int64_t t, std::string_view task, std::string_view lock) {
-    feed.At(t, 0, ContentionBegin{.lock = feed.Lock(lock), .pid = feed.Task(task), .flags = kContentionRt});
+    feed.At(
+        t, 0,
+        ContentionBegin{.lock = feed.Lock(lock), .pid = feed.Task(task), .flags = kContentionRt});
     feed.At(t, 0, MutexWait{.lock = feed.Lock(lock), .pid = feed.Task(task), .joined = 1});
   }
   void Sleep(int64_t t, std::string_view task, std::string_view next) {

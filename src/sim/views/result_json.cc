@@ -1,0 +1,172 @@
+#include "sim/views/result_json.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "rqsim/expect.h"
+
+namespace rqsim {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string Hex(uint64_t value) { return fmt::format("{:016x}", value); }
+
+std::string NameOf(const Result& result, TaskId task) {
+  return task.valid() && task.index() < result.task_names.size() ? result.task_names[task.index()]
+                                                                 : std::string();
+}
+
+Json NameOrNull(std::string name) { return name.empty() ? Json(nullptr) : Json(std::move(name)); }
+
+Json ToJson(const Distribution& values) {
+  return Json{{"n", values.n},
+              {"p50", values.p50.count()},
+              {"p90", values.p90.count()},
+              {"p95", values.p95.count()},
+              {"p99", values.p99.count()},
+              {"p999", values.p999.count()},
+              {"max", values.max.count()},
+              {"sum", values.sum.count()}};
+}
+
+Json ToJson(const Result& result, const Violation& violation) {
+  const bool has_lock = violation.lock.valid() && violation.lock.index() < result.locks.size();
+  return Json{{"id", violation.id},
+              {"at", violation.at.cycles()},
+              {"cpu", violation.cpu.valid() ? Json(violation.cpu.value()) : Json(nullptr)},
+              {"task", NameOrNull(NameOf(result, violation.task))},
+              {"lock", has_lock ? Json(result.locks[violation.lock.index()].name) : Json(nullptr)},
+              {"message", violation.message}};
+}
+
+Json ToJson(const TaskResult& task) {
+  Json waits = Json::array();
+  for (const WaitCause& wait : task.waits) {
+    waits.push_back(Json{
+        {"cause", wait.cause}, {"cycles", wait.cycles.count()}, {"voluntary", wait.voluntary}});
+  }
+  return Json{{"name", task.name},
+              {"exec", task.exec.count()},
+              {"charged", task.charged.count()},
+              {"run_delay", task.run_delay.count()},
+              {"blocked", task.blocked.count()},
+              {"sleeping", task.sleeping.count()},
+              {"finish", task.finish ? Json(task.finish->cycles()) : Json(nullptr)},
+              {"response", ToJson(task.response)},
+              {"wakeup_latency", ToJson(task.wakeup_latency)},
+              {"nr_switches", task.nr_switches},
+              {"nr_voluntary_switches", task.nr_voluntary_switches},
+              {"nr_involuntary_switches", task.nr_involuntary_switches},
+              {"nr_migrations", task.nr_migrations},
+              {"waits", std::move(waits)},
+              {"kthread", task.kthread},
+              {"start", task.start.cycles()},
+              {"lifetime", task.lifetime.count()},
+              {"work", task.work.count()},
+              {"run", task.run.count()},
+              {"runnable", task.runnable.count()},
+              {"blocked_queued", task.blocked_queued.count()},
+              {"parked", task.parked.count()},
+              {"frozen", task.frozen.count()},
+              {"throttled", task.throttled.count()},
+              {"migrating", task.migrating.count()},
+              {"deadline_misses", task.deadline_misses}};
+}
+
+Json ToJson(const CpuResult& cpu) {
+  Json overhead = Json::object();
+  for (const auto& [name, length] : cpu.overhead) overhead[name] = length.count();
+  return Json{{"id", cpu.id.value()},           {"user", cpu.user.count()},
+              {"kernel", cpu.kernel.count()},   {"idle", cpu.idle.count()},
+              {"offline", cpu.offline.count()}, {"overhead", std::move(overhead)}};
+}
+
+Json ToJson(const LockResult& lock) {
+  Json acquired = Json::array();
+  for (const auto& [t, task] : lock.acquired) acquired.push_back(Json::array({t.cycles(), task}));
+  return Json{{"name", lock.name},
+              {"acquisitions", lock.acquisitions},
+              {"fast", lock.fast},
+              {"trylock", lock.trylock},
+              {"osq_spin", lock.osq_spin},
+              {"waiter_spin", lock.waiter_spin},
+              {"slow", lock.slow},
+              {"steals", lock.steals},
+              {"handoffs", lock.handoffs},
+              {"handoffs_flag", lock.handoffs_flag},
+              {"handoffs_donor", lock.handoffs_donor},
+              {"handoffs_always", lock.handoffs_always},
+              {"fifo_bypass_by_donor", lock.fifo_bypass_by_donor},
+              {"wakeups", lock.wakeups},
+              {"spin_cycles", lock.spin_cycles.count()},
+              {"wait", ToJson(lock.wait)},
+              {"hold", ToJson(lock.hold)},
+              {"acquired", std::move(acquired)}};
+}
+
+std::string_view KindName(TimelineCell::Kind kind) {
+  switch (kind) {
+    case TimelineCell::Kind::kIdle:
+      return "idle";
+    case TimelineCell::Kind::kOffline:
+      return "offline";
+    case TimelineCell::Kind::kTask:
+      return "task";
+  }
+  return {};
+}
+
+Json ToJson(const Result& result, const TimelineCell& cell) {
+  const bool is_task = cell.kind == TimelineCell::Kind::kTask;
+  return Json{{"cpu", cell.cpu.value()},
+              {"start", cell.start.cycles()},
+              {"end", cell.end.cycles()},
+              {"kind", KindName(cell.kind)},
+              {"curr", is_task ? NameOrNull(NameOf(result, cell.curr)) : Json(nullptr)},
+              {"donor", is_task ? NameOrNull(NameOf(result, cell.donor)) : Json(nullptr)}};
+}
+
+template <class List, class Convert>
+Json ListOf(const List& list, Convert convert) {
+  Json out = Json::array();
+  for (const auto& element : list) out.push_back(convert(element));
+  return out;
+}
+
+}  // namespace
+
+nlohmann::ordered_json ResultToJson(const Result& result) {
+  Json metrics = Json::object();
+  for (const auto& [name, value] : result.metrics) metrics[name] = value;
+  Json out{{"schema_version", kResultSchemaVersion},
+           {"model_version", kModelVersion},
+           {"scenario", Json{{"name", result.scenario}, {"hash", Hex(result.scenario_hash)}}},
+           {"policy", result.policy},
+           {"outcome", OutcomeName(result.outcome)},
+           {"end_cycles", result.end.cycles()},
+           {"events", result.events},
+           {"digest", Hex(result.digest)},
+           {"schedule_digest", Hex(result.schedule_digest)},
+           {"message", result.message},
+           {"violations",
+            ListOf(result.violations, [&](const Violation& v) { return ToJson(result, v); })},
+           {"tasks", ListOf(result.tasks, [](const TaskResult& t) { return ToJson(t); })},
+           {"cpus", ListOf(result.cpus, [](const CpuResult& c) { return ToJson(c); })},
+           {"locks", ListOf(result.locks, [](const LockResult& l) { return ToJson(l); })},
+           {"metrics", std::move(metrics)}};
+  if (!result.timeline.empty()) {
+    out["timeline"] =
+        ListOf(result.timeline, [&](const TimelineCell& cell) { return ToJson(result, cell); });
+  }
+  return out;
+}
+
+std::string ResultJsonText(const Result& result) {
+  // Names come from files that may hold any bytes; what is not UTF-8 is replaced.
+  return ResultToJson(result).dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace rqsim
