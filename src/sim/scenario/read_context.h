@@ -123,6 +123,9 @@ void DeclareTasks(ReadContext& context, const JsonValue& value);
 void CheckTaskNames(ReadContext& context, const JsonValue& value);
 void ReadActions(ReadContext& context, const JsonValue& value);
 void ReadPolicySet(ReadContext& context, const JsonValue& value, PolicySet& set);
+// Whether a parameter of a policy, under that key of a policy set, is a list of words.
+bool IsListParam(const Registry& registry, std::string_view key, std::string_view policy,
+                 std::string_view param);
 void ReadFaults(ReadContext& context, const JsonValue& value, std::vector<FaultSpec>& faults);
 void ReadAsserts(ReadContext& context, const JsonValue& value);
 void ReadExpects(ReadContext& context, const JsonValue& value);

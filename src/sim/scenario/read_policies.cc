@@ -186,6 +186,19 @@ std::vector<std::string> FaultNames(const Registry& registry) {
 
 }  // namespace
 
+bool IsListParam(const Registry& registry, std::string_view key, std::string_view policy,
+                 std::string_view param) {
+  Seam seam = Seam::kSchedClass;
+  for (const auto& [seam_key, its_seam] : kSeamKeys) {
+    if (seam_key == key) seam = its_seam;
+  }
+  const std::string name = policy.empty() ? DefaultName(registry, seam) : std::string(policy);
+  for (const ParamInfo* info : ParamsOf(registry, seam, name)) {
+    if (info->name == param) return info->kind == ParamKind::kStringList;
+  }
+  return false;
+}
+
 const Shape* FaultsShape(ShapeBook& book, const Registry& registry) {
   const std::vector<std::string> names = FaultNames(registry);
   Shape& tagged = book.New(Shape::Kind::kTagged);
