@@ -114,7 +114,8 @@ class SetParser {
         policy = item.text;
         JsonValue name = ValueOf(item, Kind::kString);
         name.text = std::string(policy);
-        const Part name_key = {"name", item.begin};
+        const Part name_key = {
+            NameKeyOf(key == "placement" ? Seam::kPlacement : Seam::kLockProtocol), item.begin};
         object.members.push_back(MemberOf(name_key, std::move(name)));
       } else {
         const Part param = item.Take('=');

@@ -123,6 +123,8 @@ void DeclareTasks(ReadContext& context, const JsonValue& value);
 void CheckTaskNames(ReadContext& context, const JsonValue& value);
 void ReadActions(ReadContext& context, const JsonValue& value);
 void ReadPolicySet(ReadContext& context, const JsonValue& value, PolicySet& set);
+// The key of a policy that says which one it is: `name`, and `wake` under `placement`.
+std::string_view NameKeyOf(Seam seam);
 // Whether a parameter of a policy, under that key of a policy set, is a list of words.
 bool IsListParam(const Registry& registry, std::string_view key, std::string_view policy,
                  std::string_view param);

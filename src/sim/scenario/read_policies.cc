@@ -89,24 +89,32 @@ std::vector<std::string> NamesOf(const Registry& registry, Seam seam) {
   return names;
 }
 
-// The key that says which one: a placement is known by what it does at a wake-up.
-std::string_view TagOf(Seam seam) { return seam == Seam::kPlacement ? "wake" : "name"; }
-
-// The name that an object without that key means: the only sensible one where there is one.
+// The name that an object without one means: the classes of the kernel, the placement `simple`
+// (machine.md 6.2).
 std::string DefaultName(const Registry& registry, Seam seam) {
-  if (seam != Seam::kSchedClass && seam != Seam::kPlacement) return "";
-  const std::vector<std::string> names = NamesOf(registry, seam);
-  if (names.empty()) return "";
-  const std::string_view usual = seam == Seam::kSchedClass ? "default" : "simple";
-  return std::find(names.begin(), names.end(), usual) != names.end() ? std::string(usual)
-                                                                     : names[0];
+  if (seam == Seam::kSchedClass && registry.FindStack("default") != nullptr) return "default";
+  if (seam == Seam::kPlacement && registry.Find(seam, "simple") != nullptr) return "simple";
+  return "";
 }
 
-// `"mutex"` or `{"name": "mutex", "spin": false}`; a placement is `{"wake": "prev"}`.
+// Keys of the format that the placements of this version have no parameter for: no balancing is
+// what they do, and the affinity of kernel threads is not modelled.
+void AddPlacementKeys(ShapeBook& book, std::vector<KeyShape>& keys) {
+  const auto has = [&keys](std::string_view name) {
+    return std::any_of(keys.begin(), keys.end(),
+                       [name](const KeyShape& key) { return key.key == name; });
+  };
+  if (!has("balance")) keys.push_back({"balance", book.Word({"off"}), "load balancing"});
+  if (!has("kthread")) {
+    keys.push_back({"kthread", book.NotModelled(), "affinity of kernel threads"});
+  }
+}
+
+// `"mutex"` or `{"name": "mutex", "spin": false}`.
 const Shape* ChoiceShape(ShapeBook& book, const Registry& registry, Seam seam) {
   Shape& tagged = book.New(Shape::Kind::kTagged);
   tagged.words = NamesOf(registry, seam);
-  tagged.tag = TagOf(seam);
+  tagged.tag = NameKeyOf(seam);
   tagged.default_tag = DefaultName(registry, seam);
   for (const std::string& name : tagged.words) {
     std::vector<KeyShape> keys = {{tagged.tag, book.Word({name}), "which one"}};
@@ -114,6 +122,7 @@ const Shape* ChoiceShape(ShapeBook& book, const Registry& registry, Seam seam) {
       keys.push_back(
           {std::string(info->name), ParamShape(book, *info), std::string(info->summary)});
     }
+    if (seam == Seam::kPlacement) AddPlacementKeys(book, keys);
     tagged.choices.push_back(book.Object(std::move(keys)));
   }
   return book.Choice({book.Word(tagged.words), &tagged});
@@ -149,7 +158,7 @@ std::optional<PolicyChoice> ReadChoice(ReadContext& context, const JsonValue& va
   choice.pos = value.pos;
   std::string name = DefaultName(context.registry, seam);
   if (value.is(Kind::kString)) name = value.text;
-  ReadContext::ReadText(value, TagOf(seam), name);
+  ReadContext::ReadText(value, NameKeyOf(seam), name);
   if (seam == Seam::kSchedClass) {
     const ClassStack* stack = context.registry.FindStack(name);
     if (stack == nullptr) return std::nullopt;
@@ -161,7 +170,7 @@ std::optional<PolicyChoice> ReadChoice(ReadContext& context, const JsonValue& va
   }
   const std::vector<const ParamInfo*> params = ParamsOf(context.registry, seam, choice.name);
   for (const JsonMember& member : value.members) {
-    if (IsNote(member.key) || member.key == TagOf(seam)) continue;
+    if (IsNote(member.key) || member.key == NameKeyOf(seam)) continue;
     for (const ParamInfo* info : params) {
       if (info->name != member.key) continue;
       if (auto param = ReadParam(context, *info, member.value)) {
@@ -185,6 +194,8 @@ std::vector<std::string> FaultNames(const Registry& registry) {
 }
 
 }  // namespace
+
+std::string_view NameKeyOf(Seam seam) { return seam == Seam::kPlacement ? "wake" : "name"; }
 
 bool IsListParam(const Registry& registry, std::string_view key, std::string_view policy,
                  std::string_view param) {

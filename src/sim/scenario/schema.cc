@@ -145,7 +145,7 @@ class SchemaWriter {
     out["anyOf"] = Json::array();
     for (std::size_t i = 0; i < shape.words.size(); ++i) {
       Json choice = Use(*shape.choices[i]);
-      if (shape.words[i] != shape.default_tag) choice["required"].push_back("name");
+      if (shape.words[i] != shape.default_tag) choice["required"].push_back(shape.tag);
       out["anyOf"].push_back(std::move(choice));
     }
     if (out["anyOf"].empty()) out = {{"not", Json::object()}};

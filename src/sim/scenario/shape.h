@@ -69,8 +69,8 @@ struct Shape {
   std::vector<KeyShape> keys;
   std::vector<KeyGroup> groups;
   std::vector<const Shape*> choices;
-  std::string tag = "name";  // kTagged: the key
-  std::string default_tag;   // kTagged: what stands there when it is missing; "" = must be there
+  std::string tag = "name";
+  std::string default_tag;  // kTagged: what `tag` is when it is left out; "" = must be there
 
   const KeyShape* FindKey(std::string_view key) const;
   // Whether a value of that JSON type may have this shape.

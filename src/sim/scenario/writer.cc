@@ -249,9 +249,9 @@ Json OfMachine(const MachineSpec& machine) {
   return out;
 }
 
-Json OfChoice(const PolicyChoice& choice) {
+Json OfChoice(const PolicyChoice& choice, Seam seam = Seam::kLockProtocol) {
   if (choice.params.empty()) return choice.name;
-  Json out = {{"name", choice.name}};
+  Json out = {{NameKeyOf(seam), choice.name}};
   for (const auto& [name, value] : choice.params) {
     std::visit([&out, &key = name](const auto& v) { out[key] = v; }, value);
   }
@@ -280,7 +280,10 @@ Json OfPolicySet(const PolicySet& set) {
   if (!set.preset.empty()) out["preset"] = set.preset;
   if (set.sched_class) out["class"] = OfChoice(*set.sched_class);
   if (set.lock) out["lock"] = OfChoice(*set.lock);
-  if (set.placement) out["placement"] = OfChoice(*set.placement);
+  if (set.placement) {
+    const Json choice = OfChoice(*set.placement, Seam::kPlacement);
+    out["placement"] = choice.is_string() ? Json::object({{"wake", choice}}) : choice;
+  }
   if (set.services) {
     out["services"] = Json::array();
     for (const PolicyChoice& service : *set.services) out["services"].push_back(OfChoice(service));

@@ -39,7 +39,7 @@ TEST_CASE("Parameters follow a policy behind colons", "[scenario][policy_text]")
   CHECK(set->lock->params[1] ==
         std::pair<std::string, ParamValue>("handoff", std::string("always")));
   CHECK(set->lock->params[2] == std::pair<std::string, ParamValue>("c_lock_fast", int64_t{20}));
-  CHECK(set->placement->name == "default");
+  CHECK(set->placement->name == "prev");
   REQUIRE(set->sched_class->params.size() == 2);
   CHECK(std::get<std::vector<std::string>>(set->sched_class->params[0].second) ==
         std::vector<std::string>{"NO_HRTICK", "NEXT_BUDDY"});

@@ -114,7 +114,7 @@ constexpr std::string_view kEverything = R"({
     {"at": 3, "set_affinity": {"task": "b", "cpus": "0"}},
     {"at": 4, "set_sched": {"task": "b", "policy": "fifo", "priority": 3}}
   ],
-  "common": {"preset": "MX", "class": "fifo", "placement": {"name": "default", "wake": "prev"}},
+  "common": {"preset": "MX", "class": "fifo", "placement": {"wake": "prev"}},
   "policies": {
     "one": {
       "class": {"name": "default", "base_slice": 3000, "features": ["NO_HRTICK"]},
@@ -123,7 +123,7 @@ constexpr std::string_view kEverything = R"({
       "user": {"name": "rr", "slice": 5},
       "faults": ["pair.no_resched"]
     },
-    "two": {"lock": "pi"}
+    "two": {"lock": "pi", "placement": {"wake": "simple", "balance": "simple"}}
   },
   "faults": [
     {"name": "window", "at": "W1", "task": "b", "nth": 2, "hold": 3},
