@@ -137,20 +137,21 @@ class SchedClass : public Policy {
 
   // Puts `task` on the class's queue of `cpu`.
   // When:    wake-up, fork, migration, change of attributes (Linux 7.2 kernel/sched/core.c:
-  // enqueue_task()). State:   task.cpu is `cpu`; task.on_rq is still false. For kChange and kSwitch
-  // of the running task, it is the
-  //          donor of the CPU, and SetNext(kRestored) follows.
+  //          enqueue_task()); also kWakeup of a delayed task, which is queued already: it is awake
+  //          from now on.
+  // State:   task.cpu is `cpu`; task.on_rq is still false, but for a delayed task. For kChange and
+  //          kSwitch of the running task, it is the donor of the CPU, and SetNext(kRestored)
+  //          follows. After kChange a delayed task is still delayed.
   // May:     ArmTimer, ArmTimerAfterSwitch, CancelTimer.
   // Default: none, every class decides.
   virtual void Enqueue(Kernel& kernel, CpuId cpu, TaskId task, QueueReason reason) = 0;
 
   // Takes `task` off the queue, or keeps it as delayed.
   // When:    it blocks, migrates, changes (core.c: dequeue_task()); also to complete a delayed
-  // dequeue from outside
-  //          (task.sched_delayed is true; the answer must be kGone).
+  //          dequeue from outside (task.sched_delayed is true and the reason is not kChange).
   // State:   task.on_rq is true. It may be the donor.
   // May:     ArmTimer, CancelTimer, Resched.
-  // Returns: kGone, or (kSleep only) kDelayed.
+  // Returns: kGone, or (kSleep of a task that is not delayed only) kDelayed.
   // Default: none, every class decides.
   virtual DequeueResult Dequeue(Kernel& kernel, CpuId cpu, TaskId task, QueueReason reason) = 0;
 

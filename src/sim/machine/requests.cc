@@ -303,6 +303,7 @@ void Machine::ApplyEffective(TaskId task, const SchedAttr& eff) {
   const bool running = cpu.donor == task;
   if (t.on_rq && t.sched_delayed && class_changes) DequeueTask(c, task, QueueReason::kSpecialSleep);
   const bool queued = t.on_rq;
+  const bool delayed = t.sched_delayed;
   const QueueReason reason = class_changes ? QueueReason::kSwitch : QueueReason::kChange;
   const auto has = [this](uint8_t k, Hook hook) {
     return policies_.rows[policies_.class_ids[k].index()].hooks.Has(hook);
@@ -320,6 +321,8 @@ void Machine::ApplyEffective(TaskId task, const SchedAttr& eff) {
     Drain();
   }
   if (queued) EnqueueTask(c, task, reason);
+  // A sleeper whose dequeue is put off sleeps on after the change, and its class still knows it.
+  if (queued && delayed) SetDelayed(task, true);
   if (running) {
     ClassOf(task).SetNext(*this, c, task, SetNextReason::kRestored);
     Drain();

@@ -201,13 +201,15 @@ TaskId Machine::PickTask(CpuId c, TaskId prev) {
 // another task executes for it from now on (proxy-exec.md 3, step 4).
 void Machine::SetDonor(CpuId c, TaskId donor, bool again) {
   Cpu& cpu = MutableCpu(c);
+  // A wake-up may have raised it for a task that is not here any more, or the donor has changed its
+  // class: every pick sets it, also one that keeps the donor.
+  cpu.next_class = task_store_[donor.index()].sched_class;
   if (cpu.donor == donor && !again) return;
   if (cpu.donor != kIdleTask) {
     ClassOf(cpu.donor).PutPrev(*this, c, cpu.donor);
     Drain();
   }
   cpu.donor = donor;
-  cpu.next_class = task_store_[donor.index()].sched_class;
   if (donor != kIdleTask) {
     ClassOf(donor).SetNext(*this, c, donor, SetNextReason::kPicked);
     Drain();
