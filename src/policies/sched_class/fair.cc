@@ -185,6 +185,7 @@ class Fair final : public SchedClass {
 
   void OnTimer(Kernel& kernel, TimerRef timer, CpuId) override {
     const CpuId cpu(timer.owner);
+    if (!Of(cpu).is_hrtick_armed) return;  // stopped during the switch that was to start it
     Of(cpu).is_hrtick_armed = false;
     if (Of(cpu).queue.curr().valid()) kernel.Resched(cpu, ReschedKind::kFull);
   }

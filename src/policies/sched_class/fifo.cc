@@ -129,6 +129,7 @@ class Fifo final : public SchedClass {
   void OnTimer(Kernel& kernel, TimerRef timer, CpuId) override {
     const CpuId cpu(timer.owner);
     Queue& queue = Of(cpu);
+    if (!queue.is_timer_armed) return;  // stopped during the switch that was to start it
     queue.is_timer_armed = false;
     if (!queue.donor.valid() || !HasCompetitor(queue)) return;
     queue.is_turn_over = true;
