@@ -110,9 +110,9 @@ TEST_CASE("A waiter's way to sleep and back is seen cycle by cycle", "[lock][mut
   CHECK(bench.result(2) == 0);
   CHECK(bench.TakeLog() ==
         "1 acquire 1 fast\n"
-        "2 begin 2 65\n"
+        "2 begin 2 33\n"
         "4 join 2 list 0\n"
-        "5 begin 2 64\n"
+        "5 begin 2 32\n"
         "8 release 1\n"
         "9 wake 2\n"
         "10 acquire 2 slow\n"
@@ -155,8 +155,8 @@ TEST_CASE("A spinner's way into and out of the spin queue is seen cycle by cycle
   CHECK(bench.doing(3) == "done");
   CHECK(bench.TakeLog() ==
         "1 acquire 1 fast\n"
-        "2 begin 2 65\n"
-        "3 begin 3 65\n"
+        "2 begin 2 33\n"
+        "3 begin 3 33\n"
         "4 join 2 osq 0\n"
         "5 join 3 osq 1\n"
         "8 release 1\n"
@@ -184,7 +184,7 @@ TEST_CASE("A spinner with a poll cost notices at the next multiple since it bega
   CHECK(bench.word(0) == "-");
   bench.RunTo(20);
   CHECK(bench.TakeLog() ==
-        "0 acquire 1 fast\n2 begin 2 65\n2 join 2 osq 0\n7 release 1\n"
+        "0 acquire 1 fast\n2 begin 2 33\n2 join 2 osq 0\n7 release 1\n"
         "10 acquire 2 osq\n10 spun 2 8\n10 leave 2 osq\n10 end 2 0\n");
 }
 
@@ -203,8 +203,8 @@ TEST_CASE("A spinner whose owner leaves its CPU passes the head on and goes to s
   CHECK(bench.doing(3) == "sleep");
   CHECK(bench.word(0) == "1W");
   CHECK(bench.TakeLog() ==
-        "3 spun 2 3\n3 leave 2 osq\n3 join 2 list 0\n3 begin 2 64\n"
-        "3 spun 3 3\n3 leave 3 osq\n3 join 3 list 1\n3 begin 3 64\n");
+        "3 spun 2 3\n3 leave 2 osq\n3 join 2 list 0\n3 begin 2 32\n"
+        "3 spun 3 3\n3 leave 3 osq\n3 join 3 list 1\n3 begin 3 32\n");
 }
 
 TEST_CASE("A spinner that is asked to reschedule leaves the queue and runs schedule() first",
@@ -226,7 +226,7 @@ TEST_CASE("A spinner that is asked to reschedule leaves the queue and runs sched
     bench.Resume(2);
     // Straight to the slow path, although the owner runs.
     CHECK(bench.doing(2) == "sleep");
-    CHECK(bench.TakeLog() == "2 spun 2 2\n2 leave 2 osq\n5 join 2 list 0\n5 begin 2 64\n");
+    CHECK(bench.TakeLog() == "2 spun 2 2\n2 leave 2 osq\n5 join 2 list 0\n5 begin 2 32\n");
   }
   SECTION("behind it") {
     bench.RunTo(2);
@@ -247,7 +247,7 @@ TEST_CASE("A task that is to be rescheduled does not begin to spin", "[lock][mut
   CHECK(bench.doing(2) == "off");
   bench.Resume(2);
   CHECK(bench.doing(2) == "sleep");
-  CHECK(bench.TakeLog() == "0 begin 2 65\n0 join 2 list 0\n0 begin 2 64\n");
+  CHECK(bench.TakeLog() == "0 begin 2 33\n0 join 2 list 0\n0 begin 2 32\n");
 }
 
 TEST_CASE("Between the unlock and the waiter's recheck anybody may steal; then the waiter asks",
@@ -268,7 +268,7 @@ TEST_CASE("Between the unlock and the waiter's recheck anybody may steal; then t
   bench.RunTo(4);
   CHECK(bench.word(0) == "3WH");
   CHECK(bench.doing(2) == "sleep");
-  CHECK(bench.TakeLog() == "3 begin 3 65\n3 steal 3 from 2\n3 acquire 3 try\n3 end 3 0\n");
+  CHECK(bench.TakeLog() == "3 begin 3 33\n3 steal 3 from 2\n3 acquire 3 try\n3 end 3 0\n");
   bench.RunTo(5);
   bench.Unlock(3, 0);
   // Handed over at once: nobody else can have it, not even the one that just had it.
@@ -338,7 +338,7 @@ TEST_CASE("A first waiter that failed spins without joining the spin queue",
   bench.Unlock(3, 0);
   CHECK(bench.word(0) == "2");
   CHECK(bench.TakeLog() ==
-        "2 begin 2 65\n6 release 3\n6 handoff 3 2 flag\n6 wake 2\n6 acquire 2 waiter\n"
+        "2 begin 2 33\n6 release 3\n6 handoff 3 2 flag\n6 wake 2\n6 acquire 2 waiter\n"
         "6 spun 2 4\n6 leave 2 list\n6 end 2 0\n");
 }
 
@@ -355,14 +355,14 @@ TEST_CASE("A waiter that stops spinning sleeps again, blocked on the lock", "[lo
   bench.TakeLog();
   SECTION("because the owner left its CPU") {
     bench.TakeOffCpu(3);
-    CHECK(bench.TakeLog() == "3 spun 2 1\n3 begin 2 64\n");
+    CHECK(bench.TakeLog() == "3 spun 2 1\n3 begin 2 32\n");
   }
   SECTION("because it has to reschedule, which comes first") {
     bench.RequestResched(2);
     CHECK(bench.doing(2) == "off");
     CHECK(bench.blocked_on(2) == -1);
     bench.Resume(2);
-    CHECK(bench.TakeLog() == "3 spun 2 1\n3 begin 2 64\n");
+    CHECK(bench.TakeLog() == "3 spun 2 1\n3 begin 2 32\n");
   }
   CHECK(bench.doing(2) == "sleep");
   CHECK(bench.blocked_on(2) == 0);
