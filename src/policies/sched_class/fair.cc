@@ -104,11 +104,12 @@ class Fair final : public SchedClass {
       return DequeueResult::kDelayed;
     }
     queue.UpdateLag(task, tick_);
+    queue.Remove(task);
+    // After it has left the tree, which finds it by its deadline.
     if (!sleeps && params_.features.place_rel_deadline) {
       entity.deadline = VirtualDiff(entity.deadline, entity.vruntime);
       entity.has_rel_deadline = true;
     }
-    queue.Remove(task);
     // A CPU that goes idle has its timer stopped (core.c: hrtick_clear()).
     if (sleeps && kernel.cpu(cpu).nr_running <= 1) StopHrtick(kernel, cpu);
     return DequeueResult::kGone;
