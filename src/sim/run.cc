@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "rqsim/scenario_reader.h"
 #include "rqsim/simulation.h"
 #include "sim/views/mutex_checker.h"
 #include "sim/views/pi_checker.h"
@@ -33,6 +34,7 @@ absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& se
   simulation->Run();
 
   Result result = builder.Take();
+  result.scenario_hash = ScenarioHash(scenario);
   result.violations = simulation->violations();
   if (options.timeline) result.timeline = timeline.cells();
   return result;
