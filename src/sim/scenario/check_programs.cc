@@ -49,7 +49,8 @@ class ProgramChecker {
     Walk(*ops, held, ended);
     if (repeats && !ended && !held.maybe.empty()) Walk(*ops, held, ended);
     const bool is_endless = loop != nullptr && loop->is(Kind::kString);
-    if (!ended && !is_endless) CheckEnd(task, held);
+    const JsonValue* name = ReadContext::Get(task, "name", Kind::kString);
+    if (!ended && !is_endless && name != nullptr) CheckEnd(*name, held);
   }
 
   // Locks taken while holding others, by all programs together.
@@ -135,7 +136,7 @@ class ProgramChecker {
     const JsonValue& value = member.value;
     const std::string_view op = member.key;
     if (op == "lock") {
-      if (const JsonValue* name = NameOf(value, "name")) Lock(*name, held);
+      if (const JsonValue* name = NameOf(value, "name")) Lock(*name, MayFail(value), held);
     } else if (op == "unlock") {
       if (const JsonValue* name = NameOf(value, "name")) Unlock(*name, held);
     } else if (op == "trylock") {
@@ -167,7 +168,16 @@ class ProgramChecker {
     }
   }
 
-  void Lock(const JsonValue& name, Held& held) {
+  // Whether a signal can end the wait for the lock.
+  static bool MayFail(const JsonValue& value) {
+    bool interruptible = false;
+    bool killable = false;
+    ReadContext::ReadBool(value, "interruptible", interruptible);
+    ReadContext::ReadBool(value, "killable", killable);
+    return interruptible || killable;
+  }
+
+  void Lock(const JsonValue& name, bool may_fail, Held& held) {
     if (held.surely.count(name.text) != 0) {
       context_.diagnostics.Warn(ErrorCode::kWarnRecursiveLock, name,
                                 fmt::format("\"{}\" is held already", name.text));
@@ -175,7 +185,7 @@ class ProgramChecker {
     for (const std::string& other : held.surely) {
       if (other != name.text) order_[other].emplace(name.text, &name);
     }
-    held.surely.insert(name.text);
+    if (!may_fail) held.surely.insert(name.text);
     held.maybe.insert(name.text);
   }
 

@@ -148,7 +148,9 @@ std::string DidYouMean(std::string_view word, std::span<const std::string> known
   const std::string* found = nullptr;
   for (const std::string& candidate : known) {
     if (candidate.size() > kLongest) continue;
-    const int distance = EditDistance(word, candidate);
+    int distance = EditDistance(word, candidate);
+    // A word that was not written to its end ("clock" for "clock_hz").
+    if (word.size() >= 3 && candidate.starts_with(word)) distance = std::min(distance, far - 1);
     if (distance < nearest) {
       nearest = distance;
       found = &candidate;

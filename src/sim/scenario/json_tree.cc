@@ -190,7 +190,7 @@ class Builder {
     if (message.find("unexpected ") != std::string_view::npos && place.offset() < offset) {
       offset = place.offset();
     } else {
-      place = cursor_;
+      place = cursor_.offset() <= offset ? cursor_ : Cursor(text_);
       place.AdvanceTo(offset);
     }
     document_.error = JsonError{JsonError::Kind::kSyntax, place.pos(), std::string(message)};

@@ -116,6 +116,21 @@ void ReadCosts(ReadContext& context, const JsonValue& value) {
   if (const auto cycles = context.LengthAt(value, "c_exit")) machine.costs.c_exit = Cycles(*cycles);
 }
 
+// Reports values of the format that this version's machine does not have.
+void CheckModelled(ReadContext& context, const JsonValue& value) {
+  const MachineSpec& machine = context.scenario.machine;
+  const auto report = [&](std::string_view key) {
+    const JsonValue& member = *value.Find(key);
+    context.diagnostics.Error(
+        ErrorCode::kNotModelledValue, member,
+        fmt::format("{} is not modelled in this version", DescribeJson(member)));
+  };
+  if (machine.ties != Ties::kCompletionFirst) report("ties");
+  if (machine.cpu_choice != CpuChoice::kLowest) report("cpu_choice");
+  if (machine.irq_time_accounting) report("irq_time_accounting");
+  if (!machine.nohz_full.empty()) report("nohz_full");
+}
+
 }  // namespace
 
 const std::vector<std::string>& CostPresets() {
@@ -262,6 +277,7 @@ void ReadMachine(ReadContext& context, const JsonValue& value) {
       }
     }
   }
+  CheckModelled(context, value);
 }
 
 }  // namespace rqsim

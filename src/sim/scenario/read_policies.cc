@@ -233,6 +233,8 @@ const Shape* FaultsShape(ShapeBook& book, const Registry& registry) {
 
 void ReadFaults(ReadContext& context, const JsonValue& value, std::vector<FaultSpec>& faults) {
   for (const JsonValue& item : value.items) {
+    context.diagnostics.Error(ErrorCode::kNotModelledValue, item,
+                              "faults are not modelled in this version");
     FaultSpec fault;
     fault.pos = item.pos;
     if (item.is(Kind::kString)) fault.name = item.text;

@@ -101,7 +101,7 @@ TaskSpec ReadTask(ReadContext& context, const JsonValue& value, bool kthread) {
   task.pos = value.pos;
   ReadContext::ReadText(value, "name", task.name);
   ReadContext::ReadInteger(value, "instances", task.instances);
-  if (task.instances < 0) task.instances = 1;
+  if (task.instances < 0 || task.instances > kMaxTasks) task.instances = 1;
   if (const JsonValue* sched = ReadContext::Get(value, "sched", Kind::kObject)) {
     task.sched = ReadSched(context, *sched);
   }

@@ -158,7 +158,8 @@ void ReadRoot(ReadContext& context, const JsonValue& root) {
     ReadExpects(context, *expects);
   }
   CheckScheduled(context, root);
-  CheckPrograms(context, root);
+  // With a name misspelt the programs would look wrong where they are not.
+  if (!context.diagnostics.has_errors()) CheckPrograms(context, root);
 }
 
 }  // namespace

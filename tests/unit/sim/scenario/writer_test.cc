@@ -37,13 +37,9 @@ constexpr std::string_view kEverything = R"({
     "housekeeping": "0,2",
     "costs": {"preset": "umcg-ex", "c_ctx": 9, "c_migrate_node": 4, "c_exit": 5},
     "nohz": "off",
-    "nohz_full": "1",
     "idle_tick": "stop_at_once",
     "skew_tick": true,
-    "ties": "timers_first",
-    "cpu_choice": "rotate",
     "idle_poll": true,
-    "irq_time_accounting": true,
     "slack_policy": "late",
     "limits": {"tasks": 50}
   },
@@ -120,15 +116,10 @@ constexpr std::string_view kEverything = R"({
       "class": {"name": "default", "base_slice": 3000, "features": ["NO_HRTICK"]},
       "lock": {"name": "mutex", "spin": false, "handoff": "always"},
       "services": ["pair"],
-      "user": {"name": "rr", "slice": 5},
-      "faults": ["pair.no_resched"]
+      "user": {"name": "rr", "slice": 5}
     },
     "two": {"lock": "pi", "placement": {"wake": "simple", "balance": "simple"}}
   },
-  "faults": [
-    {"name": "window", "at": "W1", "task": "b", "nth": 2, "hold": 3},
-    {"name": "window", "at": "L4", "until": 11}
-  ],
   "assert": [
     {"policy": "one", "task": "b", "metric": "response.max", "min": -1, "max": 17},
     {"lock": "A", "metric": "steals", "equals": 0},
@@ -173,6 +164,44 @@ TEST_CASE("Lengths are written in cycles and defaults left out", "[scenario][wri
   "version": 1,
   "machine": {"clock_hz": 1000000},
   "tasks": [{"name": "a", "ops": [{"run": 3000}]}]
+}
+)");
+}
+
+// What the reader refuses as not modelled is written all the same: a scenario made in code.
+TEST_CASE("Faults and machine options of later versions are written", "[scenario][writer]") {
+  Scenario s;
+  s.machine.nohz_full = *CpuSet::Parse("1");
+  s.machine.ties = Ties::kTimersFirst;
+  s.machine.cpu_choice = CpuChoice::kRotate;
+  s.machine.irq_time_accounting = true;
+  FaultSpec window;
+  window.name = "window";
+  window.at = "W1";
+  window.task = "b";
+  window.nth = 2;
+  window.hold = Cycles(3);
+  FaultSpec until;
+  until.name = "window";
+  until.at = "L4";
+  until.until = Time(11);
+  FaultSpec plain;
+  plain.name = "pair.no_resched";
+  s.faults = {window, until};
+  s.common.faults = {plain};
+  CHECK(WriteScenario(s) == R"({
+  "version": 1,
+  "machine": {
+    "nohz_full": "1",
+    "ties": "timers_first",
+    "cpu_choice": "rotate",
+    "irq_time_accounting": true
+  },
+  "common": {"faults": ["pair.no_resched"]},
+  "faults": [
+    {"name": "window", "at": "W1", "task": "b", "nth": 2, "hold": 3},
+    {"name": "window", "at": "L4", "until": 11}
+  ]
 }
 )");
 }
