@@ -219,6 +219,14 @@ struct Request {
   TraceEvent event{};
 };
 
+struct HotplugCallbackInfo;  // policy.h
+
+// A row of the hotplug callback table: a state that a policy of this run declared.
+struct HotplugCallback {
+  PolicyId policy;
+  const HotplugCallbackInfo* info = nullptr;
+};
+
 // What an atomic operation on a word of user memory did.
 struct WordResult {
   bool ok = false;     // the access was possible, and a compare-exchange matched
@@ -239,6 +247,9 @@ class Kernel {
   const CpuSet& online() const { return online_; }
   const CpuSet& active() const { return active_; }
   const MachineFacts& facts() const { return facts_; }
+  // The hotplug callbacks of all policies of the run, by state; equal states in the order of the
+  // policies. Whoever implements hotplug runs them with Next::Call.
+  std::span<const HotplugCallback> hotplug_callbacks() const { return hotplug_callbacks_; }
   // Stronger classes have smaller numbers. Whether `a` is of a stronger class than `b`.
   bool ClassAbove(TaskId a, TaskId b) const { return task(a).sched_class < task(b).sched_class; }
   // The idle state of wake-up selection (machine.md 6): curr is the idle task, nothing queued, no
@@ -411,6 +422,7 @@ class Kernel {
   CpuSet online_, active_;
   MachineFacts facts_;
   std::span<Request> requests_;
+  std::span<const HotplugCallback> hotplug_callbacks_;
   int num_requests_ = 0;
   bool too_many_requests_ = false;
   std::array<bool, kMaxEventKinds> emit_wanted_{};

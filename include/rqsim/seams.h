@@ -57,9 +57,9 @@ class HookMask {
   constexpr HookMask() = default;
   constexpr HookMask(Hook hook)
       : bits_(static_cast<uint32_t>(hook)) {}  // NOLINT: a hook is a mask of one
-  constexpr HookMask operator|(HookMask other) const {
+  friend constexpr HookMask operator|(HookMask a, HookMask b) {
     HookMask mask;
-    mask.bits_ = bits_ | other.bits_;
+    mask.bits_ = a.bits_ | b.bits_;
     return mask;
   }
   constexpr bool Has(Hook hook) const { return (bits_ & static_cast<uint32_t>(hook)) != 0; }

@@ -45,7 +45,6 @@ bool Machine::PreemptionPoint(CpuId c) const {
     case RunMode::kKernel: {
       const Context& ctx = cpu.curr == kIdleTask ? s.idle : contexts_[cpu.curr.index()];
       if (ctx.exit_phase == ExitPhase::kSyscallExit) return true;
-      if (s.spin_look) return cpu.need_resched;  // cond_resched in a polling loop
       return cpu.need_resched && facts_.preempt != PreemptMode::kNone;
     }
     case RunMode::kKernelNoPreempt:
@@ -206,6 +205,10 @@ void Machine::SegmentEnd(CpuId c) {
     s.end_event = EventQueue::kNone;
   }
   const RunMode ended_mode = level.mode;
+  if (level.resume == Resume::kSpin && level.spin.yields && cpu_store_[c.index()].need_resched) {
+    Schedule(c, true);  // cond_resched() before it looks; it looks when it runs again
+    return;
+  }
   level.resume = Resume::kAdvance;
   level.remaining = kZeroCycles;
   s.seg_start = now_;
@@ -289,7 +292,6 @@ void Machine::Advance(CpuId c) {
       next = s.pending_next;
       s.has_pending_next = false;
     } else if (ctx.block_pending && ctx.block_path_done) {
-      ctx.block_path_done = false;
       if (!DoBlock(c, ctx)) return;
       continue;
     } else if (ctx.top >= 0) {
@@ -507,6 +509,7 @@ bool Machine::DoBlock(CpuId c, Context& ctx) {
     }
   }
   ctx.block_pending = false;
+  ctx.block_path_done = false;
   ctx.timed_out = false;
   ctx.signalled = false;
   if (task.state != TaskState::kRunning && LetsSignalThrough(task.state, task.pending_signals)) {
@@ -556,19 +559,16 @@ void Machine::StartSpin(CpuId c, Context& ctx, const Next& next) {
   Level& level = Top(ctx);
   level.mode = next.mode;
   level.resume = Resume::kSpin;
-  s.watch = next.watch;
-  s.poll = next.cycles;
-  s.spin_since = next.since;
-  s.spin_look = next.cond_resched;
+  level.spin = {next.watch, next.cycles, next.since, next.cond_resched};
   s.mode = Mode::kRun;
   s.seg_start = now_;
   Span(c, level.mode == RunMode::kUser ? SegmentKind::kUser : SegmentKind::kKernel, true);
   spinning_.Set(c);
   const Cpu& cpu = cpu_store_[c.index()];
-  if (s.watch.need_resched && cpu.need_resched) {
+  if (level.spin.watch.need_resched && cpu.need_resched) {
     Look(c);
-  } else if (s.watch.until != kNever) {
-    const Time at = std::max(now_, s.watch.until);
+  } else if (level.spin.watch.until != kNever) {
+    const Time at = std::max(now_, level.spin.watch.until);
     s.end_event = queue_.Push(at, Phase::kSegEnd, c, Payload(Ev::kEnd, c.value()));
   }
   if (s.mode == Mode::kRun && PreemptionPoint(c)) resched_due_.Set(c);
@@ -577,12 +577,13 @@ void Machine::StartSpin(CpuId c, Context& ctx, const Next& next) {
 // Something that the spinner of `c` watches has changed: it looks now, or at its next poll.
 void Machine::Look(CpuId c) {
   CpuState& s = State(c);
-  if (s.poll <= kZeroCycles) {
+  const SpinState& spin = SpinOf(c);
+  if (spin.poll <= kZeroCycles) {
     seg_end_due_.Set(c);
     return;
   }
-  const int64_t since = s.spin_since.cycles();
-  const int64_t poll = s.poll.count();
+  const int64_t since = spin.since.cycles();
+  const int64_t poll = spin.poll.count();
   const int64_t polls = (now_.cycles() - since + poll - 1) / poll;
   const Time at = Time(since + std::max<int64_t>(polls, 1) * poll);
   if (s.end_event != EventQueue::kNone) {
@@ -601,7 +602,7 @@ void Machine::Look(CpuId c) {
 void Machine::Watchers(LockId lock, WordId word, TaskId task) {
   if (spinning_.empty()) return;
   for (CpuId c = spinning_.First(); c.valid(); c = spinning_.After(c)) {
-    const Watch& watch = State(c).watch;
+    const Watch& watch = SpinOf(c).watch;
     if ((lock.valid() && watch.lock == lock) || (word.valid() && watch.word == word) ||
         (task.valid() && watch.task == task)) {
       Look(c);

@@ -26,7 +26,7 @@ void Machine::Interrupt(CpuId c, uint32_t payload) {
     resched_due_.Set(c);
   } else if (static_cast<Ev>(payload >> 24) == Ev::kKick) {
     Kick(c);
-  } else if (spinning_.Test(c) && s.watch.interrupt) {
+  } else if (spinning_.Test(c) && SpinOf(c).watch.interrupt) {
     Look(c);
   }
 }

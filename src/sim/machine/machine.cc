@@ -89,6 +89,16 @@ Machine::Machine(MachinePlan plan, MachinePolicies policies)
     }
   }
   word_present_.assign(words_.size(), true);
+  for (std::size_t i = 0; i < policies_.rows.size(); ++i) {
+    for (const HotplugCallbackInfo& info : policies_.rows[i].info->hotplug) {
+      hotplug_store_.push_back({PolicyId(static_cast<int32_t>(i)), &info});
+    }
+  }
+  std::stable_sort(hotplug_store_.begin(), hotplug_store_.end(),
+                   [](const HotplugCallback& a, const HotplugCallback& b) {
+                     return a.info->state < b.info->state;
+                   });
+  hotplug_callbacks_ = hotplug_store_;
   if (policies_.lock != nullptr) {
     const HookMask hooks = policies_.lock->Hooks();
     lock_hook_keeps_ = hooks.Has(Hook::kKeepsQueued);

@@ -132,9 +132,17 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     kForever,  // a segment without end
     kSpin,     // spinning: look again
   };
+  // What a spinner waits for.
+  struct SpinState {
+    Watch watch;
+    Cycles poll;
+    Time since;
+    bool yields = false;  // cond_resched at every look
+  };
   // A frame and how far its present segment is.
   struct Level {
     Frame frame;
+    SpinState spin;
     Cycles remaining;
     RunMode mode = RunMode::kUser;
     Resume resume = Resume::kAdvance;
@@ -224,7 +232,6 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     bool hooks_due = false;  // SwitchedPath hooks of the last switch have not been asked
     bool got_tick = true;    // this idle period has had its tick
     bool in_schedule = false;
-    bool spin_look = false;
     EventQueue::Handle end_event = EventQueue::kNone;
     EventQueue::Handle tick_event = EventQueue::kNone;
     Time seg_start;
@@ -239,9 +246,6 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     int num_parts = 0;
     std::array<OverheadPart, kMaxOverheadParts> parts{};
     Next pending_next;
-    Watch watch;
-    Cycles poll;
-    Time spin_since;
     DeferredWake deferred;
     std::vector<OutgoingIpi> outbox;
     std::vector<CpuId> held_list_ipis;  // targets
@@ -357,6 +361,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   void StartSpin(CpuId c, Context& ctx, const Next& next);
   void Watchers(LockId lock, WordId word, TaskId task);
   void Look(CpuId c);
+  const SpinState& SpinOf(CpuId c) { return Top(Ctx(c)).spin; }
   void ExitTask(CpuId c, Context& ctx);
   bool PreemptionPoint(CpuId c) const;
   RunMode CurrMode(CpuId c) const;
@@ -465,6 +470,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   MachinePlan plan_;
   MachinePolicies policies_;
   std::vector<const PolicyInfo*> infos_;
+  std::vector<HotplugCallback> hotplug_store_;
   std::vector<Task> task_store_;
   std::vector<Cpu> cpu_store_;
   std::vector<Lock> lock_store_;

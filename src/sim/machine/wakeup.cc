@@ -221,7 +221,7 @@ void Machine::ReschedCpu(CpuId target, ReschedKind kind) {
   }
   cpu.need_resched = true;
   Emit(target, SchedSetNeedResched{cpu.curr, 0});
-  if (spinning_.Test(target) && State(target).watch.need_resched) Look(target);
+  if (spinning_.Test(target) && SpinOf(target).watch.need_resched) Look(target);
   if (!actor_.valid()) {
     MarkResched(target);
   } else if (target != actor_) {
