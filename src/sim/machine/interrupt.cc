@@ -11,6 +11,9 @@ void Machine::Interrupt(CpuId c, uint32_t payload) {
       s.mode == Mode::kOverhead ||
       ((s.mode == Mode::kRun || s.mode == Mode::kPaused) && CurrMode(c) == RunMode::kIrqsOff);
   if (masked) {
+    const auto index = static_cast<std::size_t>(payload & 0xffffff);
+    if (static_cast<Ev>(payload >> 24) == Ev::kSleep) contexts_[index].sleep_timer = kHeld;
+    if (static_cast<Ev>(payload >> 24) == Ev::kTimer) timers_[index].handle = kHeld;
     s.irqs.push_back(payload);
     return;
   }
@@ -29,6 +32,17 @@ void Machine::Interrupt(CpuId c, uint32_t payload) {
   } else if (spinning_.Test(c) && SpinOf(c).watch.interrupt) {
     Look(c);
   }
+}
+
+// Stops a timer, also one that has expired and waits for its interrupt: whoever cancels it must not
+// hear of it any more. Precondition: `handle` is not kNone.
+void Machine::CancelTimerEvent(EventQueue::Handle& handle, uint32_t payload) {
+  if (handle != kHeld) {
+    queue_.Cancel(handle);
+  } else {
+    for (CpuState& s : cpu_states_) std::erase(s.irqs, payload);
+  }
+  handle = EventQueue::kNone;
 }
 
 // The handler's effects; its costs are added to the CPU's overhead.

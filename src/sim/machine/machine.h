@@ -280,6 +280,9 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     return (static_cast<uint32_t>(kind) << 24) | static_cast<uint32_t>(index);
   }
 
+  // A timer that has expired, but whose interrupt is held until its CPU takes interrupts again.
+  static constexpr EventQueue::Handle kHeld = -2;
+
   struct PolicyTimer {
     TimerRef ref;
     EventQueue::Handle handle = EventQueue::kNone;
@@ -432,6 +435,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
 
   // --- interrupt.cc
   void Interrupt(CpuId c, uint32_t payload);
+  void CancelTimerEvent(EventQueue::Handle& handle, uint32_t payload);
   void HandleInterrupt(CpuId c, uint32_t payload);
   void TimerInterrupt(CpuId c, uint32_t first);
   void TimerEffect(CpuId c, uint32_t payload);

@@ -234,8 +234,7 @@ void Machine::ArmPolicyTimer(int32_t index, CpuId on, Time at) {
 void Machine::CancelPolicyTimer(int32_t index) {
   PolicyTimer& timer = timers_[static_cast<std::size_t>(index)];
   if (timer.handle == EventQueue::kNone) return;
-  queue_.Cancel(timer.handle);
-  timer.handle = EventQueue::kNone;
+  CancelTimerEvent(timer.handle, Payload(Ev::kTimer, index));
 }
 
 // ------------------------------------------------------------------------------------------

@@ -25,8 +25,7 @@ bool Machine::WakeTask(TaskId task, WakeFlags flags) {
   }
   Context& ctx = contexts_[task.index()];
   if (ctx.sleep_timer != EventQueue::kNone) {
-    queue_.Cancel(ctx.sleep_timer);
-    ctx.sleep_timer = EventQueue::kNone;
+    CancelTimerEvent(ctx.sleep_timer, Payload(Ev::kSleep, task.value()));
   }
   Emit(actor_, SchedWaking{{task, t.eff.prio, t.cpu}});
   if (actor_is_task_ && actor_.valid()) AddCost(actor_, CostId::kWake, costs().c_wake);
