@@ -1,0 +1,24 @@
+// Any bytes as a scenario file: refused with diagnostics that can be printed, or read. Corpus:
+// tests/fuzz/corpus/reader.
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "rqsim/check.h"
+#include "rqsim/scenario_reader.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  std::vector<rqsim::Diagnostic> diagnostics;
+  const std::optional<rqsim::Scenario> scenario =
+      rqsim::ReadScenario(text, "fuzz.json", diagnostics);
+  bool is_refused = false;
+  for (const rqsim::Diagnostic& diagnostic : diagnostics) {
+    RQSIM_CHECK(!rqsim::FormatDiagnostic(diagnostic).empty());
+    is_refused |= diagnostic.severity == rqsim::Diagnostic::Severity::kError;
+  }
+  RQSIM_CHECK(scenario.has_value() == !is_refused);
+  return 0;
+}
