@@ -144,7 +144,9 @@ TEST_CASE("A Chrome trace ends open slices and survives any name", "[views][chro
     if (event["ph"] != "X") continue;
     ++slices;
     if (event["cat"] == "run") {
-      CHECK(event["name"] == "a\"b\\c?" "?/H");
+      CHECK(event["name"] ==
+            "a\"b\\c?"
+            "?/H");
       CHECK(event["dur"].dump() == "1.0");
     }
   }
