@@ -7,6 +7,8 @@ find_package(nlohmann_json 3.11 REQUIRED)
 
 if(RQSIM_CLI)
   find_package(CLI11 2.1 REQUIRED)
+  find_package(pugixml 1.12 REQUIRED)
+  find_package(Threads REQUIRED)
 endif()
 
 if(RQSIM_TESTS)

@@ -1,0 +1,394 @@
+#include "cli/compare_text.h"
+
+#include <absl/strings/str_join.h>
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+
+#include "cli/lanes.h"
+#include "cli/units.h"
+#include "rqsim/expect.h"
+
+namespace rqsim {
+namespace {
+
+// CPUs whose lanes are drawn, and spells that are listed, at most.
+constexpr std::size_t kDrawnCpus = 12;
+constexpr std::size_t kListedSpans = 3;
+// Sets beside the baseline in one table when there are several of them.
+constexpr std::size_t kSetsBeside = 3;
+
+// What people ask for first; the other metrics are shown with --all, or when they alone differ.
+constexpr std::array kHeadline = {"finish",
+                                  "exec",
+                                  "run_delay",
+                                  "blocked",
+                                  "sleeping",
+                                  "response.max",
+                                  "response.n",
+                                  "wakeup_latency.max",
+                                  "nr_switches",
+                                  "nr_migrations",
+                                  "nr_involuntary_switches",
+                                  "deadline_misses",
+                                  "acquisitions",
+                                  "fast",
+                                  "osq_spin",
+                                  "slow",
+                                  "steals",
+                                  "handoffs",
+                                  "wakeups",
+                                  "spin_cycles",
+                                  "wait.max",
+                                  "hold.max",
+                                  "end",
+                                  "violations"};
+
+bool IsHeadline(const std::string& name) {
+  return std::find(kHeadline.begin(), kHeadline.end(), name) != kHeadline.end();
+}
+
+class Page {
+ public:
+  Page(const Comparison& comparison, const CompareTextOptions& options, const Terminal& terminal)
+      : c_(comparison), options_(options), t_(terminal) {}
+
+  std::string Text() {
+    Headline();
+    Remarks();
+    for (const SetComparison& set : c_.against) Parting(set);
+    Timelines();
+    DifferingCycles();
+    Tables();
+    return out_;
+  }
+
+ private:
+  void Line(const std::string& text = "") { out_ += text + "\n"; }
+  const std::string& baseline() const { return c_.results.front().policy; }
+  std::string At(Time t) const { return ValueText(t.cycles(), MetricUnit::kInstant, c_.clock_hz); }
+  std::string For(Cycles cycles) const {
+    return ValueText(cycles.count(), MetricUnit::kCycles, c_.clock_hz);
+  }
+
+  void Headline() {
+    std::vector<std::string> others;
+    for (const SetComparison& set : c_.against) others.push_back(set.policy);
+    Line(fmt::format("{}: {} against {}", t_.Bold(c_.scenario),
+                     t_.Bold(absl::StrJoin(others, ", ")), t_.Bold(baseline())));
+    for (const Result& result : c_.results) {
+      Line(fmt::format("  {}  {} at {}, digest {:016x}", PadRight(result.policy, NameWidth()),
+                       OutcomeName(result.outcome), At(result.end), result.digest));
+    }
+    if (!c_.complete) {
+      Line(t_.Yellow("  more events than were kept: the first divergence may be a later one"));
+    }
+  }
+
+  void Remarks() {
+    if (c_.remarks.empty()) return;
+    Line();
+    for (const Remark& remark : c_.remarks) {
+      Line(t_.Red(fmt::format("! {}: {}", remark.policy, remark.text)));
+    }
+  }
+
+  // Where a set parts from the baseline, and what that led to.
+  void Parting(const SetComparison& set) {
+    Line();
+    if (!set.divergence) {
+      Line(fmt::format("{} and {} {}.", t_.Bold(set.policy), t_.Bold(baseline()),
+                       set.same_schedule ? "do the same in every cycle"
+                                         : "decide alike, yet their CPUs differ"));
+      Why(set);
+      return;
+    }
+    const Divergence& d = *set.divergence;
+    Line(fmt::format("{} parts from {} at {}{}", t_.Bold(set.policy), t_.Bold(baseline()),
+                     t_.Bold(At(d.at)),
+                     d.cpu.valid() ? fmt::format(", CPU {}", d.cpu.value()) : ""));
+    Wrapped("  ", d.cause + ".");
+    if (!set.same_schedule) Wrapped("  ", FirstCells(set));
+    Events(set, d);
+    Why(set);
+  }
+
+  void Why(const SetComparison& set) {
+    if (!set.same_schedule) return;
+    if (!c_.why_same.empty()) {
+      Wrapped("  ", "No CPU ever did anything else: " + c_.why_same + ".");
+    } else {
+      Line("  No CPU ever did anything else.");
+    }
+  }
+
+  void Events(const SetComparison& set, const Divergence& d) {
+    const std::size_t width = std::max(NameWidth(), std::size_t{4});
+    const auto show = [&](const std::string& who, const char* sign,
+                          const std::vector<std::string>& lines, bool dim) {
+      bool first = true;
+      for (const std::string& line : lines) {
+        const std::string row =
+            Shortened(fmt::format("  {} {} {}", PadRight(first ? who : "", width), sign, line),
+                      options_.width);
+        Line(dim ? t_.Dim(row) : row);
+        first = false;
+      }
+      if (lines.empty()) Line(fmt::format("  {} {} nothing more", PadRight(who, width), sign));
+    };
+    if (!d.common.empty()) show("both", " ", d.common, true);
+    show(baseline(), "-", d.baseline_next, false);
+    show(set.policy, "+", d.other_next, false);
+  }
+
+  // "From 31 on CPU 0 ran asi_met, not comm."
+  std::string FirstCells(const SetComparison& set) const {
+    for (const CpuDifference& cpu : set.cpus) {
+      if (cpu.spans.empty() || cpu.spans.front().start != set.differing.start) continue;
+      const Time at = cpu.spans.front().start;
+      return fmt::format("From {} CPU {} runs {} under {}, {} under {}.", At(at), cpu.cpu.value(),
+                         RunsAt(set.policy, cpu.cpu, at), set.policy,
+                         RunsAt(baseline(), cpu.cpu, at), baseline());
+    }
+    return "";
+  }
+
+  std::string RunsAt(const std::string& policy, CpuId cpu, Time at) const {
+    for (const Result& result : c_.results) {
+      if (result.policy != policy) continue;
+      for (const ExpectCell& cell : TimelineOf(result, cpu)) {
+        if (cell.start > at || at >= cell.end) continue;
+        if (cell.curr == "-") return "nothing";
+        if (cell.curr == "off") return "nothing (offline)";
+        if (cell.donor == cell.curr) return cell.curr;
+        return fmt::format("{} on behalf of {}", cell.curr, cell.donor);
+      }
+    }
+    return "nothing";
+  }
+
+  void Wrapped(const std::string& indent, const std::string& text) {
+    std::string line = indent;
+    std::size_t start = 0;
+    while (start < text.size()) {
+      const std::size_t end = std::min(text.find(' ', start), text.size());
+      const std::string word = text.substr(start, end - start);
+      if (Columns(line) + 1 + Columns(word) > options_.width && Columns(line) > indent.size()) {
+        Line(line);
+        line = indent;
+      }
+      if (line.size() > indent.size()) line += ' ';
+      line += word;
+      start = end + 1;
+    }
+    Line(line);
+  }
+
+  std::size_t NameWidth() const {
+    std::size_t width = 0;
+    for (const Result& result : c_.results) width = std::max(width, Columns(result.policy));
+    return std::min<std::size_t>(width, 20);
+  }
+
+  // From a little before the first difference to a little after the last, or what was asked for.
+  TimeSpan Window() const {
+    Time end;
+    for (const Result& result : c_.results) end = std::max(end, result.end);
+    TimeSpan window{Time(0), end};
+    bool found = false;
+    for (const SetComparison& set : c_.against) {
+      if (set.same_schedule) continue;
+      window.start = found ? std::min(window.start, set.differing.start) : set.differing.start;
+      window.end = found ? std::max(window.end, set.differing.end) : set.differing.end;
+      found = true;
+    }
+    if (found) {
+      const Cycles margin(std::max<int64_t>((window.end - window.start).count() / 20, 1));
+      window.start = std::max(Time(0), window.start - margin);
+      window.end = std::min(end, window.end + margin);
+    }
+    if (options_.from) window.start = *options_.from;
+    if (options_.to) window.end = *options_.to;
+    return window;
+  }
+
+  std::vector<CpuId> DrawnCpus() const {
+    std::vector<CpuId> cpus;
+    if (c_.against.empty()) return cpus;
+    for (std::size_t i = 0; i < c_.against.front().cpus.size(); ++i) {
+      const bool differs =
+          std::any_of(c_.against.begin(), c_.against.end(), [&](const SetComparison& set) {
+            return i < set.cpus.size() && !set.cpus[i].spans.empty();
+          });
+      if (differs || AllSame()) cpus.push_back(CpuId(static_cast<int32_t>(i)));
+    }
+    return cpus;
+  }
+  bool AllSame() const {
+    return std::all_of(c_.against.begin(), c_.against.end(),
+                       [](const SetComparison& set) { return set.same_schedule; });
+  }
+
+  void Timelines() {
+    const TimeSpan window = Window();
+    std::vector<CpuId> cpus = DrawnCpus();
+    if (cpus.empty() || window.end <= window.start) return;
+    const std::size_t hidden = cpus.size() > kDrawnCpus ? cpus.size() - kDrawnCpus : 0;
+    cpus.resize(cpus.size() - hidden);
+    const std::size_t label = 8 + NameWidth() + 2;
+    const Scale scale(window.start, window.end, options_.width - label);
+    Letters letters;
+    letters.Prefer(TaskNames());
+    Line();
+    Line(t_.Bold(fmt::format("Timelines from {} to {}", At(window.start), At(window.end))) + ", " +
+         scale.Unit(c_.clock_hz));
+    const auto [labels, ticks] = scale.Ruler(c_.clock_hz);
+    Line(t_.Dim(std::string(label, ' ') + labels));
+    Line(t_.Dim(std::string(label, ' ') + ticks));
+    for (const CpuId cpu : cpus) CpuLanes(cpu, scale, letters);
+    if (hidden > 0) Line(fmt::format("  … and {} more CPUs that differ", hidden));
+    for (const std::string& line : letters.Legend(options_.width - 2)) Line("  " + line);
+  }
+
+  void CpuLanes(CpuId cpu, const Scale& scale, Letters& letters) {
+    for (std::size_t i = 0; i < c_.results.size(); ++i) {
+      const Result& result = c_.results[i];
+      const std::string name =
+          i == 0 ? PadRight(fmt::format("  CPU {}", cpu.value()), 8) : std::string(8, ' ');
+      const std::string lane = DrawLane(TimelineOf(result, cpu), scale, letters);
+      Line(name + PadRight(Shortened(result.policy, NameWidth()), NameWidth() + 2) + lane);
+      if (i == 0 || cpu.index() >= c_.against[i - 1].cpus.size()) continue;
+      const std::string marks = DrawMarks(c_.against[i - 1].cpus[cpu.index()].spans, scale);
+      if (!marks.empty()) Line(std::string(8 + NameWidth() + 2, ' ') + t_.Yellow(TrimRight(marks)));
+    }
+  }
+
+  static std::string TrimRight(std::string text) {
+    text.erase(text.find_last_not_of(' ') + 1);
+    return text;
+  }
+
+  std::vector<std::string> TaskNames() const {
+    std::vector<std::string> names;
+    for (const ComparedThing& task : c_.tasks) names.push_back(task.name);
+    return names;
+  }
+
+  void DifferingCycles() {
+    if (AllSame()) return;
+    Line();
+    Line(t_.Bold("Cycles in which a CPU did something else") + " than under " + baseline());
+    for (const SetComparison& set : c_.against) {
+      for (const CpuDifference& cpu : set.cpus) {
+        if (cpu.spans.empty()) continue;
+        std::string line =
+            fmt::format("  {}  CPU {}  {} in {}:", PadRight(set.policy, NameWidth()),
+                        cpu.cpu.value(), For(cpu.cycles),
+                        cpu.spans.size() == 1 ? std::string("1 spell")
+                                              : fmt::format("{} spells", cpu.spans.size()));
+        for (std::size_t i = 0; i < cpu.spans.size() && i < kListedSpans; ++i) {
+          line += fmt::format(" [{},{})", cpu.spans[i].start.cycles(), cpu.spans[i].end.cycles());
+        }
+        if (cpu.spans.size() > kListedSpans) line += " …";
+        Line(line);
+      }
+      if (set.same_schedule) {
+        Line(fmt::format("  {}  none", PadRight(set.policy, NameWidth())));
+      }
+    }
+  }
+
+  void Tables() {
+    Section("Tasks", c_.tasks);
+    Section("Locks", c_.locks);
+    Section("CPUs", c_.cpus);
+  }
+
+  void Section(const std::string& title, const std::vector<ComparedThing>& things) {
+    if (things.empty()) return;
+    std::vector<std::string> same;
+    std::vector<const ComparedThing*> shown;
+    for (const ComparedThing& thing : things) {
+      if (thing.differs || options_.all) {
+        shown.push_back(&thing);
+      } else {
+        same.push_back(thing.name);
+      }
+    }
+    Line();
+    if (shown.empty()) {
+      Line(fmt::format("{}: every number is the same under every set.", t_.Bold(title)));
+      return;
+    }
+    for (std::size_t from = 1; from < c_.results.size(); from += kSetsBeside) {
+      const std::size_t to = std::min(from + kSetsBeside, c_.results.size());
+      std::string head =
+          PadRight(t_.Bold(title), kMetricWidth) + PadLeft(baseline(), BaselineWidth());
+      for (std::size_t i = from; i < to; ++i) {
+        head += PadLeft(Shortened(c_.results[i].policy, ValueWidth() - 2), ValueWidth()) +
+                std::string(ChangeWidth(), ' ');
+      }
+      Line(TrimRight(head));
+      for (const ComparedThing* thing : shown) Thing(*thing, from, to);
+    }
+    if (!same.empty()) Wrapped("  ", "the same under every set: " + absl::StrJoin(same, ", "));
+  }
+
+  void Thing(const ComparedThing& thing, std::size_t from, std::size_t to) {
+    const bool headline_differs = std::any_of(
+        thing.metrics.begin(), thing.metrics.end(),
+        [](const ComparedMetric& metric) { return metric.differs && IsHeadline(metric.name); });
+    Line("  " + t_.Cyan(thing.name));
+    for (const ComparedMetric& metric : thing.metrics) {
+      const bool shown = metric.differs && (IsHeadline(metric.name) || !headline_differs);
+      if (!shown && !options_.all) continue;
+      std::string line =
+          PadRight("    " + metric.name, kMetricWidth) +
+          PadLeft(ValueText(metric.values[0], Unit(metric), c_.clock_hz), BaselineWidth());
+      for (std::size_t i = from; i < to; ++i) {
+        line += PadLeft(ValueText(metric.values[i], Unit(metric), c_.clock_hz), ValueWidth());
+        const std::string change = PadRight("  " + Change(metric, i), ChangeWidth());
+        line += metric.values[i] == metric.values[0] ? change : t_.Yellow(change);
+      }
+      Line(TrimRight(line));
+    }
+  }
+
+  // With one set beside the baseline there is room for units; with more, the plain cycles.
+  bool Narrow() const { return c_.results.size() > 2; }
+  MetricUnit Unit(const ComparedMetric& metric) const {
+    return Narrow() ? MetricUnit::kCount : metric.unit;
+  }
+  std::size_t BaselineWidth() const { return Narrow() ? 15 : 24; }
+  std::size_t ValueWidth() const { return Narrow() ? 12 : 24; }
+  std::size_t ChangeWidth() const { return Narrow() ? 7 : 20; }
+
+  std::string Change(const ComparedMetric& metric, std::size_t i) const {
+    const std::optional<int64_t>& from = metric.values[0];
+    const std::optional<int64_t>& to = metric.values[i];
+    if (from == to) return "=";
+    if (!from || !to) return "*";
+    const std::string text = ChangeText(*from, *to, metric.unit, c_.clock_hz);
+    if (!Narrow()) return text;
+    const std::size_t blank = text.find(' ');
+    if (blank != std::string::npos) return text.substr(blank + 1);
+    return Columns(text) + 2 <= ChangeWidth() ? text : "*";
+  }
+
+  static constexpr std::size_t kMetricWidth = 28;
+
+  const Comparison& c_;
+  const CompareTextOptions& options_;
+  const Terminal& t_;
+  std::string out_;
+};
+
+}  // namespace
+
+std::string CompareText(const Comparison& comparison, const CompareTextOptions& options,
+                        const Terminal& terminal) {
+  return Page(comparison, options, terminal).Text();
+}
+
+}  // namespace rqsim

@@ -1,0 +1,12 @@
+#include "cli/result_json.h"
+
+#include "sim/views/result_json.h"
+
+namespace rqsim {
+
+nlohmann::ordered_json ResultTree(Result result) {
+  result.timeline.clear();
+  return ResultToJson(result);
+}
+
+}  // namespace rqsim

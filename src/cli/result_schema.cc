@@ -1,0 +1,160 @@
+#include "cli/result_schema.h"
+
+#include <initializer_list>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "rqsim/expect.h"
+#include "rqsim/result.h"
+
+namespace rqsim {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Properties = std::initializer_list<std::pair<const char*, Json>>;
+
+Json Integer() { return {{"type", "integer"}}; }
+Json Count() { return {{"type", "integer"}, {"minimum", 0}}; }
+Json Text() { return {{"type", "string"}}; }
+Json Boolean() { return {{"type", "boolean"}}; }
+Json Hex() { return {{"type", "string"}, {"pattern", "^[0-9a-f]{16}$"}}; }
+Json OrNull(const char* type) { return {{"type", Json::array({type, "null"})}}; }
+Json ListOf(Json items) { return {{"type", "array"}, {"items", std::move(items)}}; }
+Json NumbersByName() { return {{"type", "object"}, {"additionalProperties", Integer()}}; }
+
+// Every property is required and there is no other.
+Json Object(Properties properties) {
+  Json required = Json::array();
+  Json all = Json::object();
+  for (const auto& [name, schema] : properties) {
+    required.push_back(name);
+    all[name] = schema;
+  }
+  return {{"type", "object"},
+          {"properties", std::move(all)},
+          {"required", std::move(required)},
+          {"additionalProperties", false}};
+}
+
+Json DistributionSchema() {
+  return Object({{"n", Count()},
+                 {"p50", Integer()},
+                 {"p90", Integer()},
+                 {"p95", Integer()},
+                 {"p99", Integer()},
+                 {"p999", Integer()},
+                 {"max", Integer()},
+                 {"sum", Integer()}});
+}
+
+Json TaskSchema() {
+  return Object(
+      {{"name", Text()},
+       {"exec", Count()},
+       {"charged", Count()},
+       {"run_delay", Count()},
+       {"blocked", Count()},
+       {"sleeping", Count()},
+       {"finish", OrNull("integer")},
+       {"response", DistributionSchema()},
+       {"wakeup_latency", DistributionSchema()},
+       {"nr_switches", Count()},
+       {"nr_voluntary_switches", Count()},
+       {"nr_involuntary_switches", Count()},
+       {"nr_migrations", Count()},
+       {"waits",
+        ListOf(Object({{"cause", Text()}, {"cycles", Count()}, {"voluntary", Boolean()}}))},
+       {"kthread", Boolean()},
+       {"start", Count()},
+       {"lifetime", Count()},
+       {"work", Count()},
+       {"run", Count()},
+       {"runnable", Count()},
+       {"blocked_queued", Count()},
+       {"parked", Count()},
+       {"frozen", Count()},
+       {"throttled", Count()},
+       {"migrating", Count()},
+       {"deadline_misses", Count()}});
+}
+
+Json LockSchema() {
+  const Json acquired = {{"type", "array"},
+                         {"items", Json::array({Count(), Text()})},
+                         {"minItems", 2},
+                         {"maxItems", 2}};
+  return Object({{"name", Text()},
+                 {"acquisitions", Count()},
+                 {"fast", Count()},
+                 {"trylock", Count()},
+                 {"osq_spin", Count()},
+                 {"waiter_spin", Count()},
+                 {"slow", Count()},
+                 {"steals", Count()},
+                 {"handoffs", Count()},
+                 {"handoffs_flag", Count()},
+                 {"handoffs_donor", Count()},
+                 {"handoffs_always", Count()},
+                 {"fifo_bypass_by_donor", Count()},
+                 {"wakeups", Count()},
+                 {"spin_cycles", Count()},
+                 {"wait", DistributionSchema()},
+                 {"hold", DistributionSchema()},
+                 {"acquired", ListOf(acquired)}});
+}
+
+Json OutcomeSchema() {
+  Json names = Json::array();
+  for (const Outcome outcome :
+       {Outcome::kDone, Outcome::kUntil, Outcome::kDeadlock, Outcome::kLivelock, Outcome::kLimit,
+        Outcome::kViolation, Outcome::kKilled}) {
+    names.push_back(OutcomeName(outcome));
+  }
+  return {{"enum", std::move(names)}};
+}
+
+}  // namespace
+
+std::string ResultSchema() {
+  Json schema = {{"$schema", "http://json-schema.org/draft-07/schema#"},
+                 {"title", "rqsim result"},
+                 {"description",
+                  "What `rqsim run --json` writes. Integers are cycles unless they "
+                  "count something."}};
+  const Json document = Object({{"schema_version", Json{{"const", kResultSchemaVersion}}},
+                                {"model_version", Count()},
+                                {"scenario", Object({{"name", Text()}, {"hash", Hex()}})},
+                                {"policy", Text()},
+                                {"outcome", OutcomeSchema()},
+                                {"end_cycles", Count()},
+                                {"events", Count()},
+                                {"digest", Hex()},
+                                {"schedule_digest", Hex()},
+                                {"message", Text()},
+                                {"violations", ListOf(Object({{"id", Text()},
+                                                              {"at", Count()},
+                                                              {"cpu", OrNull("integer")},
+                                                              {"task", OrNull("string")},
+                                                              {"lock", OrNull("string")},
+                                                              {"message", Text()}}))},
+                                {"tasks", ListOf(TaskSchema())},
+                                {"cpus", ListOf(Object({{"id", Count()},
+                                                        {"user", Count()},
+                                                        {"kernel", Count()},
+                                                        {"idle", Count()},
+                                                        {"offline", Count()},
+                                                        {"overhead", NumbersByName()}}))},
+                                {"locks", ListOf(LockSchema())},
+                                {"metrics", NumbersByName()}});
+  schema.update(document);
+  schema["properties"]["timeline"] =
+      ListOf(Object({{"cpu", Count()},
+                     {"start", Count()},
+                     {"end", Count()},
+                     {"kind", Json{{"enum", Json::array({"idle", "offline", "task"})}}},
+                     {"curr", OrNull("string")},
+                     {"donor", OrNull("string")}}));
+  return schema.dump(2) + "\n";
+}
+
+}  // namespace rqsim
