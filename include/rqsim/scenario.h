@@ -122,7 +122,7 @@ struct OpSpec {
   SourcePos pos;
 };
 
-// A task, or a template that `fork` instantiates (instances = 0).
+// A task, or only a template for `fork` (instances = 0), which makes further tasks of any of these.
 struct TaskSpec {
   std::string name;
   bool kthread = false;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "sim/machine/machine.h"
@@ -122,7 +123,19 @@ bool RunsForever(const std::vector<OpSpec>& ops) {
   });
 }
 
+void CollectForked(const std::vector<OpSpec>& ops, std::set<std::string>& names) {
+  for (const OpSpec& op : ops) {
+    if (op.kind == OpKind::kFork) names.insert(op.name);
+    CollectForked(op.ops, names);
+    CollectForked(op.otherwise, names);
+  }
+}
+
 absl::Status Composer::PlanTasks() {
+  std::set<std::string> forked;
+  for (const std::vector<TaskSpec>* list : {&scenario_.tasks, &scenario_.kthreads}) {
+    for (const TaskSpec& spec : *list) CollectForked(spec.ops, forked);
+  }
   const MachineSpec& machine = scenario_.machine;
   const CpuSet possible = CpuSet::FirstN(static_cast<int>(machine.cpus.size()));
   int position = 0;
@@ -154,10 +167,11 @@ absl::Status Composer::PlanTasks() {
       }
       task.start_cpu = start;
       task.start = spec.start;
-      if (spec.instances == 0) {
-        task.spawned_at_start = false;
-        plan.templates.push_back(task);
-        continue;
+      // A task that is there from the start can be forked too, as in rt-app.
+      if (spec.instances == 0 || forked.contains(spec.name)) {
+        TaskPlan made_by_fork = task;
+        made_by_fork.spawned_at_start = false;
+        plan.templates.push_back(std::move(made_by_fork));
       }
       for (int i = 0; i < spec.instances; ++i) {
         TaskPlan instance = task;

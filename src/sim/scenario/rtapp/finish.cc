@@ -344,6 +344,16 @@ void MakeNamesLegal(Scenario& scenario, Reporter& reporter) {
   for (auto& [name, value] : scenario.semaphores) objects.Apply(name);
 }
 
+bool RunsForever(const Scenario& scenario) {
+  for (const TaskSpec& task : scenario.tasks) {
+    if (task.loop == -1) return true;
+    for (const OpSpec& op : task.ops) {
+      if (op.kind == OpKind::kLoop && op.count == -1) return true;
+    }
+  }
+  return false;
+}
+
 int64_t CountOperations(const Scenario& scenario) {
   int64_t count = 0;
   for (const TaskSpec& task : scenario.tasks) {

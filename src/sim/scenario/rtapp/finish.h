@@ -33,6 +33,9 @@ void CheckReferences(const Scenario& scenario, Reporter& reporter);
 // others.
 void MakeNamesLegal(Scenario& scenario, Reporter& reporter);
 
+// Whether there is a thread that does not come to an end by itself.
+bool RunsForever(const Scenario& scenario);
+
 // Operations in all programs; loops are none, their bodies count once.
 int64_t CountOperations(const Scenario& scenario);
 

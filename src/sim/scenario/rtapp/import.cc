@@ -96,6 +96,7 @@ class Importer {
     DeclareFromUse(scenario_);
     MakeNamesLegal(scenario_, reporter_);
     CheckInstances();
+    RemarkWithoutEnd(*tasks_);
     report.operations_added += num_added_;
     report.operations_out = CountOperations(scenario_) - report.operations_added;
     return std::move(scenario_);
@@ -280,6 +281,13 @@ class Importer {
     reporter_.Error(Code::kCpu, std::size_t{0},
                     fmt::format("--cpus {}: 1 to {} wanted", *options_.cpus, kMaxCpus));
     return 1;
+  }
+
+  // rt-app would run until somebody stops it.
+  void RemarkWithoutEnd(const JsonMember& section) {
+    if (reporter_.has_errors() || scenario_.until || !RunsForever(scenario_)) return;
+    reporter_.Remark(section.key_begin,
+                     "threads loop for ever and global.duration sets no end: a run needs `until`");
   }
 
   // As many tasks as a run can have, and no two of one name: instances are named name-0, name-1 and

@@ -36,7 +36,7 @@ Imported Import(std::string_view text, const RtAppOptions& options = {}) {
 
 // Of a single thread "t" with these keys, which stand on line 2 from column 1.
 Imported ImportThread(const std::string& keys, const RtAppOptions& options = {}) {
-  return Import("{\"tasks\": {\"t\": {\n" + keys + "}}}", options);
+  return Import("{\"tasks\": {\"t\": {\n" + keys + "}}, \"global\": {\"duration\": 1}}", options);
 }
 
 bool IsErrorAt(const Imported& imported, std::string_view text, int line, int column) {
@@ -75,7 +75,8 @@ TEST_CASE("A thread becomes a task with the operations in their order", "[rtapp]
       "  \"tasks\": {\n"
       "    \"a\": {\"loop\": 3, \"run\": 20, \"sleep\": 5, \"run\": 7,},\n"
       "    \"b\": {\"lock\": \"m\", \"runtime\": 4, \"unlock\": \"m\"}\n"
-      "  }\n"
+      "  },\n"
+      "  \"global\": {\"duration\": 2}\n"
       "}\n");
   REQUIRE(imported.scenario);
   CHECK(imported.diagnostics.empty());
@@ -93,7 +94,7 @@ TEST_CASE("A thread becomes a task with the operations in their order", "[rtapp]
   CHECK(Words(scenario.tasks[1].ops) == "lock runtime unlock");
   CHECK(scenario.tasks[1].loop == -1);
   CHECK(scenario.mutexes == std::vector<std::string>{"m"});
-  CHECK_FALSE(scenario.until);
+  CHECK(scenario.until == Time(2'000'000'000));
   CHECK(imported.report.operations_in == 6);
   CHECK(imported.report.operations_out == 6);
 }
@@ -345,7 +346,7 @@ TEST_CASE("What is not modelled is named with its position", "[rtapp]") {
       "  \"colour\": \"red\"}},\n"
       "\"global\": {\"io_device\": \"/dev/null\",\n"
       "  \"calibration\": \"CPU0\",\n"
-      "  \"gnuplot\": true}}\n");
+      "  \"gnuplot\": true, \"duration\": 1}}\n");
   REQUIRE(imported.scenario);
   const std::vector<NotModelled>& items = imported.report.not_modelled;
   REQUIRE(items.size() == 9);
@@ -397,6 +398,15 @@ TEST_CASE("A thread that repeats for ever what takes no time is refused", "[rtap
   CHECK(ImportThread(R"("run": 0, "resume": "x", "loop": 5)").scenario);
   CHECK(IsThreadErrorAt(R"("phases": {"p": {"loop": -1, "signal": "x"}, "q": {"run": 1}})",
                         "\"t\" repeats for ever", R"("p")"));
+}
+
+TEST_CASE("Threads that loop for ever without a duration are remarked upon", "[rtapp]") {
+  const Imported imported = Import(R"({"tasks": {"t": {"run": 1}}})");
+  REQUIRE(imported.scenario);
+  CHECK_FALSE(imported.scenario->until);
+  REQUIRE(imported.diagnostics.size() == 1);
+  CHECK(imported.diagnostics[0].pos == SourcePos{1, 2});
+  CHECK(Import(R"({"tasks": {"t": {"loop": 1, "run": 1}}})").diagnostics.empty());
 }
 
 TEST_CASE("A timer without a period never waits and is named", "[rtapp]") {
