@@ -90,8 +90,7 @@ TEST_CASE("A resume without a sleeper is lost", "[rtapp]") {
 }
 
 TEST_CASE("runtime looks at the clock, run at the work", "[rtapp]") {
-  // Both are kept from the CPU from 5 to 15. The work of 10 ends at 20, the time of 10 is over
-  // at 15... after 10.
+  // Kept from the CPU from 5 to 15: 7 of the work of 12 are left then, the time of 12 has passed.
   const char* const kRival =
       R"("rival": {"loop": 1, "policy": "SCHED_FIFO", "delay": 5, "run": 10})";
   const auto lane = [&](const std::string& word) {
@@ -99,7 +98,6 @@ TEST_CASE("runtime looks at the clock, run at the work", "[rtapp]") {
         "{\"tasks\": {\"t\": {\"loop\": 1, \"" + word + "\": 12}, " + kRival + "}}", {}));
   };
   CHECK(lane("run") == "0-5 t, 5-15 rival, 15-22 t");
-  // 12 were over while the rival had the CPU: nothing is left to do at 15.
   CHECK(lane("runtime") == "0-5 t, 5-15 rival");
 }
 
@@ -159,6 +157,118 @@ TEST_CASE("rt-app's own barrier example takes its published times", "[rtapp]") {
   CHECK(Lane(result, 0) == "0-1000 task0, 3000-5000 task0");
   CHECK(Lane(result, 1) == "0-2000 task1, 3000-4000 task1");
   CHECK(result.end == Time(6'000'000));
+}
+
+// ------------------------------------------------------------------------------ the real files
+
+const std::filesystem::path kFolder = "../shared/data/real/rtapp";
+
+bool IsAbsent() {
+  if (std::filesystem::is_directory(kFolder)) return false;
+  WARN("SKIPPED: " << kFolder.string() << " is not there");
+  return true;
+}
+
+std::string TextOf(const std::string& file) {
+  std::ifstream stream(kFolder / file, std::ios::binary);
+  REQUIRE(stream.good());
+  return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+}
+
+// When a task runs before `end`, in microseconds, wherever it is: "0-10, 20-30".
+std::string WhenRuns(const Result& result, std::string_view name, int64_t end) {
+  std::string runs;
+  for (const TimelineCell& cell : result.timeline) {
+    if (cell.kind != TimelineCell::Kind::kTask || cell.start == cell.end ||
+        cell.start >= Time(end * 1000) || result.task_names.at(cell.curr.index()) != name) {
+      continue;
+    }
+    if (!runs.empty()) runs += ", ";
+    runs +=
+        std::to_string(cell.start.cycles() / 1000) + "-" + std::to_string(cell.end.cycles() / 1000);
+  }
+  return runs;
+}
+
+TEST_CASE("The real files run to their end under both protocols", "[rtapp][shared]") {
+  if (IsAbsent()) return;
+  struct Row {
+    const char* file;
+    Outcome outcome;
+    int64_t end_ms;  // their duration; example 5 has none, see below
+  };
+  const std::vector<Row> rows = {
+      {"rtapp-template.json", Outcome::kUntil, 6'000},
+      {"rtapp-tutorial-example1.json", Outcome::kUntil, 2'000},
+      {"rtapp-tutorial-example2.json", Outcome::kUntil, 2'000},
+      {"rtapp-tutorial-example5.json", Outcome::kDone, 1'600},
+      {"rtapp-tutorial-example7.json", Outcome::kUntil, 5'000},
+      {"rtapp-tutorial-example8.json", Outcome::kUntil, 2'000},
+      {"rtapp-tutorial-example9.json", Outcome::kUntil, 2'000},
+      {"wa-browser-short.json", Outcome::kUntil, 6'000},
+      {"wa-camera-short.json", Outcome::kUntil, 6'000},
+      {"wa-mp3-long.json", Outcome::kUntil, 600'000},
+      {"wa-spreading-tasks.json", Outcome::kUntil, 60'000},
+      {"wa-video-short.json", Outcome::kUntil, 6'000},
+  };
+  for (const Row& row : rows) {
+    for (const char* lock : {"mutex", "pi"}) {
+      INFO(row.file << " under " << lock);
+      const Result result = RunImported(TextOf(row.file), {}, lock);
+      CHECK(result.outcome == row.outcome);
+      CHECK(result.end == Time(row.end_ms * 1'000'000));
+      CHECK(result.violations.empty());
+    }
+  }
+}
+
+TEST_CASE("The real file with a deadline thread runs, or says that the class is missing",
+          "[rtapp][shared]") {
+  if (IsAbsent()) return;
+  std::vector<Diagnostic> diagnostics;
+  const auto scenario =
+      ImportRtApp(TextOf("rtapp-custom-slice.json"), "slice.json", {}, diagnostics, nullptr);
+  REQUIRE(scenario);
+  const auto result = RunScenario(*scenario, PolicySet{}, {});
+  if (result.ok()) {
+    CHECK(result->outcome == Outcome::kUntil);
+  } else {
+    CHECK(result.status().code() == absl::StatusCode::kUnimplemented);
+    CHECK(std::string(result.status().message()).find("thread1") != std::string::npos);
+  }
+}
+
+TEST_CASE("Tutorial example 5 goes its way, spinning or sleeping for its mutex",
+          "[rtapp][shared]") {
+  if (IsAbsent()) return;
+  // thread0 sleeps 10 ms, then does 8 rounds of 120 ms on the grid of its timer, 200 ms from its
+  // start: the first from 10, round k from 200 (k - 1), the last one's timer is over at 1600. In
+  // each round it locks, signals after 10, unlocks after 20, resumes thread1 after 120. thread1
+  // waits for the signal of round 1, is resumed in rounds 1 and 2, and so on for three loops and
+  // six rounds; the signals of rounds 2, 4 and 6 come while it is suspended and are lost. Each time
+  // it runs 10.
+  const std::string text = TextOf("rtapp-tutorial-example5.json");
+  const Result pi = RunImported(text, {}, "pi");
+  CHECK(WhenRuns(pi, "thread0", 500'000) == "10000-130000, 200000-320000, 400000-520000");
+  CHECK(WhenRuns(pi, "thread1", 2'000'000) ==
+        "30000-40000, 130000-140000, 320000-330000, 420000-430000, 520000-530000, 720000-730000, "
+        "820000-830000, 920000-930000, 1120000-1130000");
+  // Woken by the signal, thread1 wants the mutex that thread0 keeps for another 10 ms on another
+  // CPU: it spins.
+  const Result mutex = RunImported(text, {}, "mutex");
+  CHECK(WhenRuns(mutex, "thread1", 2'000'000) ==
+        "20000-40000, 130000-140000, 320000-330000, 410000-430000, 520000-530000, 720000-730000, "
+        "810000-830000, 920000-930000, 1120000-1130000");
+}
+
+TEST_CASE("Tutorial example 7 takes the times of its own comment", "[rtapp][shared]") {
+  if (IsAbsent()) return;
+  const Result result =
+      RunImported(TextOf("rtapp-tutorial-example7.json"), {.cpus = 2, .name = ""});
+  // After SECOND at 6000: task0 runs 1000 and sleeps 2000, task1 runs 2000 and waits at THIRD until
+  // 9000.
+  CHECK(WhenRuns(result, "task0", 9'000) == "0-1000, 3000-5000, 6000-7000");
+  CHECK(WhenRuns(result, "task1", 9'000) == "0-2000, 3000-4000, 6000-8000");
 }
 
 }  // namespace

@@ -313,6 +313,24 @@ void CheckReferences(const Scenario& scenario, Reporter& reporter) {
   }
 }
 
+void SpreadThreads(Scenario& scenario) {
+  const auto num_cpus = scenario.machine.cpus.size();
+  if (num_cpus == 1) return;
+  std::vector<int64_t> num_started(num_cpus);
+  for (TaskSpec& task : scenario.tasks) {
+    if (task.instances == 0) continue;
+    const CpuSet allowed = task.cpus.value_or(CpuSet::FirstN(static_cast<int>(num_cpus)));
+    CpuId best = allowed.First();
+    for (CpuId cpu = best; cpu.valid() && cpu.index() < num_cpus; cpu = allowed.After(cpu)) {
+      if (num_started[cpu.index()] < num_started[best.index()]) best = cpu;
+    }
+    // A CPU that --cpus leaves out has been reported.
+    if (!best.valid() || best.index() >= num_cpus) continue;
+    num_started[best.index()] += task.instances;
+    if (best != allowed.First()) task.start_cpu = best;
+  }
+}
+
 void MakeNamesLegal(Scenario& scenario, Reporter& reporter) {
   // Everything that is no task has one space of names: what the file shares stays shared.
   Renaming tasks;

@@ -29,6 +29,10 @@ void DeclareFromUse(Scenario& scenario);
 // rt-app (MODEL-43), and threads that repeat for ever what takes no time.
 void CheckReferences(const Scenario& scenario, Reporter& reporter);
 
+// Spreads the threads over the CPUs they may start on, as their creation would (MODEL-48): each
+// starts where the fewest have started so far.
+void SpreadThreads(Scenario& scenario);
+
 // Names that a scenario cannot have, and names with a meaning of their own in timelines, get
 // others.
 void MakeNamesLegal(Scenario& scenario, Reporter& reporter);

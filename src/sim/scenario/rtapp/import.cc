@@ -94,6 +94,7 @@ class Importer {
     CheckReferences(scenario_, reporter_);
     report.operations_added += WriteOutSharedResources(scenario_);
     DeclareFromUse(scenario_);
+    SpreadThreads(scenario_);
     MakeNamesLegal(scenario_, reporter_);
     CheckInstances();
     RemarkWithoutEnd(*tasks_);

@@ -320,6 +320,22 @@ TEST_CASE("There are as many CPUs as the file names, or as one asks for", "[rtap
   CHECK(IsThreadErrorAt(R"("cpus": [], "run": 1)", "an empty one found", R"([])"));
 }
 
+TEST_CASE("Threads start where the fewest have started so far", "[rtapp]") {
+  const Imported imported = Import(R"({"tasks": {
+    "a": {"loop": 1, "run": 1}, "b": {"loop": 1, "cpus": [2], "run": 1},
+    "c": {"loop": 1, "instance": 2, "run": 1}, "d": {"loop": 1, "instance": 0, "run": 1},
+    "e": {"loop": 1, "cpus": [1, 2], "run": 1}, "f": {"loop": 1, "run": 1}}})");
+  REQUIRE(imported.scenario);
+  const std::vector<TaskSpec>& tasks = imported.scenario->tasks;
+  // a on 0; b on 2; c, twice, on 1; e on 2, which has one; f on 0, which has one.
+  CHECK_FALSE(tasks[0].start_cpu);
+  CHECK_FALSE(tasks[1].start_cpu);
+  CHECK(tasks[2].start_cpu == CpuId(1));
+  CHECK_FALSE(tasks[3].start_cpu);
+  CHECK(tasks[4].start_cpu == CpuId(2));
+  CHECK_FALSE(tasks[5].start_cpu);
+}
+
 TEST_CASE("The section global sets the end, the policy and inheritance", "[rtapp]") {
   const Imported imported = Import(R"({"tasks": {"t": {"run": 1}},
     "global": {"duration": 3, "default_policy": "SCHED_FIFO", "pi_enabled": true}})");
