@@ -368,5 +368,111 @@ TEST_CASE("A custom slice is held within the limits of sched_setattr", "[sched_c
   CHECK(bench.Field(2, "slice") == 100'000'000);
 }
 
+// xorshift: the same numbers everywhere.
+class Numbers {
+ public:
+  explicit Numbers(uint64_t seed) : state_(seed * 2654435761u + 88172645463325252u) {}
+  int Below(int limit) {
+    state_ ^= state_ << 13;
+    state_ ^= state_ >> 7;
+    state_ ^= state_ << 17;
+    return static_cast<int>(state_ % static_cast<uint64_t>(limit));
+  }
+
+ private:
+  uint64_t state_;
+};
+
+// What happened to the tasks of a random world; a test that saw nothing has proven nothing.
+struct Seen {
+  int blocks = 0, delays = 0, wakes = 0, wakes_delayed = 0;
+  int renices_running = 0, renices_queued = 0, renices_delayed = 0, moves = 0, yields = 0;
+};
+
+void RandomStep(ClassBench& bench, Numbers& numbers, int num_tasks, Seen& seen) {
+  const int task = 1 + numbers.Below(num_tasks);
+  const Task& t = bench.task(TaskId(task));
+  const bool runs = bench.curr(t.cpu.value()) == task;
+  const bool sleeps = t.state == TaskState::kInterruptible;
+  switch (numbers.Below(5)) {
+    case 0:
+      if (!runs) break;
+      bench.Block(task);
+      ++seen.blocks;
+      seen.delays += t.sched_delayed;
+      break;
+    case 1:
+      if (!sleeps) break;
+      (t.sched_delayed ? seen.wakes_delayed : seen.wakes) += 1;
+      bench.Wake(task);
+      break;
+    case 2: {
+      (runs              ? seen.renices_running
+       : t.sched_delayed ? seen.renices_delayed
+                         : seen.renices_queued) += t.on_rq;
+      constexpr int64_t kSlices[] = {0, 0, 500, 6000};
+      bench.SetAttr(task, Normal(numbers.Below(40) - 20, kSlices[numbers.Below(4)]));
+      break;
+    }
+    case 3:
+      if (runs || !t.on_rq || t.sched_delayed) break;
+      bench.Move(task, 1 - t.cpu.value());
+      ++seen.moves;
+      break;
+    case 4:
+      if (!runs) break;
+      bench.Yield(task);
+      ++seen.yields;
+      break;
+  }
+}
+
+TEST_CASE("In a random world no CPU idles while a task is awake, and nobody is forgotten",
+          "[sched_class][fair][property]") {
+  Seen seen;
+  for (int seed = 1; seed <= 60; ++seed) {
+    INFO("seed " << seed);
+    const int num_tasks = 2 + seed % 7;
+    const ClassBenchSizes sizes{.cpus = 2, .tasks = num_tasks};
+    const auto fair = MakeFair(sizes, SetUp({{"hrtick", seed % 2 == 0}}));
+    ClassBench bench(*fair, sizes);
+    Numbers numbers(static_cast<uint64_t>(seed));
+    for (int task = 1; task <= num_tasks; ++task) bench.Spawn(task, Normal(), task % 2);
+    int64_t now = 0;
+    for (int step = 0; step < 400; ++step) {
+      RandomStep(bench, numbers, num_tasks, seen);
+      now += numbers.Below(900);
+      bench.To(now);
+      for (int c = 0; c < 2; ++c) {
+        bool awake = false;
+        for (int task = 1; task <= num_tasks; ++task) {
+          const Task& t = bench.task(TaskId(task));
+          awake = awake || (t.cpu == CpuId(c) && t.on_rq && !t.sched_delayed);
+        }
+        REQUIRE((bench.curr(c) != 0) == awake);
+      }
+    }
+    // Left alone with equal weights, everybody who is awake gets on.
+    for (int task = 1; task <= num_tasks; ++task) bench.SetAttr(task, Normal());
+    std::vector<int64_t> before;
+    for (int task = 1; task <= num_tasks; ++task) before.push_back(bench.Field(task, "vruntime"));
+    bench.To(now + 2'000'000);
+    for (int task = 1; task <= num_tasks; ++task) {
+      const Task& t = bench.task(TaskId(task));
+      if (t.state != TaskState::kRunning) continue;
+      CHECK(bench.Field(task, "vruntime") - before[static_cast<std::size_t>(task) - 1] > 9000);
+    }
+  }
+  CHECK(seen.blocks > 100);
+  CHECK(seen.delays > 100);
+  CHECK(seen.wakes > 100);
+  CHECK(seen.wakes_delayed > 10);
+  CHECK(seen.renices_running > 100);
+  CHECK(seen.renices_queued > 100);
+  CHECK(seen.renices_delayed > 10);
+  CHECK(seen.moves > 100);
+  CHECK(seen.yields > 100);
+}
+
 }  // namespace
 }  // namespace rqsim
