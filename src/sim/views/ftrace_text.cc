@@ -214,6 +214,17 @@ void FtraceText::OnSchedEvent(const TraceEvent& event) {
                      p.oldprio, p.newprio);
       break;
     }
+    default:
+      AppendIpiOrSignal(event);
+      break;
+  }
+  line_ += '\n';
+  sink_.Write(line_);
+}
+
+void FtraceText::AppendIpiOrSignal(const TraceEvent& event) {
+  const auto to = std::back_inserter(line_);
+  switch (event.kind()) {
     case EventKind::kSchedWakeIdleWithoutIpi:
       fmt::format_to(to, "cpu={}", event.As<SchedWakeIdleWithoutIpi>().target.value());
       break;
@@ -230,8 +241,8 @@ void FtraceText::OnSchedEvent(const TraceEvent& event) {
       break;
     case EventKind::kSignalGenerate: {
       const auto p = event.As<SignalGenerate>();
-      fmt::format_to(to, "sig={} errno=0 code=0 comm={} pid={} grp=0 res=0", p.sig, comm(p.pid),
-                     p.pid.value());
+      fmt::format_to(to, "sig={} errno=0 code=0 comm={} pid={} grp=0 res=0", p.sig,
+                     Comm(p.pid, event.cpu()), p.pid.value());
       break;
     }
     case EventKind::kSignalDeliver:
@@ -239,10 +250,8 @@ void FtraceText::OnSchedEvent(const TraceEvent& event) {
                      event.As<SignalDeliver>().sig);
       break;
     default:
-      return;
+      break;
   }
-  line_ += '\n';
-  sink_.Write(line_);
 }
 
 void FtraceText::OnLockEvent(const TraceEvent& event) {

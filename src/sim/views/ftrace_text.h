@@ -40,6 +40,7 @@ class FtraceText final : public Listener {
   void Begin(const TraceEvent& event, std::string_view name);
   void OnSwitch(const TraceEvent& event);
   void OnSchedEvent(const TraceEvent& event);
+  void AppendIpiOrSignal(const TraceEvent& event);
   void OnLockEvent(const TraceEvent& event);
   void Mark(const TraceEvent& event, std::string_view text);
   // A task's comm as the kernel prints it in fields.
