@@ -6,6 +6,7 @@
 // something never did.
 #include <fmt/core.h>
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -50,7 +51,8 @@ OpSpec Timed(OpKind kind, int cycles) {
 
 class World {
  public:
-  explicit World(uint64_t seed) : random_(seed) {
+  // `rough`: with ticks every few cycles, other modes of preemption, and longer costs.
+  explicit World(uint64_t seed, bool rough = false) : random_(seed) {
     scenario_.name = fmt::format("world-{}", seed);
     scenario_.machine.cpus.resize(static_cast<std::size_t>(1 + random_.Below(4)));
     const int locks = 1 + random_.Below(3);
@@ -64,6 +66,7 @@ class World {
     scenario_.common.placement = PolicyChoice{random_.OneIn(2) ? "prev" : "simple", {}, {}};
     // Far beyond the end of any world that does end.
     scenario_.until = Time(10'000'000);
+    if (rough) Roughen();
   }
 
   const Scenario& scenario() const { return scenario_; }
@@ -173,6 +176,19 @@ class World {
     }
   }
 
+  void Roughen() {
+    // A tick of 5 to 24 cycles.
+    scenario_.machine.hz = 1'000'000'000 / (5 + random_.Below(20));
+    static constexpr std::array<const char*, 3> kModes = {"full", "lazy", "none"};
+    const char* mode = kModes[static_cast<std::size_t>(random_.Below(3))];
+    scenario_.common.sched_class->params.emplace_back("preempt", std::string(mode));
+    MachineCosts& costs = scenario_.machine.costs;
+    for (Cycles* cost : {&costs.c_tick, &costs.c_timer, &costs.c_ctx, &costs.l_ipi}) {
+      if (random_.OneIn(3)) *cost = Cycles(random_.Below(4));
+    }
+    for (auto& [name, value] : lock_costs_) value = int64_t{random_.Below(12)};
+  }
+
   Random random_;
   Scenario scenario_;
   bool has_signals_ = false;
@@ -228,10 +244,10 @@ std::vector<PolicySet> AllSets(const World& world) {
           world.Set("pi", "pi", false, "")};
 }
 
-void CheckWorlds(uint64_t first, uint64_t count) {
+void CheckWorlds(uint64_t first, uint64_t count, bool rough) {
   Seen seen;
   for (uint64_t seed = first; seed < first + count; ++seed) {
-    World world(seed);
+    World world(seed, rough);
     for (const PolicySet& set : AllSets(world)) Check(world, set, seen);
   }
   const std::string histogram =
@@ -253,7 +269,11 @@ void CheckWorlds(uint64_t first, uint64_t count) {
 
 TEST_CASE("Random fights for mutexes end with every lock free and nothing reported",
           "[lock][property]") {
-  CheckWorlds(1, 300);
+  CheckWorlds(1, 300, false);
+}
+
+TEST_CASE("So do random fights between ticks, under every mode of preemption", "[lock][property]") {
+  CheckWorlds(1, 300, true);
 }
 
 TEST_CASE("Worlds that once broke the machine run to their end", "[lock][property]") {
@@ -267,7 +287,8 @@ TEST_CASE("Worlds that once broke the machine run to their end", "[lock][propert
 
 TEST_CASE("Many random fights for mutexes end with every lock free and nothing reported",
           "[lock][property][slow]") {
-  CheckWorlds(1'000'001, 20'000);
+  CheckWorlds(1'000'001, 5'000, false);
+  CheckWorlds(1'000'001, 5'000, true);
 }
 
 }  // namespace rqsim
