@@ -55,26 +55,26 @@ function(rqsim_test name)
   endif()
 endfunction()
 
-# rqsim_fuzz(fuzz_reader reader.cc): a libFuzzer target; its corpus is tests/fuzz/corpus/reader, a dictionary
-# tests/fuzz/reader.dict is used if there is one. With RQSIM_FUZZ (clang) it can search; in every other build the same
-# source is linked with a main that replays the corpus. Either way CTest replays the corpus in the fast suite, so a
-# file that once broke something stays tried.
+# rqsim_fuzz(fuzz_reader reader_fuzz.cc [SEEDS scenarios ...]): a libFuzzer target; its corpus is tests/fuzz/corpus/reader
+# and the folders of SEEDS, a dictionary tests/fuzz/reader.dict is used if there is one. With RQSIM_FUZZ (clang) it can
+# search; in every other build the same source is linked with a main that replays the corpus. Either way CTest replays
+# the corpus in the fast suite, so a file that once broke something stays tried.
 function(rqsim_fuzz name source)
+  cmake_parse_arguments(PARSE_ARGV 2 fuzz "" "" "SEEDS")
   string(REGEX REPLACE "^fuzz_" "" short "${name}")
   add_executable(${name} ${source})
   rqsim_target_defaults(${name})
   target_link_libraries(${name} PRIVATE rqsim::rqsim)
-  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
+  set(folders "${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${short}")
+  foreach(seed IN LISTS fuzz_SEEDS)
+    list(APPEND folders "${PROJECT_SOURCE_DIR}/${seed}")
+  endforeach()
   if(RQSIM_FUZZ)
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    add_test(NAME ${name} COMMAND ${name} -runs=0 ${folders})
   else()
     target_sources(${name} PRIVATE $<TARGET_OBJECTS:rqsim_fuzz_replay>)
-  endif()
-  set(corpus "${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${short}")
-  if(RQSIM_FUZZ)
-    add_test(NAME ${name} COMMAND ${name} -runs=0 "${corpus}")
-  else()
-    add_test(NAME ${name} COMMAND ${name} "${corpus}")
+    add_test(NAME ${name} COMMAND ${name} ${folders})
   endif()
   set_tests_properties(${name} PROPERTIES LABELS fast TIMEOUT 120)
 endfunction()

@@ -1,8 +1,10 @@
-// Any bytes as a scenario file: refused with diagnostics that can be printed, or read. Corpus:
+// Any bytes as a scenario file: refused with diagnostics that can be printed, or read; and what was
+// read and is written again reads back as the same. Corpus:
 // tests/fuzz/corpus/reader.
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -20,5 +22,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
     is_refused |= diagnostic.severity == rqsim::Diagnostic::Severity::kError;
   }
   RQSIM_CHECK(scenario.has_value() == !is_refused);
+  if (!scenario) return 0;
+
+  const std::string written = rqsim::WriteScenario(*scenario);
+  diagnostics.clear();
+  const std::optional<rqsim::Scenario> again =
+      rqsim::ReadScenario(written, "written.json", diagnostics);
+  RQSIM_CHECK(again.has_value());
+  RQSIM_CHECK(rqsim::WriteScenario(*again) == written);
+  RQSIM_CHECK(rqsim::ScenarioHash(*again) == rqsim::ScenarioHash(*scenario));
   return 0;
 }

@@ -1,5 +1,5 @@
-// Gives each file of a folder to a fuzz target, for builds without libFuzzer. Fails when the folder
-// is empty, because then nothing was tried.
+// Gives each file below some folders to a fuzz target, for builds without libFuzzer. Fails when the
+// folder is empty, because then nothing was tried.
 
 #include <algorithm>
 #include <cstddef>
@@ -16,8 +16,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size);
 int main(int argc, char** argv) {
   std::vector<std::filesystem::path> files;
   for (int i = 1; i < argc; ++i) {
-    for (const auto& entry : std::filesystem::directory_iterator(argv[i]))
-      files.push_back(entry.path());
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(argv[i])) {
+      if (entry.is_regular_file()) files.push_back(entry.path());
+    }
   }
   std::sort(files.begin(), files.end());
   for (const std::filesystem::path& file : files) {
