@@ -395,7 +395,12 @@ Next Machine::StopperStep(CpuId c, Frame& frame) {
     return Next::Call(StepId(2), work.policy, work.path, args);
   }
   const StopWork work = stop_work_[static_cast<std::size_t>(s.stop_work.front())];
-  if (frame.step == StepId(1)) MoveQueuedTask(work.task, work.dest);
+  // Its affinity may have changed again meanwhile, or it has gone away (core.c:
+  // migration_cpu_stop()).
+  if (frame.step == StepId(1)) {
+    const Task& t = task_store_[work.task.index()];
+    if (t.cpu == c && t.cpus_allowed.Contains(work.dest)) MoveQueuedTask(work.task, work.dest);
+  }
   FinishStopWork(c);
   return Next::Run(StepId(0), kZeroCycles, RunMode::kKernel);
 }
