@@ -204,9 +204,12 @@ Json OfCpus(const std::vector<CpuSpec>& cpus) {
   return out;
 }
 
+// What a machine is when nothing is said of it.
+const MachineSpec kUsualMachine;
+
 Json OfCosts(const MachineSpec& machine) {
   Json out = Json::object();
-  if (machine.cost_preset != MachineSpec().cost_preset) out["preset"] = machine.cost_preset;
+  if (machine.cost_preset != kUsualMachine.cost_preset) out["preset"] = machine.cost_preset;
   const MachineCosts preset =
       CostsOfPreset(machine.cost_preset, machine.clock_hz).value_or(MachineCosts());
   for (const CostField& field : CostFields()) {
@@ -220,7 +223,7 @@ Json OfCosts(const MachineSpec& machine) {
 }
 
 Json OfMachine(const MachineSpec& machine) {
-  const MachineSpec usual;
+  const MachineSpec& usual = kUsualMachine;
   Json out = Json::object();
   if (machine.clock_hz != usual.clock_hz) out["clock_hz"] = machine.clock_hz;
   if (machine.hz != usual.hz) out["hz"] = machine.hz;
