@@ -38,7 +38,6 @@ enum class ErrorCode : int {
   kExpectUnknown = 212,
   kExpectForm = 213,
   kReservedName = 214,
-  kBadAction = 215,
   // Warnings: a run would report these by itself.
   kWarnRecursiveLock = 301,
   kWarnLockHeld = 302,

@@ -1,6 +1,9 @@
 // Every error code with its exact place. In the texts `@` stands before the character that the
 // diagnostic must point at, and is taken out before the text is read.
 #include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -405,6 +408,25 @@ TEST_CASE("A scenario cut off anywhere is an error and nothing worse", "[scenari
                              TestRegistry()));
     CHECK_FALSE(diagnostics.empty());
   }
+}
+
+// The numbers in `text` behind each `before`, sorted and once.
+std::vector<int> NumbersBehind(const std::string& path, std::string_view before) {
+  std::ifstream file(path);
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  std::vector<int> numbers;
+  for (std::size_t at = text.find(before); at != std::string::npos;
+       at = text.find(before, at + 1)) {
+    numbers.push_back(std::atoi(text.c_str() + at + before.size()));
+  }
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
+}
+
+TEST_CASE("docs/ERRORS.md explains every code once, and no other", "[scenario][errors]") {
+  const std::vector<int> codes = NumbersBehind("src/sim/scenario/error_codes.h", " = ");
+  REQUIRE(codes.size() > 30);
+  CHECK(NumbersBehind("docs/ERRORS.md", "\n| E") == codes);
 }
 
 }  // namespace
