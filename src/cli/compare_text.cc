@@ -78,7 +78,8 @@ class Page {
     Line(fmt::format("{}: {} against {}", t_.Bold(c_.scenario),
                      t_.Bold(absl::StrJoin(others, ", ")), t_.Bold(baseline())));
     for (const Result& result : c_.results) {
-      Line(fmt::format("  {}  {} at {}, digest {:016x}", PadRight(result.policy, NameWidth()),
+      Line(fmt::format("  {}  {} at {}, digest {:016x}",
+                       PadRight(Shortened(result.policy, NameWidth()), NameWidth()),
                        OutcomeName(result.outcome), At(result.end), result.digest));
     }
     if (!c_.complete) {
@@ -129,9 +130,9 @@ class Page {
                           const std::vector<std::string>& lines, bool dim) {
       bool first = true;
       for (const std::string& line : lines) {
+        const std::string name = PadRight(first ? Shortened(who, width) : "", width);
         const std::string row =
-            Shortened(fmt::format("  {} {} {}", PadRight(first ? who : "", width), sign, line),
-                      options_.width);
+            Shortened(fmt::format("  {} {} {}", name, sign, Brief(line)), options_.width);
         Line(dim ? t_.Dim(row) : row);
         first = false;
       }
@@ -140,6 +141,24 @@ class Page {
     if (!d.common.empty()) show("both", " ", d.common, true);
     show(baseline(), "-", d.baseline_next, false);
     show(set.policy, "+", d.other_next, false);
+  }
+
+  // An event without what only machines read: ids beside names, kernel priorities of a switch.
+  static std::string Brief(const std::string& line) {
+    static constexpr std::array<std::string_view, 6> kLeftOut = {
+        "pid=", "prev_pid=", "next_pid=", "prev_prio=", "next_prio=", "voluntary="};
+    std::string out;
+    for (std::size_t start = 0; start < line.size();) {
+      const std::size_t end = std::min(line.find(' ', start), line.size());
+      const std::string_view word(line.data() + start, end - start);
+      if (std::none_of(kLeftOut.begin(), kLeftOut.end(),
+                       [&](std::string_view prefix) { return word.starts_with(prefix); })) {
+        if (!out.empty()) out += ' ';
+        out += word;
+      }
+      start = end + 1;
+    }
+    return out;
   }
 
   // "From 31 on CPU 0 ran asi_met, not comm."
@@ -188,7 +207,7 @@ class Page {
   std::size_t NameWidth() const {
     std::size_t width = 0;
     for (const Result& result : c_.results) width = std::max(width, Columns(result.policy));
-    return std::min<std::size_t>(width, 20);
+    return std::min<std::size_t>(width, 22);
   }
 
   // From a little before the first difference to a little after the last, or what was asked for.
@@ -244,8 +263,8 @@ class Page {
     Line(t_.Bold(fmt::format("Timelines from {} to {}", At(window.start), At(window.end))) + ", " +
          scale.Unit(c_.clock_hz));
     const auto [labels, ticks] = scale.Ruler(c_.clock_hz);
-    Line(t_.Dim(std::string(label, ' ') + labels));
-    Line(t_.Dim(std::string(label, ' ') + ticks));
+    Line(t_.Dim(TrimRight(std::string(label, ' ') + labels)));
+    Line(t_.Dim(TrimRight(std::string(label, ' ') + ticks)));
     for (const CpuId cpu : cpus) CpuLanes(cpu, scale, letters);
     if (hidden > 0) Line(fmt::format("  … and {} more CPUs that differ", hidden));
     for (const std::string& line : letters.Legend(options_.width - 2)) Line("  " + line);
@@ -282,19 +301,23 @@ class Page {
     for (const SetComparison& set : c_.against) {
       for (const CpuDifference& cpu : set.cpus) {
         if (cpu.spans.empty()) continue;
-        std::string line =
-            fmt::format("  {}  CPU {}  {} in {}:", PadRight(set.policy, NameWidth()),
-                        cpu.cpu.value(), For(cpu.cycles),
-                        cpu.spans.size() == 1 ? std::string("1 spell")
-                                              : fmt::format("{} spells", cpu.spans.size()));
-        for (std::size_t i = 0; i < cpu.spans.size() && i < kListedSpans; ++i) {
-          line += fmt::format(" [{},{})", cpu.spans[i].start.cycles(), cpu.spans[i].end.cycles());
+        std::string line = fmt::format(
+            "  {}  CPU {}  {} in {}:", PadRight(Shortened(set.policy, NameWidth()), NameWidth()),
+            cpu.cpu.value(), For(cpu.cycles),
+            cpu.spans.size() == 1 ? std::string("1 spell")
+                                  : fmt::format("{} spells", cpu.spans.size()));
+        std::size_t listed = 0;
+        for (; listed < std::min(cpu.spans.size(), kListedSpans); ++listed) {
+          const std::string span = fmt::format(" [{},{})", cpu.spans[listed].start.cycles(),
+                                               cpu.spans[listed].end.cycles());
+          if (Columns(line) + Columns(span) + 2 > options_.width) break;
+          line += span;
         }
-        if (cpu.spans.size() > kListedSpans) line += " …";
+        if (listed < cpu.spans.size()) line += " …";
         Line(line);
       }
       if (set.same_schedule) {
-        Line(fmt::format("  {}  none", PadRight(set.policy, NameWidth())));
+        Line(fmt::format("  {}  none", PadRight(Shortened(set.policy, NameWidth()), NameWidth())));
       }
     }
   }

@@ -31,12 +31,16 @@ char Letters::Task(const std::string& name) {
   const auto known = tasks_.find(name);
   if (known != tasks_.end()) return known->second;
   const auto is_free = [&](char letter) { return taken_.find(letter) == std::string::npos; };
-  std::string wishes;
+  // First letters of its words, then its other letters, then any.
+  std::string first, others;
+  bool begins = true;
   for (const char c : name) {
     const auto byte = static_cast<unsigned char>(c);
-    if (std::isalnum(byte) != 0) wishes += static_cast<char>(std::toupper(byte));
+    const bool counts = std::isalnum(byte) != 0;
+    if (counts) (begins ? first : others) += static_cast<char>(std::toupper(byte));
+    begins = !counts;
   }
-  wishes += "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+  std::string wishes = first + others + "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
   char letter = '#';
   for (const char wish : wishes) {
     if (!is_free(wish)) continue;
@@ -83,7 +87,8 @@ std::vector<std::string> Letters::Legend(std::size_t width) const {
   for (const std::string& name : order_) {
     const char letter = tasks_.at(name);
     if (letter == '#' || std::find(used_.begin(), used_.end(), name) == used_.end()) continue;
-    entries.push_back(fmt::format("{} {}", letter, name));
+    entries.push_back(
+        name.size() == 1 && name.front() == letter ? name : fmt::format("{} {}", letter, name));
   }
   for (char letter = 'a'; letter <= 'z'; ++letter) {
     for (const auto& [pair, given] : pairs_) {
@@ -127,9 +132,8 @@ std::string Scale::Unit(int64_t clock_hz) const {
     return each == 1 ? "a column is 1 cycle" : fmt::format("{} columns are 1 cycle", each);
   }
   const int64_t cycles = span_ / columns;
-  return fmt::format("a column is {}", cycles < kPlainCycles
-                                           ? fmt::format("about {} cycles", cycles)
-                                           : DurationText(cycles, clock_hz));
+  return span_ < kPlainCycles ? fmt::format("a column is about {} cycles", cycles)
+                              : fmt::format("a column is {}", DurationText(cycles, clock_hz));
 }
 
 std::pair<std::string, std::string> Scale::Ruler(int64_t clock_hz) const {

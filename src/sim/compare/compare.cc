@@ -60,8 +60,8 @@ std::string WhySame(const Comparison& comparison, const std::vector<const Record
     return fmt::format("{} acquisitions, none of them contended: max waiters 0", acquisitions);
   }
   return fmt::format(
-      "locks were contended (max waiters {}), but every decision fell alike: the strongest waiter "
-      "was the first one, and no owner was kept from its CPU",
+      "locks were contended (max waiters {}), but whatever was decided, the same task came to run "
+      "everywhere",
       most);
 }
 

@@ -1,0 +1,478 @@
+#!/usr/bin/env python3
+"""The program as its users meet it: every verb, every exit status, help, streams, and what happens to files.
+
+  command_test.py PROGRAM [unittest options]
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+import xml.etree.ElementTree
+
+try:
+    import jsonschema
+except ImportError:
+    jsonschema = None
+
+PROGRAM = "rqsim"
+VERBS = ["run", "compare", "check", "test", "import", "list", "schema", "version"]
+
+# One CPU. L takes A at 0 and needs it for 4; H wants it at 1, M comes at 2 and needs 3. By hand:
+#   mutex  [0,1)L [1,2)L [2,5)M [5,8)L [8,9)H          H waits from 1 to 8
+#   pi     [0,1)L [1,4)L [4,5)H [5,8)M [8,9)L          H raises L, so M has to wait
+# (L has one more cycle of its own after the unlock, in both at the end or before M is done.)
+INVERSION = {
+    "version": 1,
+    "name": "inversion",
+    "machine": {"cpus": [{"ids": "0"}], "tick": False},
+    "mutexes": ["A"],
+    "tasks": [
+        {"name": "L", "sched": {"priority": 1}, "ops": [{"lock": "A"}, {"run": 4}, {"unlock": "A"}, {"run": 1}]},
+        {"name": "H", "sched": {"priority": 3}, "start": 1, "ops": [{"lock": "A"}, {"run": 1}, {"unlock": "A"}]},
+        {"name": "M", "sched": {"priority": 2}, "start": 2, "ops": [{"run": 3}]},
+    ],
+    "common": {"class": "fifo", "placement": {"wake": "prev"}},
+    "policies": {"mutex": {"lock": "mutex"}, "pi": {"lock": "pi"}},
+}
+# Two tasks that each hold what the other wants.
+DEADLOCK = {
+    "version": 1,
+    "name": "abba",
+    "machine": {"cpus": [{"ids": "0-1"}], "tick": False},
+    "mutexes": ["A", "B"],
+    "tasks": [
+        {"name": "P", "sched": {"priority": 1}, "cpus": "0",
+         "ops": [{"lock": "A"}, {"run": 2}, {"lock": "B"}, {"unlock": "B"}, {"unlock": "A"}]},
+        {"name": "Q", "sched": {"priority": 1}, "cpus": "1",
+         "ops": [{"lock": "B"}, {"run": 2}, {"lock": "A"}, {"unlock": "A"}, {"unlock": "B"}]},
+    ],
+    "common": {"class": "fifo", "placement": {"wake": "prev"}, "lock": {"name": "mutex", "spin": False}},
+}
+RTAPP = '{"tasks": {"t0": {"loop": 2, "run": 100, "sleep": 50}}, "global": {"duration": 1}}\n'
+
+
+def changed(scenario, **keys):
+    return {**scenario, **keys}
+
+
+class Command(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def file(self, name, content):
+        path = os.path.join(self.folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        if not isinstance(content, (str, bytes)):
+            content = json.dumps(content)
+        with open(path, "wb") as out:
+            out.write(content.encode() if isinstance(content, str) else content)
+        return path
+
+    def content(self, name):
+        with open(os.path.join(self.folder, name), encoding="utf-8") as handle:
+            return handle.read()
+
+    def rqsim(self, *words, status=0, stdin="", **environment):
+        clean = {"PATH": os.environ.get("PATH", ""), "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "")}
+        done = subprocess.run([PROGRAM, *words], input=stdin.encode(), capture_output=True, cwd=self.folder,
+                              env={**clean, **environment}, timeout=60, check=False)
+        out, err = done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+        self.assertEqual(done.returncode, status, f"{' '.join(words)}\n{out}\n{err}")
+        return out, err
+
+
+class Help(Command):
+    def test_every_verb_is_listed_and_has_help_with_examples(self):
+        out, _ = self.rqsim("--help")
+        for verb in VERBS:
+            self.assertRegex(out, rf"\n  {verb} ")
+            text, _ = self.rqsim(verb, "--help")
+            self.assertIn("Examples:\n  rqsim " + verb, text)
+
+    def test_examples_name_options_that_exist(self):
+        for verb in VERBS:
+            text, _ = self.rqsim(verb, "--help")
+            examples = re.sub(r" \| .*", "", text[text.index("Examples:"):])
+            for option in re.findall(r" (--?[a-z][a-z-]*)", examples):
+                self.assertIn(option, text[:text.index("Examples:")], f"{verb} {option}")
+
+    def test_wrong_use_is_2_and_points_to_help(self):
+        for words in [[], ["nonsense"], ["run"], ["run", "--nonsense", "x"], ["list", "nonsense"], ["schema"]]:
+            out, err = self.rqsim(*words, status=2)
+            self.assertEqual(out, "")
+            self.assertIn("--help", err)
+
+    def test_version_says_which_model(self):
+        out, _ = self.rqsim("version")
+        self.assertRegex(out, r"(?m)^rqsim \d+\.\d+\.\d+$")
+        self.assertRegex(out, r"(?m)^model_version \d+$")
+        self.assertEqual(set(json.loads(self.rqsim("version", "--json")[0])),
+                         {"version", "model_version", "schema_version"})
+
+
+class Run(Command):
+    def test_a_summary_of_each_set(self):
+        self.file("s.json", INVERSION)
+        out, err = self.rqsim("run", "s.json")
+        self.assertIn("policy mutex", out)
+        self.assertIn("policy pi", out)
+        self.assertEqual(err, "")
+
+    def test_the_timeline_is_that_of_the_arithmetic(self):
+        self.file("s.json", INVERSION)
+        out, _ = self.rqsim("run", "s.json", "-p", "mutex", "--timeline")
+        self.assertIn("CPU 0  [0,2)L [2,5)M [5,7)L [7,8)H [8,9)L", out)
+        out, _ = self.rqsim("run", "s.json", "-p", "pi", "--timeline")
+        self.assertIn("CPU 0  [0,4)L [4,5)H [5,8)M [8,9)L", out)
+
+    def test_json_is_one_document_for_one_set_and_a_list_for_several(self):
+        self.file("s.json", INVERSION)
+        one = json.loads(self.rqsim("run", "s.json", "-p", "pi", "--json")[0])
+        self.assertEqual((one["policy"], one["outcome"], one["end_cycles"]), ("pi", "done", 9))
+        self.assertRegex(one["digest"], r"^[0-9a-f]{16}$")
+        self.assertNotIn("timeline", one)
+        both = json.loads(self.rqsim("run", "s.json", "--json", "--timeline")[0])
+        self.assertEqual([result["policy"] for result in both], ["mutex", "pi"])
+        self.assertTrue(both[0]["timeline"])
+
+    def test_the_same_run_gives_the_same_bytes(self):
+        self.file("s.json", INVERSION)
+        first = self.rqsim("run", "s.json", "--json", "--timeline")
+        self.assertEqual(first, self.rqsim("run", "s.json", "--json", "--timeline", TZ="Asia/Kathmandu", LANG="de_DE"))
+        self.assertEqual(first, self.rqsim("run", "-", "--json", "--timeline", stdin=json.dumps(INVERSION)))
+
+    def test_set_changes_the_scenario_first(self):
+        self.file("s.json", INVERSION)
+        # M needs 13 instead of 3: the end moves from 9 to 19.
+        out, _ = self.rqsim("run", "s.json", "-p", "pi", "--json", "--set", "tasks.M.ops[0].run=13")
+        self.assertEqual(json.loads(out)["end_cycles"], 19)
+        out, _ = self.rqsim("run", "s.json", "-p", "pi", "--json", "--set", "machine.costs.c_ctx=1",
+                            "--set", "name=other")
+        self.assertEqual(json.loads(out)["scenario"]["name"], "other")
+        self.assertGreater(json.loads(out)["end_cycles"], 9)
+        for edit in ["nonsense", "tasks.X.start=1", "tasks.M.start.deeper=1", "machine.cots.c_ctx=1"]:
+            out, err = self.rqsim("run", "s.json", "--set", edit, status=2)
+            self.assertEqual(out, "")
+            self.assertNotEqual(err, "")
+
+    def test_a_set_is_picked_by_name_or_made_on_the_spot(self):
+        self.file("s.json", INVERSION)
+        named = json.loads(self.rqsim("run", "s.json", "-p", "pi", "--json")[0])
+        made = json.loads(self.rqsim("run", "s.json", "-p", "lock=pi", "--json")[0])
+        self.assertEqual(made["policy"], "lock=pi")
+        self.assertEqual(made["digest"], named["digest"])
+        _, err = self.rqsim("run", "s.json", "-p", "mutx", status=2)
+        self.assertIn("Did you mean mutex?", err)
+        self.rqsim("run", "s.json", "-p", "lock=nonsense", status=2)
+
+    def test_rt_app_files_run_as_they_are(self):
+        self.file("a.json", RTAPP)
+        result = json.loads(self.rqsim("run", "a.json", "--json")[0])
+        # Twice 100 us of running and 50 us of sleep at 1 GHz.
+        self.assertEqual(result["tasks"][0]["work"], 200_000)
+        self.assertEqual(result["end_cycles"], 300_000)
+
+    def test_traces_in_three_formats(self):
+        self.file("s.json", INVERSION)
+        self.rqsim("run", "s.json", "-p", "pi", "--trace", "t.txt")
+        self.assertIn("\n4 0 mutex_acquire lock=A comm=H", self.content("t.txt"))
+        self.rqsim("run", "s.json", "-p", "pi", "--trace", "t.dat:ftrace")
+        self.assertTrue(self.content("t.dat").startswith("# tracer: nop"))
+        self.rqsim("run", "s.json", "-p", "pi", "--trace", "t.json:chrome")
+        self.assertTrue(json.loads(self.content("t.json"))["traceEvents"])
+        self.rqsim("run", "s.json", "-p", "pi", "--trace", "t.txt:nonsense", status=2)
+        self.rqsim("run", "s.json", "--trace", "t.txt", status=2)
+
+
+class ExitStatus(Command):
+    def test_1_an_assertion_is_missed(self):
+        bound = {"policy": "mutex", "task": "H", "metric": "response", "max": 4}
+        self.file("s.json", changed(INVERSION, **{"assert": [bound]}))
+        # H: released at 1; done at 8 under mutex, at 5 under pi.
+        _, err = self.rqsim("run", "s.json", status=1)
+        self.assertIn("response of task H is 7, more than 4, by 3", err)
+        self.rqsim("run", "s.json", "-p", "pi")
+
+    def test_1_an_invariant_is_broken(self):
+        tasks = [{"name": "L", "sched": {"priority": 1}, "ops": [{"lock": "A"}, {"run": 1}]}]
+        self.file("s.json", changed(INVERSION, tasks=tasks))
+        _, err = self.rqsim("run", "s.json", "-p", "mutex", status=1)
+        self.assertIn("violation MX-I9", err)
+        self.rqsim("run", "s.json", "-p", "mutex", "--no-check")
+
+    def test_2_the_input_is_wrong(self):
+        self.file("s.json", changed(INVERSION, nonsense=1))
+        for verb in ["run", "compare", "check", "test"]:
+            out, err = self.rqsim(verb, "s.json", status=2)
+            self.assertRegex(out + err, r"s\.json:\d+:\d+: error\[E\d+\]: ")
+
+    def test_3_not_modelled_with_strict(self):
+        self.file("a.json", '{"tasks": {"t0": {"loop": 1, "run": 10, "mem": 20}}}')
+        _, err = self.rqsim("run", "a.json")
+        self.assertIn("mem", err)
+        self.rqsim("run", "a.json", "--strict", status=3)
+        self.rqsim("import", "rt-app", "a.json", "--strict", "-o", "s.json", status=3)
+        self.assertFalse(os.path.exists(os.path.join(self.folder, "s.json")))
+
+    def test_4_deadlock_unless_it_is_expected(self):
+        self.file("s.json", DEADLOCK)
+        _, err = self.rqsim("run", "s.json", status=4)
+        self.assertIn("deadlock at 2", err)
+        self.file("t.json", changed(DEADLOCK, policies={"mutex": {"lock": {"name": "mutex", "spin": False}}},
+                                    expect=[{"policy": "mutex", "outcome": "deadlock", "end": 2}]))
+        self.rqsim("run", "t.json")
+        self.rqsim("test", "t.json")
+
+    def test_5_a_file_cannot_be_read_or_written(self):
+        for verb in ["run", "compare", "check", "test"]:
+            _, err = self.rqsim(verb, "missing.json", status=5)
+            self.assertIn("missing.json", err)
+        self.rqsim("list", "scenarios", "missing", status=5)
+        self.file("s.json", INVERSION)
+        self.rqsim("run", "s.json", "-p", "pi", "--trace", "missing/t.txt", status=5)
+        self.rqsim("test", "s.json", "--junit", "missing/t.xml", status=5)
+        self.file("a.json", RTAPP)
+        self.rqsim("import", "rt-app", "a.json", "-o", "missing/s.json", status=5)
+        if os.path.exists("/dev/full"):
+            self.rqsim("import", "rt-app", "a.json", "-o", "/dev/full", status=5)
+
+    def test_70_a_bug_says_how_to_reproduce_it(self):
+        # Nothing a scenario says can reach this; a signal stands in for a failed check.
+        process = subprocess.Popen([PROGRAM, "run", "-", "--set", "a=b c"], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        with process:
+            # It waits for its input when it has read the first byte.
+            process.stdin.write(b"{")
+            process.stdin.flush()
+            os.set_blocking(process.stderr.fileno(), True)
+            while not self.waits_for_input(process.pid):
+                pass
+            process.send_signal(signal.SIGABRT)
+            err = process.stderr.read().decode()
+        self.assertEqual(process.returncode, 70)
+        self.assertIn("run - --set 'a=b c'", err)
+
+    @staticmethod
+    def waits_for_input(pid):
+        try:
+            with open(f"/proc/{pid}/wchan", encoding="ascii") as handle:
+                place = handle.read()
+            with open(f"/proc/{pid}/stat", encoding="ascii") as handle:
+                state = handle.read().rsplit(")", 1)[1].split()[0]
+        except OSError:
+            return True
+        return state == "S" or "pipe" in place
+
+
+class Files(Command):
+    BROKEN = {
+        "truncated": json.dumps(INVERSION)[:200],
+        "empty": "",
+        "NUL bytes": b"{\x00\x00}",
+        "not UTF-8": b'{"version": 1, "name": "\xff\xfe"}',
+        "wrong type": '{"version": "one"}',
+        "deep": "[" * 10_000 + "]" * 10_000,
+        "deep objects": '{"a":' * 10_000 + "1" + "}" * 10_000,
+        "huge number": json.dumps(changed(INVERSION, until=2**63)),
+        "huge length": json.dumps(changed(INVERSION, until="9999999999999999999s")),
+        "twice": '{"version": 1, "version": 1}',
+        "names twice": json.dumps(changed(INVERSION, tasks=INVERSION["tasks"] * 2)),
+        "old rt-app": '{"tasks": {"t0": {"period": 1000, "exec": 5, "lock_order": ["m"]}}}',
+    }
+
+    def test_broken_input_is_said_and_overwrites_nothing(self):
+        for name, content in self.BROKEN.items():
+            with self.subTest(name):
+                self.file("b.json", content)
+                self.file("old", "old")
+                for words in [["run", "b.json", "-p", "pi", "--trace", "old"], ["compare", "b.json"],
+                              ["check", "b.json"], ["import", "rt-app", "b.json", "-o", "old"],
+                              ["run", "b.json", "--json"], ["run", "b.json", "--set", "name=x"]]:
+                    out, err = self.rqsim(*words, status=2)
+                    self.assertEqual(out, "")
+                    self.assertNotEqual(err, "")
+                self.assertEqual(self.content("old"), "old")
+
+    def test_an_output_that_cannot_be_finished_leaves_nothing_behind(self):
+        self.file("s.json", INVERSION)
+        before = sorted(os.listdir(self.folder))
+        self.rqsim("run", "s.json", "-p", "pi", "--trace", "s.json/t", status=5)
+        self.assertEqual(sorted(os.listdir(self.folder)), before)
+
+    def test_an_output_replaces_a_file_and_keeps_its_mode(self):
+        self.file("a.json", RTAPP)
+        path = self.file("s.json", "old")
+        os.chmod(path, 0o640)
+        self.rqsim("import", "rt-app", "a.json", "-o", "s.json")
+        self.assertEqual(json.loads(self.content("s.json"))["version"], 1)
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o640)
+        self.assertEqual(sorted(os.listdir(self.folder)), ["a.json", "s.json"])
+
+    def test_an_imported_file_runs_as_the_file_it_came_from(self):
+        self.file("a.json", RTAPP)
+        out, err = self.rqsim("import", "rt-app", "a.json")
+        self.assertIn("operations in", err)
+        self.file("s.json", out)
+        direct = json.loads(self.rqsim("run", "a.json", "--json")[0])
+        imported = json.loads(self.rqsim("run", "s.json", "--json")[0])
+        self.assertEqual(direct["digest"], imported["digest"])
+
+
+class Compare(Command):
+    def test_the_page_names_the_cause_and_fits_100_columns(self):
+        self.file("s.json", changed(INVERSION, tasks=[
+            {**task, "deadline": 5} if task["name"] == "H" else task for task in INVERSION["tasks"]]))
+        out, err = self.rqsim("compare", "s.json")
+        self.assertEqual(err, "")
+        self.assertIn("! mutex: H missed its deadline once", out)
+        self.assertIn("H raised L to priority 3 under pi; under mutex nobody was raised.", out)
+        self.assertIn("From 2 CPU 0 runs L under pi, M under mutex.", out)
+        # mutex L L M M M L L H L against pi L L L L H M M M L: 2, 3, 4, 5, 6, 7 differ.
+        self.assertIn("CPU 0  6 in 1 spell: [2,8)", out)
+        for line in out.splitlines():
+            self.assertLessEqual(len(line), 100, line)
+            self.assertEqual(line, line.rstrip())
+
+    def test_json_has_all_of_it(self):
+        self.file("s.json", INVERSION)
+        page = json.loads(self.rqsim("compare", "s.json", "--json")[0])
+        self.assertEqual((page["baseline"], page["policies"], page["differs"]), ("mutex", ["mutex", "pi"], True))
+        against = page["against"][0]
+        self.assertEqual(against["divergence"]["at"], 1)
+        self.assertEqual(against["cpus"], [{"cpu": 0, "cycles": 6, "spans": [[2, 8]]}])
+        h = next(task for task in page["tasks"] if task["name"] == "H")
+        self.assertEqual(h["metrics"]["response.max"], [7, 4])
+
+    def test_the_baseline_can_be_chosen(self):
+        self.file("s.json", INVERSION)
+        page = json.loads(self.rqsim("compare", "s.json", "--baseline", "pi", "--json")[0])
+        self.assertEqual(page["policies"], ["pi", "mutex"])
+        self.rqsim("compare", "s.json", "--baseline", "nonsense", status=2)
+
+    def test_no_difference_is_said_with_its_reason(self):
+        self.file("s.json", changed(INVERSION, tasks=INVERSION["tasks"][:1]))
+        out, _ = self.rqsim("compare", "s.json", "--fail-on-difference")
+        self.assertIn("do the same in every cycle", out)
+        self.assertIn("none of them contended: max waiters 0", out)
+
+    def test_a_difference_fails_only_when_asked(self):
+        self.file("s.json", INVERSION)
+        self.rqsim("compare", "s.json")
+        self.rqsim("compare", "s.json", "--fail-on-difference", status=1)
+
+    def test_one_set_is_nothing_to_compare(self):
+        self.file("s.json", INVERSION)
+        _, err = self.rqsim("compare", "s.json", "-p", "pi", status=2)
+        self.assertIn("-p", err)
+
+
+class Test(Command):
+    EXPECT = [{"policy": "pi", "outcome": "done", "end": 9, "timeline": {"0": "[0,4)L [4,5)H [5,8)M [8,9)L"}}]
+
+    def test_a_folder_is_walked_in_order(self):
+        self.file("b/two.json", changed(INVERSION, expect=self.EXPECT))
+        self.file("b/one.jsonc", "// a note\n" + json.dumps(INVERSION))
+        self.file("b/.hidden.json", "nonsense")
+        out, _ = self.rqsim("test", "b")
+        self.assertEqual([line.split()[1:] for line in out.splitlines()[:-1]],
+                         [["b/one.jsonc", "mutex"], ["b/one.jsonc", "pi"],
+                          ["b/two.json", "mutex"], ["b/two.json", "pi"]])
+        self.assertEqual(out, self.rqsim("test", "b", "-j", "4")[0])
+        out, _ = self.rqsim("test", "b", "-k", "two.json pi")
+        self.assertEqual(len(out.splitlines()), 2)
+        self.rqsim("test", "b", "-k", "nonsense", status=2)
+
+    def test_a_mismatch_shows_both_lines_and_the_decision(self):
+        wrong = [{**self.EXPECT[0], "timeline": {"0": "[0,4)L [4,5)H [5,9)M"}}]
+        self.file("s.json", changed(INVERSION, expect=wrong))
+        out, _ = self.rqsim("test", "s.json", "--junit", "out.xml", status=1)
+        self.assertIn("timeline of CPU 0: cell 3 is [5,8)M, not [5,9)M", out)
+        self.assertIn("expected [0,4)L [4,5)H [5,9)M\n", out)
+        self.assertIn("actual   [0,4)L [4,5)H [5,8)M [8,9)L\n", out)
+        self.assertIn("8 0 sched_switch prev_comm=M", out)
+        suites = xml.etree.ElementTree.parse(os.path.join(self.folder, "out.xml")).getroot()
+        self.assertEqual((suites.get("tests"), suites.get("failures")), ("2", "1"))
+        self.assertIn("cell 3", suites.find(".//failure").get("message"))
+
+    def test_goldens_are_written_compared_and_approved(self):
+        path = self.file("s.json", INVERSION)
+        self.rqsim("test", "s.json", "--bless")
+        golden = json.loads(self.content("s.golden.json"))
+        self.assertEqual(list(golden["sets"]), ["mutex", "pi"])
+        self.assertIn("events", golden["sets"]["pi"])
+        out, _ = self.rqsim("test", "s.json")
+        self.assertIn("none failed", out)
+        self.file(os.path.basename(path), changed(INVERSION, tasks=[
+            {**task, "start": 3} if task["name"] == "M" else task for task in INVERSION["tasks"]]))
+        out, _ = self.rqsim("test", "s.json", status=1)
+        self.assertRegex(out, r"golden: event \d+ differs")
+        self.assertIn("to run it alone: rqsim run s.json -p mutex", out)
+        self.assertIn("to approve it: rqsim test s.json --bless", out)
+        before = self.content("s.golden.json")
+        self.rqsim("test", "s.json", "--bless", status=2, CI="1")
+        self.rqsim("test", "s.json", status=2, CI="true", RQSIM_UPDATE_GOLDEN="1")
+        self.assertEqual(self.content("s.golden.json"), before)
+        self.rqsim("test", "s.json", RQSIM_UPDATE_GOLDEN="1")
+        self.assertNotEqual(self.content("s.golden.json"), before)
+        self.rqsim("test", "s.json", CI="1")
+
+
+class Lists(Command):
+    def test_every_list_is_text_and_json(self):
+        self.file("scenarios/s.json", INVERSION)
+        for what in ["policies", "ops", "metrics", "events", "costs", "scenarios", "faults"]:
+            out, _ = self.rqsim("list", what)
+            rows = json.loads(self.rqsim("list", what, "--json")[0])
+            self.assertEqual(len(rows), len(out.splitlines()))
+        names = {row["name"] for row in json.loads(self.rqsim("list", "policies", "--json")[0])}
+        self.assertLessEqual({"mutex", "pi", "fifo", "default"}, names)
+
+    def test_schemas_hold_what_they_describe(self):
+        scenario = json.loads(self.rqsim("schema", "scenario")[0])
+        result = json.loads(self.rqsim("schema", "result")[0])
+        if jsonschema is None:
+            self.skipTest("python3-jsonschema is not installed")
+        self.file("s.json", INVERSION)
+        jsonschema.Draft7Validator(scenario).validate(INVERSION)
+        for one in json.loads(self.rqsim("run", "s.json", "--json", "--timeline")[0]):
+            jsonschema.Draft7Validator(result).validate(one)
+
+    def test_check_says_fine_or_what_is_wrong(self):
+        self.file("good.json", INVERSION)
+        self.file("bad.json", changed(INVERSION, mutex=["A"]))
+        self.assertEqual(self.rqsim("check", "good.json"), ("good.json: fine\n", ""))
+        out, err = self.rqsim("check", "good.json", "bad.json", status=2)
+        self.assertEqual(out, "good.json: fine\n")
+        self.assertIn("mutexes", err)
+        files = json.loads(self.rqsim("check", "--json", "good.json", "bad.json", status=2)[0])
+        self.assertEqual([entry["valid"] for entry in files], [True, False])
+        self.assertTrue(files[1]["problems"][0]["message"])
+
+
+class Streams(Command):
+    def test_colour_only_where_it_is_asked_for(self):
+        self.file("s.json", INVERSION)
+        self.assertNotIn("\x1b", self.rqsim("compare", "s.json")[0])
+        self.assertIn("\x1b", self.rqsim("compare", "s.json", "--color=always")[0])
+        self.assertIn("\x1b", self.rqsim("--color=always", "compare", "s.json", NO_COLOR="1")[0])
+        self.assertNotIn("\x1b", self.rqsim("compare", "s.json", "--color=never")[0])
+        self.rqsim("compare", "s.json", "--color=pink", status=2)
+
+    def test_quiet_keeps_answers_and_errors(self):
+        self.file("a.json", '{"tasks": {"t0": {"loop": 1, "run": 10, "mem": 20}}}')
+        out, err = self.rqsim("run", "a.json", "--json", "--quiet")
+        self.assertEqual(err, "")
+        json.loads(out)
+        self.assertNotEqual(self.rqsim("run", "missing.json", "--quiet", status=5)[1], "")
+
+
+if __name__ == "__main__":
+    PROGRAM = os.path.abspath(sys.argv.pop(1))
+    unittest.main()
