@@ -83,6 +83,28 @@ TEST_CASE("Every operation of the real files is in the scenario or named", "[rta
   }
 }
 
+TEST_CASE("The documents that the real files are written as give them back", "[rtapp][shared]") {
+  if (IsAbsent()) return;
+  for (const Row& row : kAccepted) {
+    INFO(row.file);
+    std::vector<Diagnostic> diagnostics;
+    const auto scenario = ImportRtApp(TextOf(row.file), row.file, {}, diagnostics, nullptr);
+    REQUIRE(scenario);
+    const std::string document = WriteScenario(*scenario);
+    std::vector<Diagnostic> problems;
+    const std::optional<Scenario> read = ReadScenario(document, "written.json", problems);
+    if (!read) {
+      // Only for want of a deadline class.
+      REQUIRE(problems.size() == 1);
+      CHECK(problems[0].code == 403);
+      CHECK(std::string(row.file) == "rtapp-custom-slice.json");
+      continue;
+    }
+    CHECK(ScenarioHash(*read) == ScenarioHash(*scenario));
+    CHECK(WriteScenario(*read) == document);
+  }
+}
+
 TEST_CASE("The real file of the old grammar is refused by name, where it stands",
           "[rtapp][shared]") {
   if (IsAbsent()) return;

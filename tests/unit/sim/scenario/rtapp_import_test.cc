@@ -520,6 +520,27 @@ TEST_CASE("Lengths beyond what a run can last are errors", "[rtapp]") {
                   "global.duration", 1, 53));
 }
 
+TEST_CASE("An imported scenario is written as a document that gives it back", "[rtapp]") {
+  const Imported imported = Import(R"({"tasks": {
+    "all of it": {"loop": 3, "instance": 2, "delay": 7, "priority": -4, "cpus": [0, 2], "phases": {
+      "a": {"loop": 4, "run": 1, "runtime": 2, "sleep": 3, "yield": ""},
+      "b": {"cpus": [1], "policy": "SCHED_RR", "lock": "m", "wait": {"ref": "c", "mutex": "m"},
+            "sync": {"ref": "c", "mutex": "m"}, "signal": "c", "broad": "c", "unlock": "m"},
+      "c": {"policy": "SCHED_DEADLINE", "dl-runtime": 5, "dl-deadline": 8, "dl-period": 9,
+            "timer": {"ref": "unique", "period": 4}, "fork": "u"},
+      "d": {"policy": "SCHED_OTHER", "dl-runtime": 300, "timer": {"ref": "t", "period": 4, "mode": "absolute"}}}},
+    "u": {"instance": 0, "suspend", "resume": "c", "suspend": "r", "barrier": "b", "sem_post": "s", "sem_wait": "s"}},
+    "global": {"duration": 2, "pi_enabled": true}})");
+  REQUIRE(imported.scenario);
+  const std::string document = WriteScenario(*imported.scenario);
+  std::vector<Diagnostic> diagnostics;
+  const std::optional<Scenario> read = ReadScenario(document, "written.json", diagnostics);
+  for (const Diagnostic& diagnostic : diagnostics) UNSCOPED_INFO(FormatDiagnostic(diagnostic));
+  REQUIRE(read);
+  CHECK(ScenarioHash(*read) == ScenarioHash(*imported.scenario));
+  CHECK(WriteScenario(*read) == document);
+}
+
 TEST_CASE("A file is for rt-app if its tasks are an object and it has no version", "[rtapp]") {
   CHECK(LooksLikeRtApp("/* c */ {\"tasks\": {\"t\": {\"suspend\",}}, }"));
   // Wrong further on, but meant for rt-app.
