@@ -335,12 +335,13 @@ class Fair final : public SchedClass {
     if (!params_.hrtick || rq.queue.nr_queued() <= 1) return;
     const FairEntity& entity = entities_[donor.index()];
     const int64_t left = VirtualDiff(entity.deadline, entity.vruntime);
-    const Cycles delay(
-        std::max(static_cast<int64_t>(static_cast<Wide>(left) * entity.weight / kNice0Weight),
-                 params_.hrtick_min));
+    // At least one cycle, so that whoever is switched in gets on: half a slice of 1 is 0.
+    const Cycles delay(std::max<int64_t>(
+        {static_cast<int64_t>(static_cast<Wide>(left) * entity.weight / kNice0Weight),
+         params_.hrtick_min, 1}));
     const MachineFacts& facts = kernel.facts();
     const Time start = after_switch ? kernel.now() + facts.c_sched + facts.c_ctx : kernel.now();
-    const Time expiry = start + std::max(delay, kZeroCycles);
+    const Time expiry = start + delay;
     if (rq.is_hrtick_armed &&
         std::abs((expiry - rq.hrtick_expiry).count()) <= params_.hrtick_slop) {
       return;
@@ -349,7 +350,7 @@ class Fair final : public SchedClass {
     rq.hrtick_expiry = expiry;
     const TimerRef timer{self_, kHrtick, cpu.value()};
     if (after_switch) {
-      kernel.ArmTimerAfterSwitch(timer, cpu, std::max(delay, kZeroCycles));
+      kernel.ArmTimerAfterSwitch(timer, cpu, delay);
     } else {
       kernel.ArmTimer(timer, cpu, expiry);
     }

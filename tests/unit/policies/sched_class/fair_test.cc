@@ -66,6 +66,19 @@ TEST_CASE("The slice timer ends slices where they end", "[sched_class][fair]") {
         "0 >1\n1500 >2\n3000 >1\n6000 >2\n9000 >1\n12000 >2\n15000 >1\n16500 >2\n");
 }
 
+TEST_CASE("Slices of one cycle still let everybody get on", "[sched_class][fair]") {
+  // Half of the first request is nothing, and the timer is armed for a cycle all the same: at 1
+  // task 1 is ahead (1 of 0.5), at 2 both are at 1 with deadline 2 and the one that waits wins, and
+  // so on.
+  const ClassBenchSizes sizes;
+  const auto fair = MakeFair(sizes, SetUp({{"hrtick", true}, {"base_slice", int64_t{1}}}));
+  ClassBench bench(*fair, sizes);
+  bench.Spawn(1, Normal());
+  bench.Spawn(2, Normal());
+  bench.To(5);
+  CHECK(bench.TakeLog() == "0 >1\n1 >2\n2 >1\n3 >2\n4 >1\n");
+}
+
 TEST_CASE("Each charge is rounded down by itself", "[sched_class][fair]") {
   const ClassBenchSizes sizes;
   const auto fair = MakeFair(sizes, SetUp());
