@@ -9,26 +9,10 @@
 #include <vector>
 
 #include "rqsim/import.h"
+#include "sim/scenario/rtapp/codes.h"
 #include "sim/scenario/rtapp/dialect.h"
 
 namespace rqsim::rtapp {
-
-// docs/ERRORS.md explains each.
-enum class Code : int {
-  kSyntax = 501,
-  kOldGrammar = 502,
-  kMissing = 503,
-  kType = 504,
-  kRange = 505,
-  kRepeated = 506,
-  kUnknownName = 507,
-  kCpu = 508,
-  kNoOperations = 509,
-  kNameClash = 510,
-  kEndless = 511,
-  kNotModelled = 520,
-  kRemark = 521,
-};
 
 // Offsets are those of the strict text, which is what was parsed; positions are those of the
 // source.
