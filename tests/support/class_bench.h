@@ -140,6 +140,10 @@ class ClassBench final : public WordlessKernel {
     class_.PrioChanged(*this, c, id, old);
     Drain();
   }
+  void SetAllowed(int task, const CpuSet& cpus) {
+    At(task).cpus_allowed = cpus;
+    At(task).nr_cpus_allowed = cpus.Count();
+  }
   void Move(int task, int to) {
     const TaskId id(task);
     Task& t = At(task);

@@ -150,6 +150,48 @@ TEST_CASE("Made weaker goes to the head of its new list, stronger to the tail, e
   }
 }
 
+TEST_CASE("A woken task of equal priority goes first if only the running one could go elsewhere",
+          "[sched_class][rt]") {
+  // CPU 1 runs nothing, so whoever may go there could.
+  const ClassBenchSizes sizes{.cpus = 2};
+  const auto rt = MakeRt(sizes);
+  ClassBench bench(*rt, sizes);
+  const CpuSet here = CpuSet::Of(CpuId(0));
+  SECTION("the woken one is bound: it goes first") {
+    bench.SetAllowed(2, here);
+    bench.Spawn(1, FixedPriority(10));
+    bench.To(100);
+    bench.Spawn(2, FixedPriority(10));
+    bench.Settle();
+    CHECK(bench.TakeLog() == "0 >1\n100 >2\n");
+  }
+  SECTION("both are free: it waits") {
+    bench.Spawn(1, FixedPriority(10));
+    bench.To(100);
+    bench.Spawn(2, FixedPriority(10));
+    bench.Settle();
+    CHECK(bench.TakeLog() == "0 >1\n");
+  }
+  SECTION("both are bound: it waits") {
+    bench.SetAllowed(1, here);
+    bench.SetAllowed(2, here);
+    bench.Spawn(1, FixedPriority(10));
+    bench.To(100);
+    bench.Spawn(2, FixedPriority(10));
+    bench.Settle();
+    CHECK(bench.TakeLog() == "0 >1\n");
+  }
+  SECTION("CPU 1 runs something as strong: there is nowhere to go") {
+    bench.SetAllowed(2, here);
+    bench.Spawn(3, FixedPriority(10), 1);
+    bench.Spawn(1, FixedPriority(10));
+    bench.To(100);
+    bench.Spawn(2, FixedPriority(10));
+    bench.Settle();
+    CHECK(bench.TakeLog() == "0 >1\n0 1 >3\n");
+  }
+}
+
 TEST_CASE("The default quantum is 100 ms", "[sched_class][rt]") {
   // 100 * HZ / 1000 ticks: 25 with a tick of 4 ms, 100 with 1 ms.
   const auto [tick, ticks] = GENERATE(std::pair{4'000'000, 25}, std::pair{1'000'000, 100});
