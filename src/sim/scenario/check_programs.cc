@@ -18,16 +18,23 @@ namespace {
 using Kind = JsonValue::Kind;
 using Names = std::set<std::string, std::less<>>;
 
-// The locks a program surely holds at a point, and those it may hold.
+// The locks a program surely holds at a point, in the order in which it took them, and those it
+// may hold.
 struct Held {
-  Names surely, maybe;
+  std::vector<std::string> surely;
+  Names maybe;
   friend bool operator==(const Held&, const Held&) = default;
+
+  bool Surely(std::string_view name) const {
+    return std::find(surely.begin(), surely.end(), name) != surely.end();
+  }
 };
 
 Held Either(const Held& a, const Held& b) {
   Held both;
-  std::set_intersection(a.surely.begin(), a.surely.end(), b.surely.begin(), b.surely.end(),
-                        std::inserter(both.surely, both.surely.end()));
+  for (const std::string& name : a.surely) {
+    if (b.Surely(name)) both.surely.push_back(name);
+  }
   std::set_union(a.maybe.begin(), a.maybe.end(), b.maybe.begin(), b.maybe.end(),
                  std::inserter(both.maybe, both.maybe.end()));
   return both;
@@ -53,20 +60,23 @@ class ProgramChecker {
     if (!ended && !is_endless && name != nullptr) CheckEnd(*name, held);
   }
 
-  // Locks taken while holding others, by all programs together.
+  // Locks taken while holding others, by all programs together: one warning for each two locks.
   void CheckOrder() {
     for (const auto& [from, edges] : order_) {
       for (const auto& [to, place] : edges) {
-        if (from >= to || !Reaches(to, from)) continue;
-        const JsonValue* back = FirstStep(to, from);
-        const SourcePos other = back == nullptr ? place->pos : back->pos;
+        if (from >= to) continue;
+        const JsonValue* back = WayTo(to, from);
+        if (back == nullptr) continue;
         context_.diagnostics.Warn(
             ErrorCode::kWarnLockOrder, *place,
             fmt::format("\"{}\" is locked while holding \"{}\", and the other way round at {}:{}",
-                        to, from, other.line, other.column));
+                        to, from, back->pos.line, back->pos.column));
       }
     }
   }
+
+  // Programs so long and so nested that looking at them takes too long are let off.
+  bool has_given_up() const { return work_ <= 0; }
 
   // Waits without anybody who ends them, and the other way round.
   void CheckPartners() {
@@ -123,7 +133,7 @@ class ProgramChecker {
   // Goes through the operations; `ended`: the task surely exits in them.
   void Walk(const JsonValue& ops, Held& held, bool& ended) {
     for (const JsonValue& item : ops.items) {
-      if (ended) return;
+      if (ended || !Spend(1 + held.surely.size())) return;
       for (const JsonMember& member : item.members) {
         if (IsNote(member.key)) continue;
         WalkOp(member, held, ended);
@@ -178,14 +188,14 @@ class ProgramChecker {
   }
 
   void Lock(const JsonValue& name, bool may_fail, Held& held) {
-    if (held.surely.count(name.text) != 0) {
+    const bool is_held = held.Surely(name.text);
+    if (is_held) {
       context_.diagnostics.Warn(ErrorCode::kWarnRecursiveLock, name,
                                 fmt::format("\"{}\" is held already", name.text));
     }
-    for (const std::string& other : held.surely) {
-      if (other != name.text) order_[other].emplace(name.text, &name);
-    }
-    if (!may_fail) held.surely.insert(name.text);
+    // From the lock taken last: the earlier ones lead to it already.
+    if (!held.surely.empty() && !is_held) order_[held.surely.back()].emplace(name.text, &name);
+    if (!may_fail && !is_held) held.surely.push_back(name.text);
     held.maybe.insert(name.text);
   }
 
@@ -194,7 +204,7 @@ class ProgramChecker {
       context_.diagnostics.Warn(ErrorCode::kWarnUnlock, name,
                                 fmt::format("\"{}\" is not locked here", name.text));
     }
-    held.surely.erase(name.text);
+    std::erase(held.surely, name.text);
     held.maybe.erase(name.text);
   }
 
@@ -202,7 +212,7 @@ class ProgramChecker {
     const JsonValue* name = NameOf(value, "name");
     if (name == nullptr) return;
     Held with = held;
-    with.surely.insert(name->text);
+    if (!with.Surely(name->text)) with.surely.push_back(name->text);
     with.maybe.insert(name->text);
     Held without = held;
     bool with_ended = false;
@@ -225,7 +235,13 @@ class ProgramChecker {
     const Held before = held;
     Walk(*body, held, ended);
     const bool once = count->is(Kind::kInteger) && count->integer == 1;
-    if (!once && !ended && !(held == before)) Walk(*body, held, ended);
+    // The second round starts with what the first left. Loops inside it get one round: two at every
+    // level would be as many as two to the power of the depth.
+    if (!once && !ended && !is_second_round_ && !(held == before)) {
+      is_second_round_ = true;
+      Walk(*body, held, ended);
+      is_second_round_ = false;
+    }
     // What follows an endless loop is never reached.
     if (count->is(Kind::kString)) ended = true;
   }
@@ -237,35 +253,37 @@ class ProgramChecker {
     }
   }
 
-  // Whether locks are taken in such an order that `from` leads to `to`.
-  bool Reaches(const std::string& from, const std::string& to) const {
-    Names seen;
-    std::vector<std::string> open = {from};
-    while (!open.empty()) {
-      const std::string at = std::move(open.back());
-      open.pop_back();
-      if (at == to) return true;
-      if (!seen.insert(at).second) continue;
-      const auto edges = order_.find(at);
-      if (edges == order_.end()) continue;
-      for (const auto& [next, place] : edges->second) open.push_back(next);
-    }
-    return false;
-  }
-
-  // Where the way from `from` to `to` begins.
-  const JsonValue* FirstStep(const std::string& from, const std::string& to) const {
-    const auto edges = order_.find(from);
-    if (edges == order_.end()) return nullptr;
-    for (const auto& [next, place] : edges->second) {
-      if (Reaches(next, to)) return place;
+  // The first step on a way in the order of locks from `from` to `to`; null if there is none.
+  const JsonValue* WayTo(const std::string& from, const std::string& to) {
+    const auto first = order_.find(from);
+    if (first == order_.end()) return nullptr;
+    Names seen = {from};
+    for (const auto& [start, place] : first->second) {
+      std::vector<std::string> open = {start};
+      while (!open.empty()) {
+        const std::string at = std::move(open.back());
+        open.pop_back();
+        if (at == to) return place;
+        if (!seen.insert(at).second || !Spend(1)) continue;
+        const auto edges = order_.find(at);
+        if (edges == order_.end()) continue;
+        for (const auto& [next, unused] : edges->second) open.push_back(next);
+      }
     }
     return nullptr;
+  }
+
+  // Counts work; false when there has been too much.
+  bool Spend(std::size_t amount) {
+    work_ -= static_cast<int64_t>(amount);
+    return work_ > 0;
   }
 
   ReadContext& context_;
   std::map<std::string, Places> order_;
   Places suspended_, resumed_, waited_, signalled_, sem_waited_, sem_posted_;
+  bool is_second_round_ = false;
+  int64_t work_ = 20'000'000;
 };
 
 }  // namespace
@@ -278,7 +296,7 @@ void CheckPrograms(ReadContext& context, const JsonValue& root) {
     for (const JsonValue& task : tasks->items) checker.CheckTask(task);
   }
   checker.CheckOrder();
-  checker.CheckPartners();
+  if (!checker.has_given_up()) checker.CheckPartners();
 }
 
 }  // namespace rqsim

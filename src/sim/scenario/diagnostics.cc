@@ -16,24 +16,55 @@ constexpr int kShownAfter = 60;
 
 bool BeginsCharacter(char c) { return (static_cast<unsigned char>(c) & 0xc0u) != 0x80u; }
 
-// Fills in `line` and `line_column` from the line that begins at `begin`.
-void CutLine(std::string_view text, std::size_t begin, Diagnostic& diagnostic) {
-  std::size_t end = std::min(text.find('\n', begin), text.size());
-  if (end > begin && text[end - 1] == '\r') --end;
-  int column = 0;
-  std::size_t from = begin;
-  std::size_t at = begin;
-  for (; at < end; ++at) {
-    if (!BeginsCharacter(text[at])) continue;
-    ++column;
-    if (column == diagnostic.pos.column - kShownBefore) {
-      from = at;
-      diagnostic.line_column = column;
+// Goes through a text once, from place to place in ascending order, and cuts out the lines.
+class LineCutter {
+ public:
+  explicit LineCutter(std::string_view text) : text_(text) {}
+
+  // Fills in `line` and `line_column`.
+  void Cut(Diagnostic& diagnostic) {
+    const auto is_before = [&] {
+      return line_ < diagnostic.pos.line ||
+             (line_ == diagnostic.pos.line && column_ < diagnostic.pos.column);
+    };
+    while (at_ < text_.size() && is_before()) {
+      // A place behind the end of a line stands at its end.
+      if (text_[at_] == '\n' && line_ == diagnostic.pos.line) break;
+      Advance();
     }
-    if (column > diagnostic.pos.column + kShownAfter) break;
+    if (line_ != diagnostic.pos.line) return;
+    std::size_t from = at_;
+    int column = column_;
+    while (from > 0 && text_[from - 1] != '\n' && column + kShownBefore > column_) {
+      --from;
+      if (BeginsCharacter(text_[from])) --column;
+    }
+    std::size_t to = at_;
+    for (int shown = 0; to < text_.size() && text_[to] != '\n'; ++to) {
+      if (BeginsCharacter(text_[to]) && ++shown > kShownAfter) break;
+    }
+    while (to > from && text_[to - 1] == '\r') --to;
+    diagnostic.line = std::string(text_.substr(from, to - from));
+    diagnostic.line_column = column;
   }
-  diagnostic.line = std::string(text.substr(from, at - from));
-}
+
+ private:
+  // To the next character.
+  void Advance() {
+    if (text_[at_] == '\n') {
+      ++line_;
+      column_ = 0;
+    }
+    ++at_;
+    while (at_ < text_.size() && !BeginsCharacter(text_[at_])) ++at_;
+    ++column_;
+  }
+
+  std::string_view text_;
+  std::size_t at_ = 0;
+  int line_ = 1;
+  int column_ = 1;
+};
 
 // Insertions, deletions, replacements and swaps of neighbours that turn one word into the other.
 int EditDistance(std::string_view a, std::string_view b) {
@@ -91,7 +122,7 @@ void Diagnostics::ErrorAt(ErrorCode code, SourcePos pos, std::string message) {
 void Diagnostics::Add(Diagnostic::Severity severity, ErrorCode code, SourcePos pos,
                       std::string message, std::string hint) {
   if (severity == Diagnostic::Severity::kError) ++num_errors_;
-  if (found_.size() >= kMax) {
+  if (is_full()) {
     ++num_dropped_;
     return;
   }
@@ -105,7 +136,7 @@ void Diagnostics::Add(Diagnostic::Severity severity, ErrorCode code, SourcePos p
 }
 
 std::string Diagnostics::WithPath(std::size_t offset, std::string message) const {
-  if (root_ == nullptr) return message;
+  if (root_ == nullptr || is_full()) return message;
   const std::string path = JsonPath(*root_, offset);
   return path.empty() ? message : path + ": " + message;
 }
@@ -124,16 +155,9 @@ void Diagnostics::Finish(std::vector<Diagnostic>& out) {
     found_.back().hint += fmt::format("{}and {} more problems, not shown",
                                       found_.back().hint.empty() ? "" : "; ", num_dropped_);
   }
-  int line = 1;
-  std::size_t begin = 0;
+  LineCutter cutter(text_.starts_with("\xef\xbb\xbf") ? text_.substr(3) : text_);
   for (Diagnostic& diagnostic : found_) {
-    while (line < diagnostic.pos.line) {
-      const std::size_t end = text_.find('\n', begin);
-      if (end == std::string_view::npos) break;
-      begin = end + 1;
-      ++line;
-    }
-    if (diagnostic.pos.line == line) CutLine(text_, begin, diagnostic);
+    cutter.Cut(diagnostic);
     out.push_back(std::move(diagnostic));
   }
   found_.clear();
@@ -142,11 +166,13 @@ void Diagnostics::Finish(std::vector<Diagnostic>& out) {
 std::string DidYouMean(std::string_view word, std::span<const std::string> known) {
   // A word so long is no slip of the keyboard, and the distance costs its length each time.
   constexpr std::size_t kLongest = 64;
+  // Looking for a slip among very many names would take longer than to find it by eye.
+  constexpr std::size_t kCompared = 4000;
   if (word.empty() || word.size() > kLongest) return "";
   const int far = std::max(1, static_cast<int>(word.size()) / 3) + 1;
   int nearest = far;
   const std::string* found = nullptr;
-  for (const std::string& candidate : known) {
+  for (const std::string& candidate : known.first(std::min(known.size(), kCompared))) {
     if (candidate.size() > kLongest) continue;
     int distance = EditDistance(word, candidate);
     // A word that was not written to its end ("clock" for "clock_hz").

@@ -25,6 +25,8 @@ class Diagnostics {
   void SetRoot(const JsonValue* root) { root_ = root; }
   std::string_view text() const { return text_; }
   bool has_errors() const { return num_errors_ > 0; }
+  // No more are kept, only counted: messages need not be made with much effort.
+  bool is_full() const { return found_.size() >= kMax; }
 
   // About a value: the message is put behind its path.
   void Error(ErrorCode code, const JsonValue& value, std::string message, std::string hint = "");

@@ -54,7 +54,7 @@ void ReadContext::MustBeDeclared(const JsonValue& value, const NameTable& table,
                                  std::string_view what) {
   if (!value.is(JsonValue::Kind::kString) || !HasForm(value.text, TextForm::kName)) return;
   if (table.Has(value.text)) return;
-  std::string hint = DidYouMean(value.text, table.list());
+  std::string hint = diagnostics.is_full() ? "" : DidYouMean(value.text, table.list());
   if (hint.empty() && !table.list().empty()) hint = "declared: " + ListWords(table.list());
   diagnostics.Error(ErrorCode::kUndeclared, value,
                     fmt::format("\"{}\" is not a declared {}", value.text, what), std::move(hint));

@@ -410,6 +410,24 @@ TEST_CASE("A scenario cut off anywhere is an error and nothing worse", "[scenari
   }
 }
 
+// Each level takes a lock that the next one gives back, so every round of every loop changes what
+// is held: rounds at each level would multiply.
+TEST_CASE("Warnings about nested loops take no time to speak of", "[scenario][errors]") {
+  std::string names;
+  for (int i = 0; i <= kMaxProgramDepth; ++i) {
+    names += (i == 0 ? "\"L" : ", \"L") + std::to_string(i) + "\"";
+  }
+  std::string ops = R"({"lock": "L0"}, {"run": 1})";
+  for (int i = 1; i <= kMaxProgramDepth; ++i) {
+    ops = R"({"loop": {"count": 2, "ops": [)" + ops + R"(]}}, {"unlock": "L)" +
+          std::to_string(i - 1) + R"("}, {"lock": "L)" + std::to_string(i) + R"("})";
+  }
+  const std::string text = R"({"version": 1, "mutexes": [)" + names +
+                           R"(], "tasks": [{"name": "a", "ops": [)" + ops + "]}]}";
+  std::vector<Diagnostic> diagnostics;
+  CHECK(ReadScenario(text, "s.json", diagnostics, TestRegistry()).has_value());
+}
+
 // The numbers in `text` behind each `before`, sorted and once.
 std::vector<int> NumbersBehind(const std::string& path, std::string_view before) {
   std::ifstream file(path);
