@@ -381,6 +381,79 @@ TEST_CASE("A custom slice is held within the limits of sched_setattr", "[sched_c
   CHECK(bench.Field(2, "slice") == 100'000'000);
 }
 
+TEST_CASE("Each feature switched off or on changes what it is about", "[sched_class][fair]") {
+  const auto with = [](const char* feature) { return SetUp({{"features", Words{feature}}}); };
+  SECTION("PLACE_DEADLINE_INITIAL: without it the first request is a whole one") {
+    const ClassBenchSizes sizes;
+    const auto fair = MakeFair(sizes, with("NO_PLACE_DEADLINE_INITIAL"));
+    ClassBench bench(*fair, sizes);
+    bench.Spawn(1, Normal());
+    bench.Spawn(2, Normal());
+    bench.To(7000);
+    CHECK(bench.TakeLog() == "0 >1\n3000 >2\n6000 >1\n");
+  }
+  SECTION("PLACE_REL_DEADLINE: without it a moved task asks for a whole slice anew") {
+    const ClassBenchSizes sizes{.cpus = 2, .ticks = false};
+    const auto fair = MakeFair(sizes, with("NO_PLACE_REL_DEADLINE"));
+    ClassBench bench(*fair, sizes);
+    bench.Spawn(1, Normal(), 0);
+    bench.Spawn(2, Normal(), 0);
+    bench.Spawn(3, Normal(), 1);
+    bench.To(1000);
+    bench.Move(2, 1);
+    // As in C21 at v = 0, with 3000 instead of the 1500 that were left.
+    CHECK(bench.Field(2, "vruntime") == 0);
+    CHECK(bench.Field(2, "deadline") == 3000);
+  }
+  SECTION("PLACE_LAG: without it C05's sleeper is owed nothing") {
+    const ClassBenchSizes sizes;
+    const auto fair = MakeFair(sizes, with("NO_PLACE_LAG"));
+    ClassBench bench(*fair, sizes);
+    bench.Spawn(1, Normal());
+    bench.Spawn(2, Normal());
+    bench.To(2500);
+    bench.Block(2);
+    bench.To(4800);
+    bench.Wake(2);
+    CHECK(bench.Field(2, "vruntime") == 4300);
+    bench.To(6500);
+    // Task 1 is protected until 5000; the tick of 6000 finds it at 5500.
+    CHECK(bench.TakeLog() == "0 >1\n2000 >2\n2500 >1\n6000 >2\n");
+  }
+  SECTION("WAKEUP_PREEMPTION: without it C05's sleeper waits for the end of the slice") {
+    const ClassBenchSizes sizes;
+    const auto fair = MakeFair(sizes, with("NO_WAKEUP_PREEMPTION"));
+    ClassBench bench(*fair, sizes);
+    bench.Spawn(1, Normal());
+    bench.Spawn(2, Normal());
+    bench.To(2500);
+    bench.Block(2);
+    bench.To(4800);
+    bench.Wake(2);
+    bench.To(6500);
+    CHECK(bench.TakeLog() == "0 >1\n2000 >2\n2500 >1\n6000 >2\n");
+  }
+  SECTION("NEXT_BUDDY: with it an eligible task that wakes beats protection") {
+    // C07, where task 2 is protected until v = 1600 and both are at 1500.
+    const bool pick = GENERATE(true, false);
+    const ClassBenchSizes sizes;
+    const auto fair = MakeFair(
+        sizes,
+        SetUp({{"features", pick ? Words{"NEXT_BUDDY"} : Words{"NEXT_BUDDY", "NO_PICK_BUDDY"}}}));
+    ClassBench bench(*fair, sizes);
+    bench.Spawn(1, Normal());
+    bench.To(100);
+    bench.Block(1);
+    bench.To(200);
+    bench.Spawn(2, Normal());
+    bench.To(1600);
+    bench.Wake(1);
+    bench.To(2500);
+    CHECK(bench.TakeLog() ==
+          (pick ? "0 >1\n100 >0\n200 >2\n1600 >1\n" : "0 >1\n100 >0\n200 >2\n2000 >1\n"));
+  }
+}
+
 // xorshift: the same numbers everywhere.
 class Numbers {
  public:
