@@ -74,7 +74,8 @@ void ApplyDeadline(const SchedKeys& keys, std::size_t offset, const std::string&
   // sched_setattr() refuses these (kernel/sched/deadline.c: __checkparam_dl()).
   if (*runtime < Cycles(1024)) {
     reporter.Error(Code::kRange, keys.runtime != nullptr ? keys.runtime->value.begin : offset,
-                   fmt::format("{}: SCHED_DEADLINE needs a dl-runtime of 2 us at least", path));
+                   fmt::format("{}: SCHED_DEADLINE needs a dl-runtime of 2 us at least", path),
+                   keys.runtime == nullptr ? "the older spelling \"runtime\" is an operation" : "");
   } else if (*runtime > *deadline || *deadline > *period) {
     reporter.Error(Code::kRange, keys.runtime != nullptr ? keys.runtime->value.begin : offset,
                    fmt::format("{}: SCHED_DEADLINE needs dl-runtime <= dl-deadline <= dl-period, "
