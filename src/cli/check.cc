@@ -28,7 +28,7 @@ class CheckCommand final : public Command {
         ->required();
     app.add_option("--cpus", options_.cpus, "CPUs of rt-app files (default: the highest they name)")
         ->type_name("N")
-        ->check(CLI::Range(1, 1024));
+        ->check(CLI::Range(1, 1024).description(""));
     app.add_flag("--strict", options_.strict, "what is not modelled is an error");
     app.add_flag("--json", json_, "the problems as JSON");
   }

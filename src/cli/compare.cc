@@ -28,8 +28,7 @@ class CompareCommand final : public Command {
   void Declare(CLI::App& app) override {
     DeclareScenario(app, path_, load_);
     app.add_option("-p,--policy", sets_,
-                   "a policy set of the scenario, or one made here: lock=pi,class=fifo "
-                   "(default: all sets of the scenario)")
+                   "a set of the scenario, or made here: lock=pi,class=fifo (default: all)")
         ->type_name("SET")
         ->allow_extra_args(false);
     app.add_option("--baseline", baseline_, "what the others are held against (default: the first)")
@@ -40,7 +39,7 @@ class CompareCommand final : public Command {
     app.add_option("--width", width_, "columns of the page")
         ->type_name("N")
         ->capture_default_str()
-        ->check(CLI::Range(60, 1000));
+        ->check(CLI::Range(60, 1000).description(""));
     app.add_flag("--no-check", no_check_, "without invariant checkers");
     app.add_flag("--fail-on-difference", fail_, "exit with 1 if anything differs");
     app.add_flag("--json", json_, "all of it as JSON");

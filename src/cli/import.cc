@@ -20,13 +20,15 @@ class ImportCommand final : public Command {
            "  rqsim import rt-app audio.json --cpus 4 | rqsim run - -p lock=pi";
   }
   void Declare(CLI::App& app) override {
-    app.add_option("FORMAT", format_, "rt-app")->required()->check(CLI::IsMember({"rt-app"}));
-    app.add_option("FILE", path_, "- is standard input")->required();
+    app.add_option("FORMAT", format_, "rt-app")
+        ->required()
+        ->check(CLI::IsMember({"rt-app"}).description(""));
+    app.add_option("FILE", path_, "what to import; - is standard input")->required();
     app.add_option("-o,--output", output_, "where to (default: standard output)")
         ->type_name("FILE");
     app.add_option("--cpus", options_.cpus, "number of CPUs (default: the highest the file names)")
         ->type_name("N")
-        ->check(CLI::Range(1, 1024));
+        ->check(CLI::Range(1, 1024).description(""));
     app.add_flag("--strict", strict_, "what is not modelled is an error");
   }
 

@@ -227,8 +227,9 @@ class ListCommand final : public Command {
   void Declare(CLI::App& app) override {
     app.add_option("WHAT", what_, "policies, ops, faults, metrics, events, costs, scenarios")
         ->required()
-        ->check(CLI::IsMember(
-            {"policies", "ops", "faults", "metrics", "events", "costs", "scenarios"}));
+        ->check(
+            CLI::IsMember({"policies", "ops", "faults", "metrics", "events", "costs", "scenarios"})
+                .description(""));
     app.add_option("FOLDER", folder_, "where scenarios are looked for")->capture_default_str();
     app.add_flag("--json", json_, "as JSON");
   }

@@ -168,7 +168,7 @@ void DeclareScenario(CLI::App& app, std::string& path, LoadOptions& options) {
       ->allow_extra_args(false);
   app.add_option("--cpus", options.cpus, "CPUs of an rt-app file (default: the highest it names)")
       ->type_name("N")
-      ->check(CLI::Range(1, 1024));
+      ->check(CLI::Range(1, 1024).description(""));
   app.add_flag("--strict", options.strict, "what is not modelled is an error");
 }
 

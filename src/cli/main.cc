@@ -108,6 +108,10 @@ int Main(int argc, char** argv) {
       "3 not modelled (--strict), 4 the simulated system ended badly, 5 file trouble, 70 a bug of "
       "rqsim.");
   DeclareGlobal(app, options);
+  // Verbs inherit this: the type of an option is said by its own words or not at all.
+  app.get_formatter()->label("TEXT", "");
+  app.get_formatter()->label("REQUIRED", "");
+  app.get_formatter()->column_width(28);
   const std::vector<std::unique_ptr<Command>> commands = AllCommands();
   std::vector<CLI::App*> verbs;
   for (const auto& command : commands) {

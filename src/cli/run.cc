@@ -66,8 +66,7 @@ class RunCommand final : public Command {
   void Declare(CLI::App& app) override {
     DeclareScenario(app, path_, load_);
     app.add_option("-p,--policy", sets_,
-                   "a policy set of the scenario, or one made here: lock=pi,class=fifo "
-                   "(default: all sets of the scenario, one after the other)")
+                   "a set of the scenario, or made here: lock=pi,class=fifo (default: all)")
         ->type_name("SET")
         ->allow_extra_args(false);
     app.add_option("--trace", trace_, "write every event; FORMAT: text (default), ftrace, chrome")

@@ -17,7 +17,7 @@ class SchemaCommand final : public Command {
     app.add_option("KIND", kind_,
                    "scenario: what the program reads; result: what run --json writes")
         ->required()
-        ->check(CLI::IsMember({"scenario", "result"}));
+        ->check(CLI::IsMember({"scenario", "result"}).description(""));
   }
   int Execute(Terminal& terminal) override {
     terminal.Out(kind_ == "scenario" ? ScenarioSchema() : ResultSchema());

@@ -74,13 +74,13 @@ class TestCommand final : public Command {
     app.add_option("-k", pattern_, "only files and sets whose `FILE SET` contains this")
         ->type_name("PATTERN");
     app.add_flag("--bless", bless_,
-                 "write goldens instead of comparing them (also RQSIM_UPDATE_GOLDEN=1); "
-                 "refused where CI is set");
+                 "write goldens (also RQSIM_UPDATE_GOLDEN=1); refused where CI is set");
+    app.add_flag("--json", json_, "what became of each run as JSON");
     app.add_option("--junit", junit_, "also write the results as JUnit XML")->type_name("FILE");
     app.add_option("-j,--jobs", jobs_, "how many files at a time")
         ->type_name("N")
         ->capture_default_str()
-        ->check(CLI::Range(1, 256));
+        ->check(CLI::Range(1, 256).description(""));
   }
 
   int Execute(Terminal& terminal) override {
@@ -242,20 +242,25 @@ class TestCommand final : public Command {
         const bool good = one.failure.empty();
         failed += good ? 0 : 1;
         statements += one.statements;
+        all.push_back(one);
+        if (json_) continue;
         terminal.Out(fmt::format("{} {}{}\n", good ? terminal.Green("ok  ") : terminal.Red("FAIL"),
                                  one.file, one.set.empty() ? "" : "  " + one.set));
         if (!good) terminal.Out(Indented(one.failure));
-        all.push_back(one);
       }
       if (!reports[i].new_golden.empty() &&
           !WriteWhole(GoldenPath(files[i]), reports[i].new_golden, terminal)) {
         status = kExitFile;
       }
     }
-    terminal.Out(fmt::format("{} runs of {} files, {} statements, {}\n", all.size(), files.size(),
-                             statements,
-                             failed == 0 ? terminal.Green("none failed")
-                                         : terminal.Red(fmt::format("{} failed", failed))));
+    if (json_) {
+      terminal.Out(CasesJson(all));
+    } else {
+      terminal.Out(fmt::format("{} runs of {} files, {} statements, {}\n", all.size(), files.size(),
+                               statements,
+                               failed == 0 ? terminal.Green("none failed")
+                                           : terminal.Red(fmt::format("{} failed", failed))));
+    }
     if (all.empty()) {
       terminal.Error(pattern_.empty() ? "there is nothing to test there"
                                       : fmt::format("nothing matches -k {}", pattern_));
@@ -263,6 +268,18 @@ class TestCommand final : public Command {
     }
     if (!junit_.empty() && !WriteWhole(junit_, JUnitXml(all), terminal)) return kExitFile;
     return status;
+  }
+
+  static std::string CasesJson(const std::vector<TestCase>& cases) {
+    Json out = Json::array();
+    for (const TestCase& one : cases) {
+      out.push_back({{"file", one.file},
+                     {"policy", one.set},
+                     {"passed", one.failure.empty()},
+                     {"statements", one.statements},
+                     {"failure", one.failure}});
+    }
+    return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
   }
 
   static std::string Indented(const std::string& text) {
@@ -276,7 +293,7 @@ class TestCommand final : public Command {
 
   std::vector<std::string> paths_;
   std::string pattern_, junit_;
-  bool bless_ = false;
+  bool bless_ = false, json_ = false;
   int jobs_ = 1;
 };
 

@@ -96,6 +96,11 @@ class Help(Command):
             text, _ = self.rqsim(verb, "--help")
             self.assertIn("Examples:\n  rqsim " + verb, text)
 
+    def test_help_fits_a_terminal(self):
+        for verb in VERBS:
+            for line in self.rqsim(verb, "--help")[0].splitlines():
+                self.assertLessEqual(len(line), 110, line)
+
     def test_examples_name_options_that_exist(self):
         for verb in VERBS:
             text, _ = self.rqsim(verb, "--help")
@@ -242,6 +247,9 @@ class ExitStatus(Command):
         self.rqsim("import", "rt-app", "a.json", "-o", "missing/s.json", status=5)
         if os.path.exists("/dev/full"):
             self.rqsim("import", "rt-app", "a.json", "-o", "/dev/full", status=5)
+            with open("/dev/full", "wb") as full:
+                done = subprocess.run([PROGRAM, "list", "ops"], stdout=full, stderr=subprocess.PIPE, check=False)
+            self.assertEqual(done.returncode, 5)
 
     def test_70_a_bug_says_how_to_reproduce_it(self):
         # Nothing a scenario says can reach this; a signal stands in for a failed check.
@@ -388,6 +396,8 @@ class Test(Command):
         out, _ = self.rqsim("test", "b", "-k", "two.json pi")
         self.assertEqual(len(out.splitlines()), 2)
         self.rqsim("test", "b", "-k", "nonsense", status=2)
+        cases = json.loads(self.rqsim("test", "b", "--json")[0])
+        self.assertEqual([(case["policy"], case["passed"]) for case in cases], [("mutex", True), ("pi", True)] * 2)
 
     def test_a_mismatch_shows_both_lines_and_the_decision(self):
         wrong = [{**self.EXPECT[0], "timeline": {"0": "[0,4)L [4,5)H [5,9)M"}}]

@@ -58,8 +58,12 @@ std::vector<ExpectCell> Normalized(const std::vector<ExpectCell>& cells) {
 
 std::vector<ExpectCell> TimelineOf(const Result& result, CpuId cpu) {
   std::vector<ExpectCell> cells;
-  for (const TimelineCell& cell : result.timeline) {
-    if (cell.cpu != cpu) continue;
+  // A timeline is in the order of its CPUs.
+  const auto first =
+      std::lower_bound(result.timeline.begin(), result.timeline.end(), cpu,
+                       [](const TimelineCell& one, CpuId wanted) { return one.cpu < wanted; });
+  for (auto i = first; i != result.timeline.end() && i->cpu == cpu; ++i) {
+    const TimelineCell& cell = *i;
     ExpectCell out;
     out.start = cell.start;
     out.end = cell.end;
