@@ -8,6 +8,7 @@
 
 #include "rqsim/limits.h"
 #include "sim/scenario/rtapp/operations.h"
+#include "sim/scenario/shape.h"
 
 namespace rqsim::rtapp {
 namespace {
@@ -274,6 +275,7 @@ void ThreadReader::OnePhase(const JsonMember& member, const std::string& path, S
   if (IsOldGrammar(member.value, path)) return;
   const Keys keys = Collect(member.value, path, true);
   Phase& phase = thread.phases.emplace_back();
+  phase.name = member.key;
   phase.pos = reporter_.PosOf(member.key_begin);
   phase.loop = Loop(keys.loop, 1, path);
   phase.cpus = Cpus(keys.cpus, path, thread.named_cpus);
@@ -364,6 +366,8 @@ TaskSpec MakeTask(Thread thread, int num_cpus, int64_t& num_added) {
       for (OpSpec& op : phase.ops) task.ops.push_back(std::move(op));
     } else {
       OpSpec loop = Added(OpKind::kLoop, phase.pos);
+      // The name is for people only; one that a scenario cannot have is left out.
+      if (HasForm(phase.name, TextForm::kName)) loop.name = phase.name;
       loop.count = phase.loop;
       loop.ops = std::move(phase.ops);
       task.ops.push_back(std::move(loop));

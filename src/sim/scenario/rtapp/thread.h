@@ -24,6 +24,7 @@ struct NamedCpu {
 };
 
 struct Phase {
+  std::string name;  // "" if the thread has no `phases`
   int64_t loop = 1;
   std::optional<CpuSet> cpus;      // none: the thread's
   std::optional<SchedSpec> sched;  // none: stays as it was

@@ -127,6 +127,7 @@ TEST_CASE("Phases become loops, and a phase that is done once stands in line", "
   REQUIRE(imported.scenario);
   CHECK(imported.scenario->tasks[0].loop == 2);
   CHECK(Words(imported.scenario->tasks[0].ops) == "4x(run sleep) run");
+  CHECK(imported.scenario->tasks[0].ops[0].name == "p");
 }
 
 TEST_CASE("Phases of one name are all kept", "[rtapp]") {
