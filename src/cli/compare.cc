@@ -8,6 +8,7 @@
 #include "cli/compare_text.h"
 #include "cli/load.h"
 #include "rqsim/compare.h"
+#include "rqsim/expect.h"
 #include "rqsim/simulation.h"
 
 namespace rqsim {
@@ -79,10 +80,20 @@ class CompareCommand final : public Command {
       text.width = width_;
       terminal.Out(CompareText(*comparison, text, terminal));
     }
-    return fail_ && comparison->differs() ? kExitFailed : kExitFine;
+    const int ending = EndedBadly(*scenario, *comparison) ? kExitEndedBadly : kExitFine;
+    return std::max(ending, fail_ && comparison->differs() ? kExitFailed : kExitFine);
   }
 
  private:
+  // Deadlock, livelock or limit under a set that the scenario does not expect it of.
+  static bool EndedBadly(const Scenario& scenario, const Comparison& comparison) {
+    return std::any_of(comparison.results.begin(), comparison.results.end(),
+                       [&](const Result& result) {
+                         return result.outcome != Outcome::kViolation &&
+                                !OutcomeAccepted(scenario, result.policy, result.outcome);
+                       });
+  }
+
   bool PutBaselineFirst(const Scenario& scenario, std::vector<PolicySet>& sets, Terminal& terminal,
                         int& status) const {
     if (baseline_.empty()) return true;

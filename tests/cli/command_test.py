@@ -230,6 +230,9 @@ class ExitStatus(Command):
         self.file("s.json", DEADLOCK)
         _, err = self.rqsim("run", "s.json", status=4)
         self.assertIn("deadlock at 2", err)
+        out, _ = self.rqsim("compare", "s.json", "-p", "lock=mutex", "-p", "lock=pi", status=4)
+        # Spinning, they wait for each other on their CPUs for ever.
+        self.assertIn("! lock=mutex: ended badly, limit", out)
         self.file("t.json", changed(DEADLOCK, policies={"mutex": {"lock": {"name": "mutex", "spin": False}}},
                                     expect=[{"policy": "mutex", "outcome": "deadlock", "end": 2}]))
         self.rqsim("run", "t.json")
