@@ -107,14 +107,16 @@ void Machine::PlaceAndEnqueue(TaskId task, WakeFlags flags, CpuId waker, bool is
 // The enqueue and what follows it, in the order of machine.md 5 rule 7.
 void Machine::ActivateWoken(CpuId c, TaskId task, WakeFlags flags, bool is_new) {
   Task& t = MutableTask(task);
+  // Traced where the waker runs; what comes from outside counts as having happened on the target.
+  const CpuId where = actor_.valid() ? actor_ : c;
   t.state = TaskState::kRunning;
   EnqueueTask(c, task, is_new ? QueueReason::kNew : QueueReason::kWakeup);
   if (is_new) {
-    Emit(c, SchedWakeupNew{{task, t.eff.prio, c}});
+    Emit(where, SchedWakeupNew{{task, t.eff.prio, c}});
     WakeupPreempt(c, task, flags);
   } else {
     WakeupPreempt(c, task, flags);
-    Emit(c, SchedWakeup{{task, t.eff.prio, c}});
+    Emit(where, SchedWakeup{{task, t.eff.prio, c}});
   }
   if (policies_.rows[policies_.class_ids[t.sched_class].index()].hooks.Has(Hook::kTaskWoken)) {
     ClassOf(task).TaskWoken(*this, c, task);
