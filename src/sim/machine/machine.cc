@@ -282,17 +282,26 @@ bool Machine::RunUntil(Time t) {
   return !ended_;
 }
 
-// Ends the run if every CPU idles and nothing is left that could change that; true if it did.
+// Ends the run if every CPU idles, or spins, and nothing is left that could change that; true if it
+// did.
 bool Machine::AtRest() {
-  for (const CpuState& state : cpu_states_) {
-    if (state.mode != Mode::kIdle) return false;
+  bool any_spins = false;
+  for (std::size_t i = 0; i < cpu_states_.size(); ++i) {
+    if (cpu_states_[i].mode == Mode::kIdle) continue;
+    // A tick ends no spin unless somebody else waits for the CPU.
+    const bool spins = spinning_.Test(CpuId(static_cast<int32_t>(i))) &&
+                       cpu_states_[i].end_event == EventQueue::kNone &&
+                       cpu_store_[i].nr_running == 1;
+    if (!spins) return false;
+    any_spins = true;
   }
   const bool only_ticks = queue_.size() == ticks_pending_;
   if (live_user_tasks_ > 0) {
     if (!only_ticks) return false;
-    End(Outcome::kDeadlock, DescribeBlocked());
+    End(any_spins ? Outcome::kLivelock : Outcome::kDeadlock, DescribeBlocked());
     return true;
   }
+  if (any_spins) return false;
   // Kernel threads that sleep and timers of classes keep nobody waiting; actions that are still to
   // come do.
   if (next_action_ < actions_.size()) return false;
@@ -515,10 +524,13 @@ std::string Machine::DescribeBlocked() const {
   for (int id = 1; id < num_tasks_made_; ++id) {
     const Task& t = task_store_[static_cast<std::size_t>(id)];
     if (t.is_kthread || t.state == TaskState::kDead || t.state == TaskState::kNew) continue;
-    if (t.state == TaskState::kRunning) continue;
+    const bool spins = t.on_cpu && spinning_.Test(t.cpu);
+    if (t.state == TaskState::kRunning && !spins) continue;
     if (!text.empty()) text += ", ";
     text += names_[static_cast<std::size_t>(id)];
-    if (t.blocked_on.valid()) {
+    if (spins) {
+      text += " spins";
+    } else if (t.blocked_on.valid()) {
       text += fmt::format(" waits for {}", lock_name(t.blocked_on));
       const TaskId owner = lock_store_[t.blocked_on.index()].owner;
       if (owner.valid()) text += fmt::format(" of {}", names_[owner.index()]);
