@@ -164,6 +164,14 @@ void ResultBuilder::OnEvent(const TraceEvent& event) {
       ++signals_;
       JobOf(event.As<SignalGenerate>().pid).signalled = event.t;
       return;
+    case EventKind::kOpBegin: {
+      const auto begin = event.As<OpBegin>();
+      if (static_cast<OpKind>(begin.op) == OpKind::kTimer) JobOf(begin.pid).at_timer = true;
+      return;
+    }
+    case EventKind::kOpEnd:
+      OnOpEnd(event.As<OpEnd>(), event.t);
+      return;
     case EventKind::kSegment:
       return;
     default:
@@ -184,6 +192,7 @@ void ResultBuilder::OnSwitch(const TraceEvent& event) {
       if (!account.wait_lock.valid() && IsVoluntary(account.op)) {
         EndJob(job, event.t);
         job.asleep = true;
+        job.at_timer = false;
       }
     }
   }
@@ -192,6 +201,17 @@ void ResultBuilder::OnSwitch(const TraceEvent& event) {
   if (!job.wakeup_pending) return;
   job.wakeup_pending = false;
   job.latencies.push_back((event.t - job.woken).count());
+}
+
+// A timer that is late does not sleep, but a period ends there all the same, and the next begins.
+void ResultBuilder::OnOpEnd(const OpEnd& end, Time t) {
+  if (static_cast<OpKind>(end.op) != OpKind::kTimer) return;
+  Job& job = JobOf(end.pid);
+  if (!job.at_timer) return;
+  job.at_timer = false;
+  EndJob(job, t);
+  job.running = true;
+  job.release = t;
 }
 
 void ResultBuilder::EndJob(Job& job, Time t) {

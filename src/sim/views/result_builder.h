@@ -8,9 +8,10 @@
 //
 //   response        release to end of each job. Released by the spawn or by the wake-up
 //   (sched_waking) from a voluntary
-//                   wait; ended by the switch that begins the next such wait, or by the exit.
-//                   Waiting for a mutex is part of a job; a job that the end of the run cut off is
-//                   not in the list.
+//                   wait; ended by the switch that begins the next such wait, or by the exit. A
+//                   `timer` that is late and does not sleep ends a job too and releases the next
+//                   one. Waiting for a mutex is part of a job; a job that the end of the run cut
+//                   off is not in the list.
 //   wakeup_latency  sched_wakeup to the sched_switch in, for every wake-up that was followed by
 //   one. deadline_misses jobs whose response is longer than the task's deadline; also a cut-off one
 //   that is late already. wait            of contended acquisitions only: from the first
@@ -51,8 +52,9 @@ class ResultBuilder final : public Listener {
 
  private:
   struct Job {
-    bool running = false;  // between release and end
-    bool asleep = false;   // in a voluntary wait
+    bool running = false;   // between release and end
+    bool asleep = false;    // in a voluntary wait
+    bool at_timer = false;  // in a `timer` that has not slept
     Time release;
     std::optional<Cycles> deadline;
     int64_t misses = 0;
@@ -79,6 +81,7 @@ class ResultBuilder final : public Listener {
   void OnLockEvent(const TraceEvent& event);
   void OnAcquire(const MutexAcquire& acquire, Time t);
   void OnHandoff(const MutexHandoff& handoff);
+  void OnOpEnd(const OpEnd& end, Time t);
   void EndJob(Job& job, Time t);
   void ReadDeadlines();
 

@@ -150,6 +150,32 @@ TEST_CASE("A job ends at a voluntary wait, not at a mutex, and is released by th
   CHECK(task.wakeup_latency.sum == Cycles(2));
 }
 
+TEST_CASE("A timer that is late ends a job without a sleep", "[views][result]") {
+  FakeRun fake{.cpus = 1, .tasks = {"T"}, .locks = {}};
+  EventFeed feed(fake);
+  ResultBuilder builder;
+  feed.To(builder);
+  const OpBegin begin{.pid = feed.Task("T"), .op = static_cast<int32_t>(OpKind::kTimer)};
+  const OpEnd end{.pid = feed.Task("T"), .op = static_cast<int32_t>(OpKind::kTimer)};
+  feed.Wake<SchedWakeupNew>(0, 0, "T", 0);
+  feed.Switch(0, 0, "idle", 'R', "T");
+  // Late at 7: job 1 ends, job 2 begins.
+  feed.At(7, 0, begin);
+  feed.At(7, 0, end);
+  // In time at 9: job 2 ends with the sleep, job 3 begins with the wake-up and is cut off.
+  feed.At(9, 0, begin);
+  feed.Switch(9, 0, "T", 'S', "idle");
+  feed.Wake<SchedWaking>(12, 0, "T", 0);
+  feed.Wake<SchedWakeup>(12, 0, "T", 0);
+  feed.Switch(12, 0, "idle", 'R', "T");
+  feed.At(12, 0, end);
+  feed.End(15);
+  const Result result = builder.Take();
+  CHECK(result.tasks[0].response.n == 2);
+  CHECK(result.tasks[0].response.max == Cycles(7));
+  CHECK(result.tasks[0].response.sum == Cycles(9));
+}
+
 TEST_CASE("Spinning that turns into sleeping is one wait, a signal's wake-up is not the lock's",
           "[views][result]") {
   EventFeed feed({.cpus = 1, .tasks = {"W", "L"}, .locks = {"A"}});
