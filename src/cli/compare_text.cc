@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <set>
 
 #include "cli/lanes.h"
 #include "cli/units.h"
@@ -16,6 +18,11 @@ namespace {
 // CPUs whose lanes are drawn, and spells that are listed, at most.
 constexpr std::size_t kDrawnCpus = 12;
 constexpr std::size_t kListedSpans = 3;
+// With more spells than this the whole of them would be a blur: the first are drawn.
+constexpr std::size_t kSpellsToSee = 40;
+constexpr std::size_t kFirstSpells = 8;
+// Tasks (locks, CPUs) whose numbers are printed without --all.
+constexpr std::size_t kThingsShown = 12;
 // Sets beside the baseline in one table when there are several of them.
 constexpr std::size_t kSetsBeside = 3;
 
@@ -222,6 +229,7 @@ class Page {
       window.end = found ? std::max(window.end, set.differing.end) : set.differing.end;
       found = true;
     }
+    if (found && !options_.to) window.end = std::min(window.end, EndOfFirstSpells());
     if (found) {
       const Cycles margin(std::max<int64_t>((window.end - window.start).count() / 20, 1));
       window.start = std::max(Time(0), window.start - margin);
@@ -230,6 +238,21 @@ class Page {
     if (options_.from) window.start = *options_.from;
     if (options_.to) window.end = *options_.to;
     return window;
+  }
+
+  // Where the drawing may end when there are too many differences for one page.
+  Time EndOfFirstSpells() const {
+    Time end = kNever;
+    for (const SetComparison& set : c_.against) {
+      for (const CpuDifference& cpu : set.cpus) {
+        if (cpu.spans.size() > kSpellsToSee) end = std::min(end, cpu.spans[kFirstSpells - 1].end);
+      }
+    }
+    // Not before the first difference of a CPU that has few.
+    for (const SetComparison& set : c_.against) {
+      if (!set.same_schedule && end != kNever) end = std::max(end, set.differing.start + Cycles(1));
+    }
+    return end;
   }
 
   std::vector<CpuId> DrawnCpus() const {
@@ -258,7 +281,7 @@ class Page {
     const std::size_t label = 8 + NameWidth() + 2;
     const Scale scale(window.start, window.end, options_.width - label);
     Letters letters;
-    letters.Prefer(TaskNames());
+    letters.Prefer(TasksIn(window, cpus));
     Line();
     Line(t_.Bold(fmt::format("Timelines from {} to {}", At(window.start), At(window.end))) + ", " +
          scale.Unit(c_.clock_hz));
@@ -288,9 +311,20 @@ class Page {
     return text;
   }
 
-  std::vector<std::string> TaskNames() const {
+  // Those that run in the window, in the order of the scenario: letters are few.
+  std::vector<std::string> TasksIn(const TimeSpan& window, const std::vector<CpuId>& cpus) const {
+    std::set<std::string> seen;
+    for (const Result& result : c_.results) {
+      for (const CpuId cpu : cpus) {
+        for (const ExpectCell& cell : TimelineOf(result, cpu)) {
+          if (cell.start < window.end && cell.end > window.start) seen.insert(cell.curr);
+        }
+      }
+    }
     std::vector<std::string> names;
-    for (const ComparedThing& task : c_.tasks) names.push_back(task.name);
+    for (const ComparedThing& task : c_.tasks) {
+      if (seen.contains(task.name)) names.push_back(task.name);
+    }
     return names;
   }
 
@@ -330,7 +364,7 @@ class Page {
 
   void Section(const std::string& title, const std::vector<ComparedThing>& things) {
     if (things.empty()) return;
-    std::vector<std::string> same;
+    std::vector<std::string> same, others;
     std::vector<const ComparedThing*> shown;
     for (const ComparedThing& thing : things) {
       if (thing.differs || options_.all) {
@@ -339,6 +373,7 @@ class Page {
         same.push_back(thing.name);
       }
     }
+    KeepMostAffected(shown, others);
     Line();
     if (shown.empty()) {
       Line(fmt::format("{}: every number is the same under every set.", t_.Bold(title)));
@@ -355,7 +390,42 @@ class Page {
       Line(TrimRight(head));
       for (const ComparedThing* thing : shown) Thing(*thing, from, to);
     }
+    if (!others.empty()) {
+      Wrapped("  ", "less affected (--all prints them): " + absl::StrJoin(others, ", "));
+    }
     if (!same.empty()) Wrapped("  ", "the same under every set: " + absl::StrJoin(same, ", "));
+  }
+
+  // Of many things those whose lengths changed most, in their old order; the names of the others.
+  void KeepMostAffected(std::vector<const ComparedThing*>& shown,
+                        std::vector<std::string>& others) const {
+    if (options_.all || shown.size() <= kThingsShown) return;
+    std::vector<std::pair<int64_t, std::size_t>> weights;
+    for (std::size_t i = 0; i < shown.size(); ++i)
+      weights.emplace_back(-LargestChange(*shown[i]), i);
+    std::sort(weights.begin(), weights.end());
+    std::vector<bool> kept(shown.size());
+    for (std::size_t i = 0; i < kThingsShown; ++i) kept[weights[i].second] = true;
+    std::vector<const ComparedThing*> all;
+    std::swap(all, shown);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (kept[i]) {
+        shown.push_back(all[i]);
+      } else {
+        others.push_back(all[i]->name);
+      }
+    }
+  }
+
+  static int64_t LargestChange(const ComparedThing& thing) {
+    int64_t largest = 0;
+    for (const ComparedMetric& metric : thing.metrics) {
+      if (metric.unit == MetricUnit::kCount || !metric.values[0]) continue;
+      for (const std::optional<int64_t>& value : metric.values) {
+        if (value) largest = std::max(largest, std::abs(*value - *metric.values[0]));
+      }
+    }
+    return largest;
   }
 
   void Thing(const ComparedThing& thing, std::size_t from, std::size_t to) {

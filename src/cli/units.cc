@@ -64,7 +64,8 @@ std::string ChangeText(int64_t from, int64_t to, MetricUnit unit, int64_t clock_
   if (from <= 0 || unit == MetricUnit::kInstant) return text;
   const Wide scaled = Wide{change} * 200 / from;
   const auto percent = static_cast<int64_t>((scaled + (change < 0 ? -1 : 1)) / 2);
-  return text + fmt::format(" {}{}%", change > 0 ? "+" : "", percent);
+  // Less than half a percent is no share worth a column.
+  return percent == 0 ? text : text + fmt::format(" {}{}%", change > 0 ? "+" : "", percent);
 }
 
 std::size_t Columns(const std::string& text) {

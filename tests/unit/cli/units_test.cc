@@ -35,6 +35,7 @@ TEST_CASE("Changes have a sign, and a share where one means something", "[cli][u
   CHECK(ChangeText(75, 75, MetricUnit::kCycles, kGigahertz) == "=");
   CHECK(ChangeText(79'000'000, 2'000'000, MetricUnit::kCycles, kGigahertz) == "-77ms -97%");
   CHECK(ChangeText(4, 6, MetricUnit::kCount, kGigahertz) == "+2 +50%");
+  CHECK(ChangeText(1'000, 1'003, MetricUnit::kCount, kGigahertz) == "+3");
   CHECK(ChangeText(0, 3, MetricUnit::kCycles, kGigahertz) == "+3");
   CHECK(ChangeText(8, 11, MetricUnit::kInstant, kGigahertz) == "+3");
 }
