@@ -232,7 +232,7 @@ class ExitStatus(Command):
         self.assertIn("deadlock at 2", err)
         out, _ = self.rqsim("compare", "s.json", "-p", "lock=mutex", "-p", "lock=pi", status=4)
         # Spinning, they wait for each other on their CPUs for ever.
-        self.assertIn("! lock=mutex: ended badly, limit", out)
+        self.assertIn("! lock=mutex: ended badly, livelock", out)
         self.file("t.json", changed(DEADLOCK, policies={"mutex": {"lock": {"name": "mutex", "spin": False}}},
                                     expect=[{"policy": "mutex", "outcome": "deadlock", "end": 2}]))
         self.rqsim("run", "t.json")
