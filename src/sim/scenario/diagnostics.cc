@@ -111,7 +111,8 @@ void Diagnostics::ErrorAtKey(ErrorCode code, const JsonMember& member, std::stri
 
 void Diagnostics::ErrorInString(ErrorCode code, const JsonValue& value, std::size_t index,
                                 std::string message, std::string hint) {
-  Add(Diagnostic::Severity::kError, code, PosInJsonString(text_, value, index),
+  Add(Diagnostic::Severity::kError, code,
+      is_full() ? value.pos : PosInJsonString(text_, value, index),
       WithPath(value.begin, std::move(message)), std::move(hint));
 }
 

@@ -60,6 +60,9 @@ class Scanner {
   std::size_t index_ = 0;
 };
 
+// After so many errors a string is not what it was meant to be.
+constexpr std::size_t kMaxErrors = 20;
+
 bool IsIdle(std::string_view name) { return name == "idle" || name == "-"; }
 
 // Splits "L/H" into curr and donor. Names of kernel threads contain a slash themselves ("stop/1").
@@ -118,7 +121,7 @@ template <class Item>
 void ParseItems(std::string_view text, std::vector<TextError>& errors, Item item) {
   Scanner scanner(text);
   scanner.SkipBlanks();
-  while (!scanner.at_end()) {
+  while (!scanner.at_end() && errors.size() < kMaxErrors) {
     const std::optional<Time> at = scanner.TakeTime();
     if (!at) {
       errors.push_back({scanner.index(), "expected an instant in cycles"});
@@ -146,7 +149,7 @@ std::vector<ExpectCell> ParseCells(std::string_view text, bool whole, const Name
   Scanner scanner(text);
   Time reached;
   scanner.SkipBlanks();
-  while (!scanner.at_end()) {
+  while (!scanner.at_end() && errors.size() < kMaxErrors) {
     const std::size_t begin = scanner.index();
     std::optional<ExpectCell> cell = ParseCell(scanner, names, errors);
     // What follows a broken cell cannot be told to be right or wrong.

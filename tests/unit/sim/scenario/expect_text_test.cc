@@ -93,6 +93,14 @@ TEST_CASE("Broken lists name the place and go on", "[scenario][expect]") {
   CHECK(errors[3].index == 22);
 }
 
+TEST_CASE("A string that is wrong all over is given up", "[scenario][expect]") {
+  std::string text;
+  for (int i = 0; i < 1000; ++i) text += "x,";
+  std::vector<TextError> errors;
+  ParseSwitches(text, Names(), errors);
+  CHECK(errors.size() == 20);
+}
+
 TEST_CASE("Acquisitions are instants and tasks", "[scenario][expect]") {
   std::vector<TextError> errors;
   const auto acquired = ParseAcquired("0 L, 6 H", Names(), errors);
