@@ -65,9 +65,8 @@ struct Task {
   bool should_park = false;      // kthread: asked to park
   uint8_t sched_class = 0;       // index into the run's classes, strongest first
   int16_t migration_disabled = 0;
-  CpuId cpu;          // runqueue it is on, or was last on
-  CpuId wake_cpu;     // CPU of its last full placement
-  CpuId recent_used;  // p->recent_used_cpu of wake-up selection
+  CpuId cpu;       // runqueue it is on, or was last on
+  CpuId wake_cpu;  // CPU of its last full placement
   LockId blocked_on;
   TaskId blocked_donor;  // the waiter that donates to it
   TaskId parked_on;      // the sleeping owner it is parked on (proxy-v9)

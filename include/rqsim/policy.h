@@ -82,7 +82,7 @@ struct Next {
   Time since;  // spin: looks happen at since + k * poll
   TaskId task;
   CpuId cpu;
-  CpuSet cpus;
+  const CpuSet* cpus = nullptr;
   Message message;
   PolicyId policy;
   PathId path;
@@ -174,12 +174,12 @@ struct Next {
     return n;
   }
   // stop_machine(): every CPU of `cpus` runs `path` of `policy` in its stop task; Step() when all
-  // have ended.
+  // have ended. `cpus` must be the policy's own: the machine reads it after Step() has returned.
   static Next Stop(StepId step, const CpuSet& cpus, PolicyId policy, PathId path) {
     Next n;
     n.kind = Kind::kStop;
     n.step = step;
-    n.cpus = cpus;
+    n.cpus = &cpus;
     n.policy = policy;
     n.path = path;
     return n;

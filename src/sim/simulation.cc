@@ -28,7 +28,8 @@ PolicySet PresetSet(std::string_view preset) {
                                          {"base_slice", int64_t{3000}},
                                          {"hrtick", false},
                                          {"hrtick_min", int64_t{0}},
-                                         {"hrtick_slop", int64_t{0}}});
+                                         {"hrtick_slop", int64_t{0}},
+                                         {"slice_limits", false}});
     set.placement = Choice("prev");
   } else if (preset == "MX" || preset == "PX") {
     set.sched_class = Choice("fifo");

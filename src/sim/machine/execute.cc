@@ -287,7 +287,7 @@ void Machine::Advance(CpuId c) {
   for (;;) {
     if (stop_requested_ || ended_) return;
     Context& ctx = Ctx(c);
-    Next next;
+    Next& next = next_;
     if (s.has_pending_next) {
       next = s.pending_next;
       s.has_pending_next = false;
@@ -437,9 +437,9 @@ bool Machine::HandleNext(CpuId c, Context& ctx, const Next& next) {
     case Next::Kind::kStop: {
       frame.step = next.step;
       frame.result = 0;
-      ctx.joins = next.cpus.Count();
+      ctx.joins = next.cpus->Count();
       MutableTask(frame.task).state = TaskState::kUninterruptible;
-      for (CpuId cpu = next.cpus.First(); cpu.valid(); cpu = next.cpus.After(cpu)) {
+      for (CpuId cpu = next.cpus->First(); cpu.valid(); cpu = next.cpus->After(cpu)) {
         StopWork work;
         work.kind = StopWork::Kind::kPath;
         work.waiter = frame.task;

@@ -175,7 +175,7 @@ void Machine::CreateTask(TaskId id, const TaskPlan& plan) {
   task.sched_class = ClassIndexFor(task.eff.policy);
   task.cpus_allowed = plan.cpus;
   task.nr_cpus_allowed = plan.cpus.Count();
-  task.cpu = task.wake_cpu = task.recent_used = plan.start_cpu;
+  task.cpu = task.wake_cpu = plan.start_cpu;
   task.state = TaskState::kNew;
   ctx.program = plan.program;
   ctx.base.frame.task = id;

@@ -516,6 +516,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
        lock_hook_enqueued_ = false, lock_hook_signalled_ = false;
   std::vector<std::size_t> block_path_services_, switched_services_, user_return_services_,
       scheduled_services_;
+  Next next_;        // what the step that is being handled answered
   int drained_ = 0;  // requests below this are being carried out
   bool stop_requested_ = false;
   bool ended_ = false;
