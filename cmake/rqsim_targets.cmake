@@ -23,12 +23,8 @@ endfunction()
 # One floor of the library (STYLE.md section 2): an OBJECT target whose sources are named in the CMakeLists.txt
 # of its own folder. SEES lists the include directories; nothing else of this tree is on its path.
 #   rqsim_floor(rqsim_policies policies SEES include src/policies)
-# A folder without a CMakeLists.txt is a floor that is not built yet.
 function(rqsim_floor target folder)
   cmake_parse_arguments(PARSE_ARGV 2 floor "" "" "SEES")
-  if(NOT EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/${folder}/CMakeLists.txt")
-    return()
-  endif()
   add_library(${target} OBJECT)
   rqsim_target_defaults(${target})
   foreach(seen IN LISTS floor_SEES)
