@@ -129,7 +129,10 @@ class Recorder final : public Listener {
   }
 };
 
-void Replay(const std::vector<QueueOp>& ops, EventQueue& queue) {
+// Functions of their own, so that tools/bench --instructions can count what happens inside them.
+[[gnu::noinline]] void MeasuredRun(Simulation& simulation) { simulation.Run(); }
+
+[[gnu::noinline]] void Replay(const std::vector<QueueOp>& ops, EventQueue& queue) {
   for (const QueueOp& op : ops) {
     if (op.until >= 0) {
       queue.Push(Time(op.until), Phase::kTimer, CpuId(0), 0);
@@ -170,7 +173,7 @@ void Machine(benchmark::State& state, bool mutexes, const char* sched_class,
       benchmark::DoNotOptimize(RunScenario(scenario, set, {}));
     } else {
       auto simulation = Simulation::Create(scenario, set);
-      (*simulation)->Run();
+      MeasuredRun(**simulation);
       benchmark::DoNotOptimize((*simulation)->end().digest);
     }
     const auto t1 = std::chrono::steady_clock::now();

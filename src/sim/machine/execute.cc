@@ -185,7 +185,8 @@ void Machine::StartSegment(CpuId c) {
       Span(c, kind, true);
       break;
     case Resume::kSpin:
-      // Preempted or interrupted while spinning: it looks again, a poller at its next poll.
+      // Preempted or interrupted while spinning: it looks again, a poller at its next poll
+      // (MODEL-54).
       Span(c, kind, true);
       spinning_.Set(c);
       Look(c);

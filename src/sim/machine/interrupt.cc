@@ -86,7 +86,7 @@ void Machine::HandleInterrupt(CpuId c, uint32_t payload) {
 }
 
 // One interrupt runs every timer of this CPU that has expired: those of this instant, or all that
-// waited.
+// waited (MODEL-52).
 void Machine::TimerInterrupt(CpuId c, uint32_t first) {
   CpuState& s = State(c);
   AddCost(c, CostId::kTimer, costs().c_timer);

@@ -372,6 +372,7 @@ void Machine::FinishSchedule(CpuId c, const SwitchPlan& plan) {
     } else {
       cpu.idle_since = now_;
     }
+    // MODEL-50: tasks of a scenario share one address space, so c_ctx_mm is never part of it.
     AddCost(c, CostId::kCtx, plan.c_ctx);
   } else if (cpu.donor != plan.old_donor) {
     Emit(c, ProxyDonor{cpu.donor, next});

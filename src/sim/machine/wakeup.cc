@@ -200,7 +200,7 @@ void Machine::AppendToWakeList(CpuId target, TaskId task) {
   }
   s.wake_list_tail = task;
   MutableCpu(target).ttwu_pending = true;
-  if (s.wake_list_ipi) return;  // the one under way will find it
+  if (s.wake_list_ipi) return;  // MODEL-53: the one under way will find it
   s.wake_list_ipi = true;
   SendIpi(actor_, {IpiKind::kWakeList, target, -1});
 }
@@ -251,6 +251,7 @@ void Machine::SendIpi(CpuId from, const OutgoingIpi& ipi) {
                            : ipi.kind == IpiKind::kWakeList ? IpiReason::kWakeList
                                                             : IpiReason::kResched;
   Emit(from, IpiSendCpu{ipi.target, reason});
+  // MODEL-51: an interrupt handler pays for sending too; only c_wake is covered by its own cost.
   AddCost(from, CostId::kIpiSend, costs().c_ipi_send);
   State(from).outbox.push_back(ipi);
 }
