@@ -1,13 +1,15 @@
 // The simulated machine: CPUs, tasks, runqueues' shared state, interrupts, wake-ups, schedule(). It
 // executes what the policies decide and emits what happened.
 //
-//   machine.cc    creation, the main loop, the end of a run, accounts
-//   execute.cc    what the current task of a CPU does next: segments, frames, steps, returns to
-//   user mode ops.cc        the operations of task programs, as paths of the machine itself
-//   schedule.cc   schedule(): pick, donors, the switch
-//   wakeup.cc     the wake-up path W1 … W5, requests for a reschedule, IPIs
-//   interrupt.cc  IPIs, timers, ticks, actions from outside
-//   requests.cc   what policies asked for
+//   machine.cc       creation, the main loop, the end of a run, accounts
+//   execute.cc       how the current task of a CPU executes: segments, and steps of frames
+//   answers.cc       what becomes of a step's answer
+//   program_flow.cc  a task's program, and the way back from the kernel to it
+//   ops.cc           the operations of task programs, as paths of the machine itself
+//   schedule.cc      schedule(): pick, donors, the switch
+//   wakeup.cc        the wake-up path W1 to W5, requests for a reschedule, IPIs
+//   interrupt.cc     IPIs, timers, ticks, actions from outside
+//   requests.cc      what policies asked for
 //
 // Terms (machine.md 2.3): a CPU is idle, runs a segment of its current task, or is in an overhead
 // (interrupts off). An "actor" is the CPU whose event is being handled; costs that its effects
@@ -352,7 +354,6 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   void SegmentEnd(CpuId c);
   void Advance(CpuId c);
   bool NextOp(CpuId c, Context& ctx);
-  bool HandleNext(CpuId c, Context& ctx, const Next& next);
   bool LeaveKernel(CpuId c, Context& ctx);
   bool UserReturn(CpuId c, Context& ctx);
   bool AfterPathReturn(CpuId c, Context& ctx, bool was_hook, int64_t result);
@@ -370,6 +371,15 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   RunMode CurrMode(CpuId c) const;
   void SectionEnded(CpuId c);
   bool RunsHookPaths(CpuId c, Context& ctx);
+
+  // --- answers.cc
+  bool HandleNext(CpuId c, Context& ctx, const Next& next);
+  bool StartRun(CpuId c, Level& level, const Next& next);
+  bool StartCall(CpuId c, Level& level, const Next& next);
+  void StartGrace(CpuId c, TaskId waiter, Cycles at_least);
+  void StartStop(Context& ctx, const Next& next);
+  bool Sleep(CpuId c, Context& ctx);
+  void PopFrame(Context& ctx);
 
   // --- ops.cc
   Next OpStep(CpuId c, Frame& frame);
