@@ -35,7 +35,7 @@ Json OfSched(const SchedSpec& sched) {
 }
 
 // `"A"` when nothing else is to be said, else the object.
-Json NameOrObject(const char* key, const std::string& name, Json more) {
+Json NameOrObject(const char* key, const std::string& name, const Json& more) {
   if (more.empty()) return name;
   Json out = {{key, name}};
   out.update(more);
@@ -80,11 +80,11 @@ Json OfForm(const OpSpec& op) {
     case OpKind::kLock:
       if (op.lock_wait == LockWait::kInterruptible) more["interruptible"] = true;
       if (op.lock_wait == LockWait::kKillable) more["killable"] = true;
-      return NameOrObject("name", op.name, std::move(more));
+      return NameOrObject("name", op.name, more);
     case OpKind::kTrylock:
       if (!op.ops.empty()) more["then"] = OfOps(op.ops);
       if (!op.otherwise.empty()) more["else"] = OfOps(op.otherwise);
-      return NameOrObject("name", op.name, std::move(more));
+      return NameOrObject("name", op.name, more);
     case OpKind::kWait:
     case OpKind::kSync: {
       Json out = {{"ref", op.name}, {"mutex", op.second}};
@@ -101,7 +101,7 @@ Json OfForm(const OpSpec& op) {
     case OpKind::kFork:
       return op.name;
     case OpKind::kSemWait:
-      return NameOrObject("name", op.name, std::move(more));
+      return NameOrObject("name", op.name, more);
     case OpKind::kYield:
     case OpKind::kExec:
     case OpKind::kExit:
@@ -113,10 +113,10 @@ Json OfForm(const OpSpec& op) {
       return more;
     case OpKind::kWake:
       if (op.sync) more["sync"] = true;
-      return NameOrObject("task", op.name, std::move(more));
+      return NameOrObject("task", op.name, more);
     case OpKind::kKill:
       if (op.signal != SignalKind::kOrdinary) more["signal"] = WordOfValue(kSignalWords, op.signal);
-      return NameOrObject("task", op.name, std::move(more));
+      return NameOrObject("task", op.name, more);
     case OpKind::kSetSched:
       return OfSched(op.sched);
     case OpKind::kSetAffinity:
