@@ -299,7 +299,8 @@ class Page {
       const std::string name =
           i == 0 ? PadRight(fmt::format("  CPU {}", cpu.value()), 8) : std::string(8, ' ');
       const std::string lane = DrawLane(TimelineOf(result, cpu), scale, letters);
-      Line(name + PadRight(Shortened(result.policy, NameWidth()), NameWidth() + 2) + lane);
+      Line(fmt::format("{}{}{}", name,
+                       PadRight(Shortened(result.policy, NameWidth()), NameWidth() + 2), lane));
       if (i == 0 || cpu.index() >= c_.against[i - 1].cpus.size()) continue;
       const std::string marks = DrawMarks(c_.against[i - 1].cpus[cpu.index()].spans, scale);
       if (!marks.empty()) Line(std::string(8 + NameWidth() + 2, ' ') + t_.Yellow(TrimRight(marks)));
@@ -462,7 +463,7 @@ class Page {
     const std::optional<int64_t>& to = metric.values[i];
     if (from == to) return "=";
     if (!from || !to) return "*";
-    const std::string text = ChangeText(*from, *to, metric.unit, c_.clock_hz);
+    std::string text = ChangeText(*from, *to, metric.unit, c_.clock_hz);
     if (!Narrow()) return text;
     const std::size_t blank = text.find(' ');
     if (blank != std::string::npos) return text.substr(blank + 1);

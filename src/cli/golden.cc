@@ -40,18 +40,19 @@ std::optional<Mismatch> CompareTree(const Json& expected, const Json& actual,
   if (expected.is_object() && actual.is_object()) {
     for (const auto& [key, value] : expected.items()) {
       const auto found = actual.find(key);
-      const auto inner =
-          CompareTree(value, found == actual.end() ? Json(nullptr) : *found, path + "." + key);
+      auto inner = CompareTree(value, found == actual.end() ? Json(nullptr) : *found,
+                               fmt::format("{}.{}", path, key));
       if (inner) return inner;
     }
     for (const auto& [key, value] : actual.items()) {
-      if (!expected.contains(key)) return CompareTree(nullptr, value, path + "." + key);
+      if (!expected.contains(key))
+        return CompareTree(nullptr, value, fmt::format("{}.{}", path, key));
     }
   } else if (expected.is_array() && actual.is_array()) {
     for (std::size_t i = 0; i < std::max(expected.size(), actual.size()); ++i) {
-      const auto inner = CompareTree(i < expected.size() ? expected[i] : Json(nullptr),
-                                     i < actual.size() ? actual[i] : Json(nullptr),
-                                     fmt::format("{}[{}]", path, i));
+      auto inner = CompareTree(i < expected.size() ? expected[i] : Json(nullptr),
+                               i < actual.size() ? actual[i] : Json(nullptr),
+                               fmt::format("{}[{}]", path, i));
       if (inner) return inner;
     }
   }

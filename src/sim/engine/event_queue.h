@@ -60,7 +60,7 @@ class EventQueue {
   Handle Push(Time t, Phase phase, CpuId cpu, uint32_t payload) {
     if (free_.empty()) Grow();
     const Handle leaf = TakeLeaf();
-    Node& node = nodes_[static_cast<std::size_t>(width_ + leaf)];
+    Node& node = nodes_[NodeOf(leaf)];
     node.key.time = static_cast<uint64_t>(t.cycles());
     node.key.order = (uint64_t{static_cast<uint8_t>(phase)} << 60) |
                      (static_cast<uint64_t>(cpu.value()) << 48) | ++sequence_;
@@ -73,7 +73,7 @@ class EventQueue {
 
   // Removes a pending event.
   void Cancel(Handle leaf) {
-    nodes_[static_cast<std::size_t>(width_ + leaf)].key = EventKey();
+    nodes_[NodeOf(leaf)].key = EventKey();
     free_.push_back(leaf);
     --pending_;
     Replay(leaf);
@@ -88,7 +88,7 @@ class EventQueue {
   void Pop() { Cancel(nodes_[1].leaf); }
 
   // When the event of `leaf` happens. Precondition: it is pending.
-  Time TimeOf(Handle leaf) const { return nodes_[static_cast<std::size_t>(width_ + leaf)].key.t(); }
+  Time TimeOf(Handle leaf) const { return nodes_[NodeOf(leaf)].key.t(); }
 
   // How many events were ever pushed.
   uint64_t pushes() const { return sequence_; }
@@ -99,6 +99,9 @@ class EventQueue {
     Handle leaf = 0;
   };
 
+  std::size_t NodeOf(Handle leaf) const {
+    return static_cast<std::size_t>(width_) + static_cast<std::size_t>(leaf);
+  }
   Handle TakeLeaf() {
     const Handle leaf = free_.back();
     free_.pop_back();
@@ -106,7 +109,7 @@ class EventQueue {
   }
   // Plays the matches above `leaf` again.
   void Replay(Handle leaf) {
-    std::size_t i = static_cast<std::size_t>(width_ + leaf) >> 1;
+    std::size_t i = NodeOf(leaf) >> 1;
     Node* const nodes = nodes_.data();
     for (; i >= 1; i >>= 1) {
       const std::size_t left = 2 * i;
