@@ -223,8 +223,6 @@ bool Machine::DoBlock(CpuId c, Context& ctx) {
   }
   ctx.block_pending = false;
   ctx.block_path_done = false;
-  ctx.timed_out = false;
-  ctx.signalled = false;
   if (task.state != TaskState::kRunning && LetsSignalThrough(task.state, task.pending_signals)) {
     task.state = TaskState::kRunning;
     if (task.blocked_on.valid()) SetBlockedOnNow(ctx.base.frame.task, LockId());
@@ -251,7 +249,6 @@ void Machine::ExitTask(CpuId c, Context& ctx) {
   if (ctx.op_pc >= 0) FinishOp(c, ctx, 0);
   Emit(c, SchedProcessExit{id, task.eff.prio});
   task.state = TaskState::kDead;
-  ctx.exiting = true;
   if (!task.is_kthread) --live_user_tasks_;
   PauseSegment(c);
   Schedule(c, false);

@@ -145,7 +145,6 @@ void Machine::CreateTasks() {
   names_[0] = "idle";
   num_tasks_made_ = 1;
   for (CpuState& state : cpu_states_) {
-    state.idle.spawned = true;
     state.idle.base.frame.task = kIdleTask;
   }
   for (const TaskPlan& plan : plan_.tasks) {
@@ -199,8 +198,6 @@ void Machine::CreatePolicyTasks() {
     task.state = TaskState::kInterruptible;  // waits for work; was never on a runqueue
     task.base.prio = task.eff.prio = 0;
     Context& ctx = contexts_[id.index()];
-    ctx.stop_of = c;
-    ctx.spawned = true;
     MutableCpu(CpuId(c)).stop = id;
     PushFrame(CpuId(c), ctx, PolicyId(0), PathId(0), nullptr, 0);
   }

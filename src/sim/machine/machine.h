@@ -166,22 +166,17 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     bool in_block_path = false;
     bool block_path_done = false;
     bool block_pending = false;  // a Block that waits for the services' block paths
-    bool exiting = false;
-    bool spawned = false;
     StepId block_step;
     TaskState block_state = TaskState::kRunning;
     Time block_timeout = kNever;
-    bool timed_out = false;
-    bool signalled = false;  // its present sleep was ended by a signal
     EventQueue::Handle sleep_timer = EventQueue::kNone;
     CpuId ran_on;           // CPU it last executed on
     Cycles migrate_work;    // c_migrate not yet worked off
     int32_t waitable = -1;  // list it is on
     TaskId wait_next;
-    TaskId wake_next;      // next on a wake-up list
-    Time started;          // spawned at
-    int32_t stop_of = -1;  // CPU whose stop task it is
-    int32_t joins = 0;     // stop tasks or handlers it still waits for
+    TaskId wake_next;   // next on a wake-up list
+    Time started;       // spawned at
+    int32_t joins = 0;  // stop tasks or handlers it still waits for
     TaskSums sums;
   };
 
@@ -402,7 +397,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   void Schedule(CpuId c, bool preempt);
   TaskId PickTask(CpuId c, TaskId prev);
   void SetDonor(CpuId c, TaskId donor, bool again);
-  bool Resolve(CpuId c, TaskId prev, TaskId& exec, bool& keep_resched);
+  bool Resolve(CpuId c, TaskId& exec, bool& keep_resched);
   void ApplyDonorAction(CpuId c, const DonorAction& action);
   void SwitchDirect(CpuId c, TaskId to, Cycles cycles);
   void FinishSchedule(CpuId c, const SwitchPlan& plan);

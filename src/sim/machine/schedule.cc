@@ -218,8 +218,7 @@ void Machine::SetDonor(CpuId c, TaskId donor, bool again) {
 
 // The picked donor is blocked: asks the lock protocol who executes for it. Returns false to pick
 // again.
-bool Machine::Resolve(CpuId c, TaskId prev, TaskId& exec, bool& keep_resched) {
-  static_cast<void>(prev);
+bool Machine::Resolve(CpuId c, TaskId& exec, bool& keep_resched) {
   const TaskId donor = cpu_store_[c.index()].donor;
   const DonorAnswer answer = policies_.lock->ResolveDonor(*this, c, donor);
   Drain();
@@ -327,7 +326,7 @@ void Machine::Schedule(CpuId c, bool preempt) {
     if (picked == kIdleTask) break;
     MutableTask(picked).blocked_donor = TaskId();
     if (!task_store_[picked.index()].is_blocked || !lock_hook_resolves_) break;
-    if (Resolve(c, prev, exec, keep_resched)) break;
+    if (Resolve(c, exec, keep_resched)) break;
     if (++rounds > kMaxPickAgain) {
       PolicyBroke(policies_.lock_id, ViolationCode::kPickAgainLimit, picked, rounds);
       SetDonor(c, kIdleTask, false);

@@ -346,7 +346,6 @@ void Machine::MoveQueuedTask(TaskId task, CpuId to) {
 void Machine::SpawnTask(TaskId task, CpuId waker, WakeFlags flags) {
   Task& t = MutableTask(task);
   Context& ctx = contexts_[task.index()];
-  ctx.spawned = true;
   ctx.started = now_;
   const bool forked = Has(flags, WakeFlags::kFork);
   CpuId target = t.cpu;
