@@ -89,6 +89,20 @@ int EditDistance(std::string_view a, std::string_view b) {
   return last[width - 1];
 }
 
+ErrorCode CodeOf(JsonError::Kind kind) {
+  switch (kind) {
+    case JsonError::Kind::kSyntax:
+      return ErrorCode::kSyntax;
+    case JsonError::Kind::kNulByte:
+      return ErrorCode::kNulByte;
+    case JsonError::Kind::kTooDeep:
+      return ErrorCode::kTooDeep;
+    case JsonError::Kind::kTooLarge:
+      return ErrorCode::kTooLarge;
+  }
+  return ErrorCode::kSyntax;
+}
+
 }  // namespace
 
 void Diagnostics::Error(ErrorCode code, const JsonValue& value, std::string message,
@@ -114,6 +128,10 @@ void Diagnostics::ErrorInString(ErrorCode code, const JsonValue& value, std::siz
   Add(Diagnostic::Severity::kError, code,
       is_full() ? value.pos : PosInJsonString(text_, value, index),
       WithPath(value.begin, std::move(message)), std::move(hint));
+}
+
+void Diagnostics::NotJson(const JsonError& error) {
+  ErrorAt(CodeOf(error.kind), error.pos, error.message);
 }
 
 void Diagnostics::ErrorAt(ErrorCode code, SourcePos pos, std::string message) {

@@ -37,6 +37,8 @@ class Diagnostics {
   // About a character of a string value.
   void ErrorInString(ErrorCode code, const JsonValue& value, std::size_t index, std::string message,
                      std::string hint = "");
+  // The text is no document at all.
+  void NotJson(const JsonError& error);
   // About a place of the text.
   void ErrorAt(ErrorCode code, SourcePos pos, std::string message);
 

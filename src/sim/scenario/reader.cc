@@ -17,20 +17,6 @@ namespace {
 
 using Kind = JsonValue::Kind;
 
-ErrorCode CodeOf(JsonError::Kind kind) {
-  switch (kind) {
-    case JsonError::Kind::kSyntax:
-      return ErrorCode::kSyntax;
-    case JsonError::Kind::kNulByte:
-      return ErrorCode::kNulByte;
-    case JsonError::Kind::kTooDeep:
-      return ErrorCode::kTooDeep;
-    case JsonError::Kind::kTooLarge:
-      return ErrorCode::kTooLarge;
-  }
-  return ErrorCode::kSyntax;
-}
-
 // The names under `mutexes` or `condvars`.
 void ReadNames(ReadContext& context, const JsonValue& root, std::string_view key,
                std::string_view what, NameTable& table, std::vector<std::string>& out) {
@@ -201,7 +187,7 @@ std::optional<Scenario> ReadScenario(std::string_view text, std::string_view fil
   Diagnostics found(text, file);
   const JsonDocument document = ParseJson(text);
   if (document.error) {
-    found.ErrorAt(CodeOf(document.error->kind), document.error->pos, document.error->message);
+    found.NotJson(*document.error);
     found.Finish(diagnostics);
     return std::nullopt;
   }
