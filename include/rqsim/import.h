@@ -9,6 +9,10 @@
 //   std::vector<rqsim::Diagnostic> diagnostics;
 //   rqsim::ImportReport report;
 //   auto scenario = rqsim::ImportRtApp(text, "audio.json", {}, diagnostics, &report);
+//
+// bench: periodic task sets under EDF or fixed priorities in a small JSON form, which several
+// simulators take and for which the numbers of jobs and dispatches are known (docs/MODEL.md,
+// MODEL-100).
 #ifndef RQSIM_IMPORT_H_
 #define RQSIM_IMPORT_H_
 
@@ -59,6 +63,15 @@ bool LooksLikeRtApp(std::string_view text);
 std::optional<Scenario> ImportRtApp(std::string_view text, std::string_view file,
                                     const RtAppOptions& options,
                                     std::vector<Diagnostic>& diagnostics, ImportReport* report);
+
+struct BenchOptions {
+  Time until;  // the end of the run: such a set has none of its own
+};
+
+// Translates a periodic task set. Problems as for ImportRtApp.
+std::optional<Scenario> ImportBench(std::string_view text, std::string_view file,
+                                    const BenchOptions& options,
+                                    std::vector<Diagnostic>& diagnostics);
 
 }  // namespace rqsim
 

@@ -336,6 +336,45 @@ class Files(Command):
         self.assertEqual(direct["digest"], imported["digest"])
 
 
+class ImportBench(Command):
+    # Both released at 0. a: 3 of every 10; b: 6 of every 20, so [3,9) and [23,29). Until 40: four jobs and two.
+    SET = {
+        "name": "two", "cpus": 1, "policy": "fixed-priority+mutex", "mutexes": 1, "jobs_per_simulated_second": 150000.0,
+        "tasks": [
+            {"name": "a", "period_us": 10, "deadline_us": 10, "wcet_us": 3, "phase_us": 0, "prio": 0,
+             "mutex": 0, "pre_us": 1, "cs_us": 1, "post_us": 1},
+            {"name": "b", "period_us": 20, "deadline_us": 20, "wcet_us": 6, "phase_us": 0, "prio": 1,
+             "mutex": 0, "pre_us": 2, "cs_us": 2, "post_us": 2}],
+    }
+
+    def test_its_jobs_can_be_counted(self):
+        self.file("w.json", self.SET)
+        self.rqsim("import", "bench", "w.json", "--until", "40us", "-o", "s.json")
+        self.rqsim("check", "s.json")
+        for result in json.loads(self.rqsim("run", "s.json", "--json")[0]):
+            self.assertEqual([task["response"]["n"] for task in result["tasks"]], [4, 2])
+            self.assertEqual([task["response"]["max"] for task in result["tasks"]], [3000, 9000])
+
+    def test_options_belong_to_formats(self):
+        self.file("w.json", self.SET)
+        self.file("a.json", RTAPP)
+        for words, message in [(["bench", "w.json"], "--until 200ms"), (["bench", "w.json", "--until", "3"], "no length"),
+                               (["bench", "w.json", "--until", "1us", "--cpus", "2"], "--cpus"),
+                               (["rt-app", "a.json", "--until", "1us"], "--until")]:
+            out, err = self.rqsim("import", *words, status=2)
+            self.assertEqual(out, "")
+            self.assertIn(message, err)
+
+    def test_every_mistake_is_reported_and_nothing_written(self):
+        self.file("old", "old")
+        self.file("w.json", json.dumps({**self.SET, "policy": "edff"}, indent=1).replace('"wcet_us": 3', '"wcet": 3'))
+        out, err = self.rqsim("import", "bench", "w.json", "--until", "1us", "-o", "old", status=2)
+        self.assertEqual(out, "")
+        self.assertRegex(err, r"w\.json:4:12: error\[E104\]: policy: .*\n.*\n.*\n  hint: did you mean \"edf\"")
+        self.assertIn("unknown key \"wcet\"", err)
+        self.assertEqual(self.content("old"), "old")
+
+
 class Compare(Command):
     def test_the_page_names_the_cause_and_fits_100_columns(self):
         self.file("s.json", changed(INVERSION, tasks=[
