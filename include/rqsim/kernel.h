@@ -56,6 +56,8 @@ struct SchedAttr {
 struct Task {
   TaskState state = TaskState::kNew;
   bool on_rq = false;          // queued on a runqueue, delayed and blocked-queued ones included
+  bool migrating = false;      // left a runqueue, on its way to that of `cpu`
+                               // (TASK_ON_RQ_MIGRATING)
   bool on_cpu = false;         // executing, or being switched out
   bool sched_delayed = false;  // asleep, its dequeue put off by its class
   bool is_blocked = false;     // tried to sleep and was kept queued: the gate of proxy execution
@@ -194,6 +196,7 @@ struct Request {
     kSetBlockedOn,
     kClearBlockedGate,
     kSetBlockedDonor,
+    kAddWakeCost,
     kSetOnline,
     kSetActive,
     kPark,
@@ -361,13 +364,17 @@ class Kernel {
     r.task = id;
     r.lock = on;
   }
-  // Clears the gate `is_blocked` of a task that was kept queued.
+  // Clears the gate `is_blocked` of a task that was kept queued: it is runnable as it is, without a
+  // wake-up.
   void ClearBlockedGate(TaskId id) { Add(Request::Kind::kClearBlockedGate).task = id; }
   void SetBlockedDonor(TaskId id, TaskId donor) {
     Request& r = Add(Request::Kind::kSetBlockedDonor);
     r.task = id;
     r.other = donor;
   }
+  // What this wake-up costs on top of c_wake. Only a waking task pays: nothing when an interrupt or
+  // the outside wakes.
+  void AddWakeCost(Cycles length) { Add(Request::Kind::kAddWakeCost).at = Time(length.count()); }
   void SetOnline(CpuId id, bool online) {
     Request& r = Add(Request::Kind::kSetOnline);
     r.cpu = id;

@@ -273,17 +273,32 @@ inline constexpr PathId kTrylockPath{2};
 
 // What is to be done with a picked donor that is blocked.
 struct DonorAction {
-  enum class Kind : uint8_t { kDeactivate, kProxyMove, kPark };
+  enum class Kind : uint8_t {
+    kDeactivate,  // off the queue, waits as an ordinary sleeper
+    kMove,        // to the runqueue of `cpu`, whatever its affinity; wake_cpu is kept
+    kMoveChain,   // the same for it and every donor above it, along blocked_donor
+    kPark,        // off the queue until `owner` is queued again
+    kReturn,      // off the queue, and woken by this CPU as if its wait were over
+  };
   Kind kind = Kind::kDeactivate;
   TaskId task;
-  CpuId cpu;     // kProxyMove
+  CpuId cpu;     // kMove, kMoveChain
   TaskId owner;  // kPark
 };
 struct DonorAnswer {
-  enum class Kind : uint8_t { kRunTask, kRunIdle, kRunIdleKeepResched, kPickAgain };
+  enum class Kind : uint8_t {
+    kRunTask,
+    kRunIdle,
+    kRunIdleKeepResched,  // somebody else has to finish something first: look again soon
+    kPickAgain,
+    kDeadlock,  // the run ends: a cycle of owners and waiters
+    kStuck,     // this CPU walks in a circle for ever, interrupts off
+  };
   Kind kind = Kind::kRunTask;
-  TaskId task;      // kRunTask: what executes on behalf of the donor
-  Cycles overhead;  // chain walk, migration: part of this schedule()'s overhead
+  TaskId task;            // kRunTask: what executes on behalf of the donor
+  Cycles retry_after{1};  // kRunIdleKeepResched: … after this, if it ended so before and nothing
+                          // else happens meanwhile
+  Cycles overhead;        // chain walk, migration: part of this schedule()'s overhead
   int num_actions = 0;
   std::array<DonorAction, kMaxProxyActions> actions{};
   static DonorAnswer Run(TaskId task) {
@@ -307,7 +322,9 @@ enum class WakeAnswer : uint8_t {
   kInPlace,  // stays queued here and is runnable again; the class's check runs if it does not
              // execute
   kInPlaceResched,  // … and this CPU reschedules in any case
-  kReturn,          // must be placed anew: dequeued here, full wake-up (return migration)
+  kReturn,          // must be placed anew: dequeued here, full wake-up (return migration). A CPU
+                    // that loses its donor reschedules
+  kReturnResched,   // … and so does this CPU in any case
 };
 
 // A mutex protocol: who gets a lock, who waits how, and whose scheduling context an owner uses.
@@ -327,23 +344,22 @@ class LockProtocol : public Policy {
   // Who executes on behalf of the picked donor?
   // When:    at every pick of a task whose gate is_blocked is set (core.c: find_proxy_task()).
   // State:   `picked` is the donor of `cpu`. May: SetBlockedOn, ClearBlockedGate, SetBlockedDonor,
-  // Emit. Returns: RunTask{who}, RunIdle, RunIdleKeepResched or PickAgain, with overhead in cycles
-  // and actions. Before the
+  // Emit. Returns: what DonorAnswer says, with overhead in cycles and actions. Before the
   //          first action the machine puts the idle task in as donor; it applies them in order;
   //          what arrives on another CPU does so at the end of this schedule()'s overhead.
   // Default: run it (bit kResolveDonor).
   virtual DonorAnswer ResolveDonor(Kernel& kernel, CpuId cpu, TaskId picked);
 
-  // How does a task that was kept queued (gate set) wake up?
+  // How does a task wake up that was kept queued (gate set), or is not where it was placed last?
   // When:    step 3 of the wake-up path (core.c: ttwu_runnable(), proxy_needs_return()). State:
-  // task is queued. May:     SetBlockedOn, SetBlockedDonor, Emit. Returns: see WakeAnswer. Default:
-  // in place (bit kWakeQueued).
+  // task is queued. May:     SetBlockedOn, SetBlockedDonor, AddWakeCost, Emit. Returns: see
+  // WakeAnswer. Default: in place (bit kWakeQueued).
   virtual WakeAnswer WakeQueued(Kernel& kernel, TaskId task);
 
   // `task` has just been enqueued on `cpu`: do parked waiters follow it?
   // When:    after every enqueue of a wake-up, W5 (core.c: the sleeping-owner activation of v9).
-  // State: task is queued. May:     EnqueueOn, SetBlockedOn, Emit. Default: nothing follows (bit
-  // kEnqueued).
+  // State: task is queued. May:     EnqueueOn, Resched, SetBlockedOn, AddWakeCost, Emit. Default:
+  // nothing follows (bit kEnqueued).
   virtual void Enqueued(Kernel& kernel, TaskId task, CpuId cpu);
 
   // A signal was sent to `task` while it waits in this protocol.

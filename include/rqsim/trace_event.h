@@ -63,6 +63,8 @@ enum class EventKind : uint16_t {
   kProxyPark,        // … or parked on a sleeping owner
   kStepBegin,        // a path began a named step
   kPolicyViolation,  // a policy asked for what it may not
+  kProxyReturn,      // a donor that was moved is refused in place and placed anew
+  kProxyWalk,        // the chain of a blocked donor was followed
   kCount,
 };
 inline constexpr int kFirstPolicyEvent = 64;
@@ -320,6 +322,34 @@ struct ProxyPark {
   TaskId pid;
   TaskId owner;
   int32_t parked = 0;  // 1 parked, 0 activated again
+};
+
+// Its wake-up takes `pid` off the runqueue of `cpu`; where it goes, sched_migrate_task says.
+struct ProxyReturn {
+  static constexpr EventKind kKind = EventKind::kProxyReturn;
+  TaskId pid;
+  CpuId cpu;
+};
+// How a walk ended: the rows of proxy-exec.md 5, and its limits.
+enum class WalkEnd : int16_t {
+  kRun,         // row 0: the task at the end executes
+  kNoEdge,      // row 1: its wait is over, its wake-up is not
+  kNoOwner,     // row 3
+  kAsleep,      // row 4: the owner is on no runqueue
+  kElsewhere,   // row 5: the owner is on another CPU
+  kMigrating,   // row 6: the owner is on its way here
+  kOwnsItself,  // row 8: handed over, the wake-up to come
+  kDeadlock,    // the walk came back to a task
+  kTooLong,     // max_chain
+};
+enum class WalkOutcome : int16_t { kRun, kIdle, kAgain, kEnds };
+struct ProxyWalk {
+  static constexpr EventKind kKind = EventKind::kProxyWalk;
+  TaskId donor;
+  TaskId end;        // the task at which the walk ended
+  int32_t hops = 0;  // links between the two
+  WalkEnd why = WalkEnd::kRun;
+  WalkOutcome outcome = WalkOutcome::kRun;
 };
 
 // --- signals -----------------------------------------------------------------------------------

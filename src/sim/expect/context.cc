@@ -33,6 +33,8 @@ bool IsDecision(EventKind kind) {
     case EventKind::kProxyMigrate:
     case EventKind::kProxyDeactivate:
     case EventKind::kProxyPark:
+    case EventKind::kProxyReturn:
+    case EventKind::kProxyWalk:
     case EventKind::kPolicyViolation:
       return true;
     case EventKind::kSchedStatRuntime:

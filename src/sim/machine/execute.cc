@@ -29,7 +29,9 @@ bool Machine::PreemptionPoint(CpuId c) const {
   const CpuState& s = cpu_states_[c.index()];
   if (!cpu.need_resched && !cpu.need_resched_lazy) return false;
   if (s.mode == Mode::kOverhead) return false;
-  if (cpu.curr == kIdleTask && s.mode == Mode::kIdle) return cpu.need_resched;
+  if (cpu.curr == kIdleTask && s.mode == Mode::kIdle) {
+    return cpu.need_resched && !s.waits_to_retry;
+  }
   switch (CurrMode(c)) {
     case RunMode::kUser:
       return true;

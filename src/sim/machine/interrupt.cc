@@ -50,6 +50,7 @@ void Machine::HandleInterrupt(CpuId c, uint32_t payload) {
   const auto index = static_cast<int32_t>(payload & 0xffffff);
   actor_ = c;
   actor_is_task_ = false;
+  if (State(c).waits_to_retry) StopWaitingToRetry(c);
   switch (static_cast<Ev>(payload >> 24)) {
     case Ev::kResched:
       Emit(c, IpiEntry{IpiReason::kResched});
@@ -81,6 +82,7 @@ void Machine::HandleInterrupt(CpuId c, uint32_t payload) {
       break;
     case Ev::kEnd:
     case Ev::kExt:
+    case Ev::kIdleRetry:
       break;
   }
 }

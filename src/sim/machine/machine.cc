@@ -284,7 +284,7 @@ bool Machine::RunUntil(Time t) {
 bool Machine::AtRest() {
   bool any_spins = false;
   for (std::size_t i = 0; i < cpu_states_.size(); ++i) {
-    if (cpu_states_[i].mode == Mode::kIdle) continue;
+    if (cpu_states_[i].mode == Mode::kIdle || cpu_states_[i].is_stuck) continue;
     // A tick ends no spin unless somebody else waits for the CPU.
     const bool spins = spinning_.Test(CpuId(static_cast<int32_t>(i))) &&
                        cpu_states_[i].end_event == EventQueue::kNone &&
@@ -292,7 +292,8 @@ bool Machine::AtRest() {
     if (!spins) return false;
     any_spins = true;
   }
-  const bool only_ticks = queue_.size() == ticks_pending_;
+  // A CPU that only looks whether something changed changes nothing.
+  const bool only_ticks = queue_.size() == ticks_pending_ + retries_pending_;
   if (live_user_tasks_ > 0) {
     if (!only_ticks) return false;
     End(any_spins ? Outcome::kLivelock : Outcome::kDeadlock, DescribeBlocked());
@@ -349,6 +350,12 @@ bool Machine::Step() {
             SegmentEnd(c);
           }
           break;
+        case Ev::kIdleRetry:
+          State(c).retry_event = EventQueue::kNone;
+          --retries_pending_;
+          StopWaitingToRetry(c);
+          if (State(c).mode != Mode::kOverhead) Schedule(c, true);  // else at the end of that
+          break;
         case Ev::kExt:
           actor_ = CpuId();
           DoExt(static_cast<int32_t>(payload & 0xffffff));
@@ -369,7 +376,7 @@ bool Machine::Step() {
       return true;
     }
   }
-  if (best == ~uint32_t{0}) return false;
+  if (best == ~uint32_t{0}) return !waiting_to_retry_.empty() && LookAgainBeforeTimePasses();
   if (++events_this_instant_ > kMaxEventsPerInstant) {
     End(Outcome::kLivelock,
         fmt::format("more than {} events at t = {}", kMaxEventsPerInstant, now_.cycles()));

@@ -6,10 +6,10 @@
 //   answers.cc       what becomes of a step's answer
 //   program_flow.cc  a task's program, and the way back from the kernel to it
 //   ops.cc           the operations of task programs, as paths of the machine itself
-//   schedule.cc      schedule(): pick, donors, the switch
-//   wakeup.cc        the wake-up path W1 to W5, requests for a reschedule, IPIs
-//   interrupt.cc     IPIs, timers, ticks, actions from outside
-//   requests.cc      what policies asked for
+//   schedule.cc      schedule(): pick, the switch
+//   donors.cc        … who executes for a blocked donor, and what becomes of donors that cannot
+//   stay wakeup.cc        the wake-up path W1 to W5, requests for a reschedule, IPIs interrupt.cc
+//   IPIs, timers, ticks, actions from outside requests.cc      what policies asked for
 //
 // Terms (machine.md 2.3): a CPU is idle, runs a segment of its current task, or is in an overhead
 // (interrupts off). An "actor" is the CPU whose event is being handled; costs that its effects
@@ -203,6 +203,8 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   struct Arrival {
     TaskId task;
     CpuId cpu;
+    bool is_woken = false;  // on its way here its wait ended
+    WakeFlags flags = WakeFlags::kNone;
   };
   struct DeferredWake {
     TaskId task;
@@ -229,6 +231,14 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     bool hooks_due = false;  // SwitchedPath hooks of the last switch have not been asked
     bool got_tick = true;    // this idle period has had its tick
     bool in_schedule = false;
+    bool idle_flagged = false;    // the idle task's need_resched: a walk wants another look
+    bool waits_to_retry = false;  // … which is put off, nothing having changed
+    bool is_stuck = false;        // walks in a circle for ever
+    Cycles retry_after;
+    Time last_retry = Time(-1);  // of an instant's last look for want of other events
+    Time waits_since;
+    int64_t events_at_wait = 0;
+    EventQueue::Handle retry_event = EventQueue::kNone;
     EventQueue::Handle end_event = EventQueue::kNone;
     EventQueue::Handle tick_event = EventQueue::kNone;
     Time seg_start;
@@ -272,6 +282,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     kTimer,       // index into timers_
     kExt,         // index into actions_
     kGrace,       // task
+    kIdleRetry,   // CPU
   };
   static uint32_t Payload(Ev kind, int32_t index) {
     return (static_cast<uint32_t>(kind) << 24) | static_cast<uint32_t>(index);
@@ -396,9 +407,6 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   // --- schedule.cc
   void Schedule(CpuId c, bool preempt);
   TaskId PickTask(CpuId c, TaskId prev);
-  void SetDonor(CpuId c, TaskId donor, bool again);
-  bool Resolve(CpuId c, TaskId& exec, bool& keep_resched);
-  void ApplyDonorAction(CpuId c, const DonorAction& action);
   void SwitchDirect(CpuId c, TaskId to, Cycles cycles);
   void FinishSchedule(CpuId c, const SwitchPlan& plan);
   void FinishSwitch(CpuId c);
@@ -419,11 +427,27 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   void ArmTick(CpuId c);
   void StopTick(CpuId c);
 
+  // --- donors.cc
+  void SetDonor(CpuId c, TaskId donor);
+  void ExchangeDonor(CpuId c, TaskId donor);
+  void CutSpan(CpuId c);
+  void ResetDonor(CpuId c);
+  bool Resolve(CpuId c, TaskId& exec, bool& keep_resched);
+  void IdleAsDonor(CpuId c);
+  void ApplyDonorAction(CpuId c, const DonorAction& action);
+  void SendDonor(CpuId c, TaskId task, CpuId to);
+  void DeliverArrivals(CpuId c);
+  void GetStuck(CpuId c);
+  void WaitToRetry(CpuId c);
+  void StopWaitingToRetry(CpuId c);
+  bool LookAgainBeforeTimePasses();
+
   // --- wakeup.cc
   bool WakeTask(TaskId task, WakeFlags flags);
   void PlaceAndEnqueue(TaskId task, WakeFlags flags, CpuId waker, bool is_new);
   void ActivateWoken(CpuId c, TaskId task, WakeFlags flags, bool is_new);
   bool WakeQueuedTask(TaskId task, WakeFlags flags);
+  void WakeInFlight(TaskId task, WakeFlags flags);
   CpuId ChooseCpu(TaskId task, CpuId waker, WakeFlags flags);
   void SetTaskCpu(TaskId task, CpuId to, bool full_placement);
   void WakeupPreempt(CpuId c, TaskId woken, WakeFlags flags);
@@ -509,6 +533,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   EventQueue queue_;
   CpuBitmap cost_end_due_, seg_end_due_, resched_due_;
   CpuBitmap spinning_;
+  CpuBitmap waiting_to_retry_;
   Trace trace_;
   CpuId actor_;                 // CPU whose event is being handled; invalid: the outside
   bool actor_is_task_ = false;  // a task's own doing (wake-ups cost c_wake), not a handler's
@@ -517,6 +542,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   int live_user_tasks_ = 0;
   int user_tasks_ = 0;
   int ticks_pending_ = 0;
+  int retries_pending_ = 0;
   bool lock_hook_keeps_ = false, lock_hook_resolves_ = false, lock_hook_wake_ = false,
        lock_hook_enqueued_ = false, lock_hook_signalled_ = false;
   std::vector<std::size_t> block_path_services_, switched_services_, user_return_services_,

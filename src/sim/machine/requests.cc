@@ -145,6 +145,12 @@ void Machine::Carry(Request& request) {
       break;
     case Request::Kind::kClearBlockedGate:
       MutableTask(request.task).is_blocked = false;
+      MutableTask(request.task).state = TaskState::kRunning;  // MODEL-113
+      break;
+    case Request::Kind::kAddWakeCost:  // MODEL-115
+      if (actor_is_task_ && actor_.valid()) {
+        AddCost(actor_, CostId::kPolicy, Cycles(request.at.cycles()));
+      }
       break;
     case Request::Kind::kSetBlockedDonor:
       MutableTask(request.task).blocked_donor = request.other;

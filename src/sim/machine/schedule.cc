@@ -197,75 +197,6 @@ TaskId Machine::PickTask(CpuId c, TaskId prev) {
   }
 }
 
-// Makes `donor` the donor of `c`. `again`: put and set even if it is the donor already, because
-// another task executes for it from now on (proxy-exec.md 3, step 4).
-void Machine::SetDonor(CpuId c, TaskId donor, bool again) {
-  Cpu& cpu = MutableCpu(c);
-  // A wake-up may have raised it for a task that is not here any more, or the donor has changed its
-  // class: every pick sets it, also one that keeps the donor.
-  cpu.next_class = task_store_[donor.index()].sched_class;
-  if (cpu.donor == donor && !again) return;
-  if (cpu.donor != kIdleTask) {
-    ClassOf(cpu.donor).PutPrev(*this, c, cpu.donor);
-    Drain();
-  }
-  cpu.donor = donor;
-  if (donor != kIdleTask) {
-    ClassOf(donor).SetNext(*this, c, donor, SetNextReason::kPicked);
-    Drain();
-  }
-}
-
-// The picked donor is blocked: asks the lock protocol who executes for it. Returns false to pick
-// again.
-bool Machine::Resolve(CpuId c, TaskId& exec, bool& keep_resched) {
-  const TaskId donor = cpu_store_[c.index()].donor;
-  const DonorAnswer answer = policies_.lock->ResolveDonor(*this, c, donor);
-  Drain();
-  AddCost(c, CostId::kPolicy, answer.overhead);
-  if (answer.num_actions > 0) SetDonor(c, kIdleTask, false);
-  for (int i = 0; i < answer.num_actions; ++i) {
-    ApplyDonorAction(c, answer.actions[static_cast<std::size_t>(i)]);
-  }
-  switch (answer.kind) {
-    case DonorAnswer::Kind::kRunTask:
-      exec = answer.task;
-      return true;
-    case DonorAnswer::Kind::kRunIdleKeepResched:
-      keep_resched = true;
-      [[fallthrough]];
-    case DonorAnswer::Kind::kRunIdle:
-      SetDonor(c, kIdleTask, false);
-      exec = kIdleTask;
-      return true;
-    case DonorAnswer::Kind::kPickAgain:
-      return false;
-  }
-  return true;
-}
-
-void Machine::ApplyDonorAction(CpuId c, const DonorAction& action) {
-  Task& t = MutableTask(action.task);
-  switch (action.kind) {
-    case DonorAction::Kind::kDeactivate:
-      t.is_blocked = false;
-      DequeueTask(c, action.task, QueueReason::kSleep);
-      Emit(c, ProxyDeactivate{action.task});
-      break;
-    case DonorAction::Kind::kPark:
-      DequeueTask(c, action.task, QueueReason::kSpecialSleep);
-      t.parked_on = action.owner;
-      Emit(c, ProxyPark{action.task, action.owner, 1});
-      break;
-    case DonorAction::Kind::kProxyMove:
-      DequeueTask(c, action.task, QueueReason::kMigrate);
-      t.cpu = action.cpu;
-      Emit(c, ProxyMigrate{action.task, c, action.cpu});
-      State(c).arrivals.push_back({action.task, action.cpu});
-      break;
-  }
-}
-
 // ------------------------------------------------------------------------------------------
 // schedule()
 
@@ -318,25 +249,27 @@ void Machine::Schedule(CpuId c, bool preempt) {
   // 3: the next donor, and who executes for it.
   TaskId exec = kIdleTask;
   bool keep_resched = false;
-  int rounds = 0;
-  for (;;) {
-    const TaskId picked = PickTask(c, old_donor);
-    SetDonor(c, picked, false);
+  TaskId donor_before = old_donor;
+  for (int rounds = 0;; ++rounds) {
+    donor_before = cpu.donor;
+    const TaskId picked = PickTask(c, cpu.donor);
+    SetDonor(c, picked);
     exec = picked;
     if (picked == kIdleTask) break;
     MutableTask(picked).blocked_donor = TaskId();
     if (!task_store_[picked.index()].is_blocked || !lock_hook_resolves_) break;
     if (Resolve(c, exec, keep_resched)) break;
-    if (++rounds > kMaxPickAgain) {
+    if (rounds == kMaxPickAgain) {
       PolicyBroke(policies_.lock_id, ViolationCode::kPickAgainLimit, picked, rounds);
-      SetDonor(c, kIdleTask, false);
+      SetDonor(c, kIdleTask);
       exec = kIdleTask;
       break;
     }
   }
-  if (exec != prev && cpu.donor == old_donor && cpu.donor != kIdleTask && exec != kIdleTask) {
-    SetDonor(c, cpu.donor, true);
-  }
+  if (s.is_stuck) return;
+  // 4: the donor stays and another task executes for it: put and set anew, so that prev gets back
+  // what it missed while it was on the CPU.
+  if (exec != prev && cpu.donor == donor_before && exec != kIdleTask) ExchangeDonor(c, cpu.donor);
   FinishSchedule(c, {prev, exec, old_donor, prev_state, voluntary, keep_resched,
                      voluntary && p.on_rq && p.is_blocked, costs().c_ctx});
 }
@@ -348,6 +281,8 @@ void Machine::FinishSchedule(CpuId c, const SwitchPlan& plan) {
   const TaskId prev = plan.prev;
   const TaskId next = plan.next;
   cpu.need_resched = plan.keep_resched;
+  if (!plan.keep_resched && (prev == kIdleTask || next == kIdleTask)) s.idle_flagged = false;
+  s.waits_to_retry = plan.keep_resched && prev == kIdleTask;
   cpu.need_resched_lazy = false;
   if (prev != next) {
     // Also when nobody executes a cycle before the next switch.
@@ -387,6 +322,7 @@ void Machine::FinishSchedule(CpuId c, const SwitchPlan& plan) {
     Drain();
   }
   s.in_schedule = false;
+  if (s.waits_to_retry) WaitToRetry(c);
   BeginOverhead(c, After::kSwitch);
 }
 
@@ -404,12 +340,7 @@ void Machine::FinishSwitch(CpuId c) {
       PlaceAndEnqueue(deferred.task, deferred.flags, deferred.waker, false);
     }
   }
-  for (std::size_t i = 0; i < s.arrivals.size(); ++i) {
-    const Arrival arrival = s.arrivals[i];
-    EnqueueTask(arrival.cpu, arrival.task, QueueReason::kMigrate);
-    WakeupPreempt(arrival.cpu, arrival.task, WakeFlags::kNone);
-  }
-  s.arrivals.clear();
+  DeliverArrivals(c);
 }
 
 // Hands the CPU to `to` without asking anybody (Next::SwitchTo); the task that did it sleeps.
@@ -439,7 +370,7 @@ void Machine::SwitchDirect(CpuId c, TaskId to, Cycles cycles) {
   EnqueueTask(c, to, QueueReason::kWakeup);
   Emit(c, SchedWakeup{{to, target.eff.prio, c}});
   if (p.state != TaskState::kRunning) DequeueTask(c, prev, QueueReason::kSpecialSleep);
-  SetDonor(c, to, false);
+  SetDonor(c, to);
   AddCost(c, CostId::kPolicy, cycles);
   FinishSchedule(c, {prev, to, old_donor, prev_state, true, false, false, kZeroCycles});
 }

@@ -36,6 +36,10 @@ bool Machine::WakeTask(TaskId task, WakeFlags flags) {
     return true;
   }
   if (t.on_rq) return WakeQueuedTask(task, flags);
+  if (t.migrating) {
+    WakeInFlight(task, flags);
+    return true;
+  }
   if (t.parked_on.valid()) {
     Emit(actor_, ProxyPark{task, t.parked_on, 0});
     t.parked_on = TaskId();
@@ -55,30 +59,41 @@ bool Machine::WakeTask(TaskId task, WakeFlags flags) {
   return true;
 }
 
+// Between two runqueues: it wakes when it is on the second one (MODEL-116).
+void Machine::WakeInFlight(TaskId task, WakeFlags flags) {
+  MutableTask(task).state = TaskState::kWaking;
+  for (CpuState& s : cpu_states_) {
+    for (Arrival& arrival : s.arrivals) {
+      if (arrival.task != task) continue;
+      arrival.is_woken = true;
+      arrival.flags = flags;
+    }
+  }
+}
+
 // A task that never left its runqueue: delayed, or kept queued as a donor.
 bool Machine::WakeQueuedTask(TaskId task, WakeFlags flags) {
   Task& t = MutableTask(task);
   const CpuId c = t.cpu;
-  if (t.sched_delayed) {
+  const bool was_delayed = t.sched_delayed;
+  if (was_delayed) {
     ChargeIfClass(c, task);
     ClassOf(task).Enqueue(*this, c, task, QueueReason::kWakeup);
     SetDelayed(task, false);
     Drain();
   }
   WakeAnswer answer = WakeAnswer::kInPlace;
-  if (t.is_blocked) {
-    if (lock_hook_wake_) {
-      answer = policies_.lock->WakeQueued(*this, task);
-      Drain();
-    }
-    t.is_blocked = false;
+  if (lock_hook_wake_ && (t.is_blocked || t.cpu != t.wake_cpu)) {
+    answer = policies_.lock->WakeQueued(*this, task);
+    Drain();
   }
-  if (answer == WakeAnswer::kReturn) {
+  t.is_blocked = false;
+  if (answer == WakeAnswer::kReturn || answer == WakeAnswer::kReturnResched) {
     // Refused in place: it leaves this runqueue and is placed anew.
-    const Cpu& cpu = cpu_store_[c.index()];
-    if (cpu.donor == task) {
-      Charge(c);
-      SetDonor(c, cpu.curr, false);
+    Emit(actor_, ProxyReturn{task, c});
+    if (cpu_store_[c.index()].donor == task) {
+      ResetDonor(c);
+    } else if (answer == WakeAnswer::kReturnResched) {
       ReschedCpu(c, ReschedKind::kFull);
     }
     t.state = TaskState::kWaking;
@@ -86,10 +101,15 @@ bool Machine::WakeQueuedTask(TaskId task, WakeFlags flags) {
     PlaceAndEnqueue(task, flags, actor_, false);
     return true;
   }
+  if (!t.on_cpu) t.wake_cpu = c;  // this is its place from now on
   t.state = TaskState::kRunning;
   if (!t.on_cpu) WakeupPreempt(c, task, flags);
   if (answer == WakeAnswer::kInPlaceResched) ReschedCpu(c, ReschedKind::kFull);
   Emit(actor_, SchedWakeup{{task, t.eff.prio, c}});
+  if (was_delayed && lock_hook_enqueued_) {
+    policies_.lock->Enqueued(*this, task, c);
+    Drain();
+  }
   return true;
 }
 
@@ -211,6 +231,10 @@ void Machine::AppendToWakeList(CpuId target, TaskId task) {
 // resched_curr(): sets a flag of `target`; another CPU learns of the full one by an IPI.
 void Machine::ReschedCpu(CpuId target, ReschedKind kind) {
   Cpu& cpu = MutableCpu(target);
+  if (State(target).waits_to_retry) {
+    StopWaitingToRetry(target);
+    cpu.need_resched = false;
+  }
   if (!cpu.online || cpu.need_resched) return;
   const bool lazy =
       kind == ReschedKind::kLazy && facts_.preempt == PreemptMode::kLazy && cpu.curr != kIdleTask;

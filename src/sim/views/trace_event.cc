@@ -225,6 +225,17 @@ constexpr EventField kProxyMigrateFields[] = {
 constexpr EventField kProxyDeactivateFields[] = {
     Field("pid", FieldKind::kTask, offsetof(ProxyDeactivate, pid), sizeof(ProxyDeactivate::pid)),
 };
+constexpr EventField kProxyReturnFields[] = {
+    Field("pid", FieldKind::kTask, offsetof(ProxyReturn, pid), sizeof(ProxyReturn::pid)),
+    Field("cpu", FieldKind::kCpu, offsetof(ProxyReturn, cpu), sizeof(ProxyReturn::cpu)),
+};
+constexpr EventField kProxyWalkFields[] = {
+    Field("donor", FieldKind::kTask, offsetof(ProxyWalk, donor), sizeof(ProxyWalk::donor)),
+    Field("end", FieldKind::kTask, offsetof(ProxyWalk, end), sizeof(ProxyWalk::end)),
+    Field("hops", FieldKind::kInteger, offsetof(ProxyWalk, hops), sizeof(ProxyWalk::hops)),
+    Field("why", FieldKind::kInteger, offsetof(ProxyWalk, why), sizeof(ProxyWalk::why)),
+    Field("outcome", FieldKind::kInteger, offsetof(ProxyWalk, outcome), sizeof(ProxyWalk::outcome)),
+};
 constexpr EventField kProxyParkFields[] = {
     Field("pid", FieldKind::kTask, offsetof(ProxyPark, pid), sizeof(ProxyPark::pid)),
     Field("owner", FieldKind::kTask, offsetof(ProxyPark, owner), sizeof(ProxyPark::owner)),
@@ -322,6 +333,11 @@ constexpr EventRow kTable[] = {
      "a path of a policy begins a named step"},
     {EventKind::kPolicyViolation, "policy_violation", false, kPolicyViolationFields,
      "a policy asked for what it may not"},
+    {EventKind::kProxyReturn, "proxy_return", false, kProxyReturnFields,
+     "a moved donor is woken, refused in place and placed anew"},
+    {EventKind::kProxyWalk, "proxy_walk", false, kProxyWalkFields,
+     "a chain was followed; why 0 run, 1 no edge, 2 no owner, 3 owner asleep, 4 elsewhere, "
+     "5 migrating, 6 its own owner, 7 deadlock, 8 too long; outcome 0 run, 1 idle, 2 again, 3 end"},
 };
 constexpr std::size_t kKinds = static_cast<std::size_t>(EventKind::kCount);
 static_assert(std::size(kTable) == kKinds);

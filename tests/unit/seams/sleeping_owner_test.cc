@@ -66,7 +66,7 @@ class ProofProxy final : public LockProtocol {
         return DonorAnswer::Of(DonorAnswer::Kind::kRunIdleKeepResched);
       DonorAnswer answer = DonorAnswer::Of(DonorAnswer::Kind::kPickAgain);
       answer.overhead = kMoveCost;
-      return answer.Then({DonorAction::Kind::kProxyMove, picked, o.cpu, owner});
+      return answer.Then({DonorAction::Kind::kMove, picked, o.cpu, owner});
     }
     if (!o.on_rq) {
       parked_ = picked;
