@@ -37,6 +37,16 @@ extern const PolicyInfo kPiInfo;
 absl::StatusOr<std::unique_ptr<LockProtocol>> MakePi(const PolicyParams& params,
                                                      const Limits& limits);
 
+extern const PolicyInfo kProxyLocalInfo;
+absl::StatusOr<std::unique_ptr<LockProtocol>> MakeProxyLocal(const PolicyParams& params,
+                                                             const Limits& limits);
+extern const PolicyInfo kProxyV9Info;
+absl::StatusOr<std::unique_ptr<LockProtocol>> MakeProxyV9(const PolicyParams& params,
+                                                          const Limits& limits);
+extern const PolicyInfo kProxy72Info;
+absl::StatusOr<std::unique_ptr<LockProtocol>> MakeProxy72(const PolicyParams& params,
+                                                          const Limits& limits);
+
 // --- placements ---
 extern const PolicyInfo kPrevPlacementInfo;
 absl::StatusOr<std::unique_ptr<Placement>> MakePrevPlacement(const PolicyParams& params,

@@ -17,6 +17,9 @@ const Registry& Registry::BuiltIn() {
 
     table.Add(RegistryEntry::Lock(kMutexInfo, MakeMutex));
     table.Add(RegistryEntry::Lock(kPiInfo, MakePi));
+    table.Add(RegistryEntry::Lock(kProxyLocalInfo, MakeProxyLocal));
+    table.Add(RegistryEntry::Lock(kProxyV9Info, MakeProxyV9));
+    table.Add(RegistryEntry::Lock(kProxy72Info, MakeProxy72));
 
     table.Add(RegistryEntry::Place(kPrevPlacementInfo, MakePrevPlacement));
     table.Add(RegistryEntry::Place(kSimplePlacementInfo, MakeSimplePlacement));

@@ -51,6 +51,19 @@ inline constexpr std::array kSpinParams = {
     LockCostParam("c_spin_poll", "granularity of spinning: changes are noticed at multiples of it"),
 };
 
+// What proxy execution spends (proxy-exec.md 11). The plain mutex takes them too and spends none,
+// so that one set of costs can stand in a scenario for all protocols.
+inline constexpr std::array kProxyCostParams = {
+    LockCostParam("c_pick", "each pick of one schedule() after the first"),
+    LockCostParam("c_chain_hop", "each link of a chain"),
+    LockCostParam("c_proxy_migrate", "a donor is moved to its owner's CPU"),
+    LockCostParam("c_return_migrate", "a moved donor is placed anew; on top of its waker's c_wake"),
+    LockCostParam("c_idle_retry", "until an idle CPU looks again whether a chain can run; 0 = 1"),
+    LockCostParam("c_park", "a donor is parked on a sleeping owner"),
+    LockCostParam("c_park_activate", "… and queued again; on top of the owner's waker's c_wake"),
+    LockCostParam("c_bo_lock", "the blocked-on state of a waiter that is woken; on top of c_wake"),
+};
+
 // Tables of parameters one after the other.
 template <std::size_t A, std::size_t B>
 constexpr std::array<ParamInfo, A + B> JoinParams(const std::array<ParamInfo, A>& a,
@@ -59,6 +72,19 @@ constexpr std::array<ParamInfo, A + B> JoinParams(const std::array<ParamInfo, A>
   for (std::size_t i = 0; i < A; ++i) all[i] = a[i];
   for (std::size_t i = 0; i < B; ++i) all[A + i] = b[i];
   return all;
+}
+
+// `params` with other words allowed for the parameter `name`.
+template <std::size_t N>
+constexpr std::array<ParamInfo, N> WithAllowed(std::array<ParamInfo, N> params,
+                                               std::string_view name, std::string_view allowed,
+                                               std::string_view summary) {
+  for (ParamInfo& param : params) {
+    if (param.name != name) continue;
+    param.allowed = allowed;
+    param.summary = summary;
+  }
+  return params;
 }
 
 // The costs in effect: what the policy set states, else what its preset says. `spins`: the protocol

@@ -17,7 +17,8 @@ namespace rqsim {
 namespace {
 
 constexpr std::array kHandoffParams = {HandoffParam("normal")};
-constexpr auto kParams = JoinParams(JoinParams(kSpinParams, kHandoffParams), kLockCostParams);
+constexpr auto kParams = JoinParams(
+    JoinParams(JoinParams(kSpinParams, kHandoffParams), kLockCostParams), kProxyCostParams);
 
 class Mutex final : public MutexPath {
  public:

@@ -345,7 +345,10 @@ Next MutexPath::UnlockRest(Kernel& kernel, Frame& frame) {
                                .reason = static_cast<HandoffReason>(frame.r[kHandsOff] - 1)});
     }
   }
-  if (next.valid()) kernel.Wake(next);
+  if (next.valid()) {
+    WakesWaiter(kernel, next);
+    kernel.Wake(next);
+  }
   return RunOff(At(U::kU4), kZeroCycles);
 }
 

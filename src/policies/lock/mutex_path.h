@@ -94,6 +94,8 @@ class MutexPath : public LockProtocol {
 
  protected:
   const MutexOptions& options() const { return options_; }
+  // An unlock is about to wake `waiter`; what that costs on top is a derived protocol's to say.
+  virtual void WakesWaiter(Kernel& /*kernel*/, TaskId /*waiter*/) {}
 
  private:
   Next LockStep(Kernel& kernel, Frame& frame);
