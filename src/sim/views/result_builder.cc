@@ -76,7 +76,7 @@ Distribution Summarise(std::vector<int64_t>& samples) {
 }
 
 EventMask ResultBuilder::Wants() const {
-  return accountant_.Wants() |
+  return accountant_.Wants() | ProxyBooks::Wants() |
          EventMask::Of(EventKind::kIpiSendCpu, EventKind::kTick, EventKind::kSchedSetNeedResched,
                        EventKind::kSchedPiSetprio, EventKind::kSignalGenerate,
                        EventKind::kContentionBegin, EventKind::kContentionEnd,
@@ -88,6 +88,7 @@ EventMask ResultBuilder::Wants() const {
 void ResultBuilder::OnStart(const RunInfo& info, ViolationSink& sink) {
   info_ = &info;
   accountant_.OnStart(info, sink);
+  proxies_.OnStart(info);
   const std::size_t tasks = static_cast<std::size_t>(info.num_tasks());
   jobs_.assign(tasks, Job());
   links_.assign(tasks, WaitList::Links());
@@ -118,6 +119,7 @@ ResultBuilder::Job& ResultBuilder::JobOf(TaskId task) {
 }
 
 void ResultBuilder::OnEvent(const TraceEvent& event) {
+  proxies_.OnEvent(event);
   accountant_.OnEvent(event);
   switch (event.kind()) {
     case EventKind::kSchedSwitch:
@@ -337,6 +339,7 @@ bool ResultBuilder::IsHidden(TaskId id) const {
 }
 
 void ResultBuilder::OnEnd(const RunEnd& end) {
+  proxies_.OnEnd(end.end);
   accountant_.OnEnd(end);
   result_ = Result();
   result_.scenario = info_->scenario().name;
@@ -459,6 +462,9 @@ void ResultBuilder::TakeMetrics() {
                      {"switches", switches_},
                      {"ticks", ticks_},
                      {"wakeups", wakeups_}};
+  proxies_.AddTo(result_.metrics);
+  // total order: names differ.
+  std::sort(result_.metrics.begin(), result_.metrics.end());
 }
 
 }  // namespace rqsim

@@ -30,6 +30,7 @@
 #include "rqsim/result.h"
 #include "rqsim/trace_event.h"
 #include "sim/views/accountant.h"
+#include "sim/views/proxy_books.h"
 #include "sim/views/wait_list.h"
 
 namespace rqsim {
@@ -92,6 +93,7 @@ class ResultBuilder final : public Listener {
   bool IsHidden(TaskId id) const;
 
   Accountant accountant_;
+  ProxyBooks proxies_{accountant_};
   const RunInfo* info_ = nullptr;
   int32_t declared_tasks_ = 0;  // ids 1 to this are the scenario's
   std::vector<Job> jobs_;

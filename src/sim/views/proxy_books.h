@@ -1,0 +1,83 @@
+// What proxy execution did in a run, from events: migrations, returns, donors that gave up or were
+// parked, walks and how long chains were, and three costs in cycles.
+//
+//   overrun_cycles    a CPU executes for a donor whose chain does not end in the executing task
+//   (any
+//                     more): the former owner runs on at the donor's expense.
+//   inversion_cycles  a CPU executes for somebody less important than a real-time task that waits
+//                     for a mutex, while the task at the end of that wait is runnable on this CPU.
+//                     Boost that was lost counts too. Fair tasks are not ordered, so they invert
+//                     nothing.
+//   donor_cycles      executed by one task and charged to another
+//
+// Fed by ResultBuilder before the accountant, whose phases it looks at when time has passed.
+#ifndef RQSIM_SIM_VIEWS_PROXY_BOOKS_H_
+#define RQSIM_SIM_VIEWS_PROXY_BOOKS_H_
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "rqsim/ids.h"
+#include "rqsim/listener.h"
+#include "rqsim/time.h"
+#include "rqsim/trace_event.h"
+#include "sim/views/accountant.h"
+
+namespace rqsim {
+
+class ProxyBooks {
+ public:
+  // `accountant` outlives this and is told every event afterwards.
+  explicit ProxyBooks(const Accountant& accountant) : accountant_(accountant) {}
+
+  static EventMask Wants();
+  void OnStart(const RunInfo& info);
+  void OnEvent(const TraceEvent& event);
+  void OnEnd(Time end) { PassTo(end); }
+  // Adds its metrics to `metrics`, which is sorted afterwards by whoever owns it.
+  void AddTo(std::vector<std::pair<std::string, int64_t>>& metrics) const;
+
+ private:
+  struct TaskBook {
+    LockId blocked_on;
+    LockId waits_for;  // on whose wait list it stands
+    int32_t prio = 0;
+    CpuId home;                // of its last placement
+    bool kept_queued = false;  // blocked, and on a runqueue
+  };
+  struct CpuBook {
+    TaskId curr = kIdleTask, donor = kIdleTask;
+  };
+
+  TaskBook& At(TaskId task);
+  void PassTo(Time t);
+  void SetCpu(CpuId id, TaskId curr, TaskId donor);
+  void OnWait(const MutexWait& wait);
+  void OnWalk(const ProxyWalk& walk);
+  void OnWakeup(const SchedWakeup& wake);
+  bool Overruns(const CpuBook& cpu) const;
+  bool IsInverted(CpuId id, const CpuBook& cpu) const;
+  // The task that has to execute before `waiter` can; invalid if nobody or too far to follow.
+  TaskId EndOfWait(TaskId waiter) const;
+
+  const Accountant& accountant_;
+  std::vector<TaskBook> tasks_;
+  std::vector<CpuBook> cpus_;
+  std::vector<TaskId> owners_;   // by lock
+  std::vector<TaskId> waiters_;  // real-time tasks on wait lists, no particular order
+  int num_proxied_ = 0;          // CPUs whose donor is not their current task
+  Time now_;
+  bool is_stale_ = true;  // overrunning_ and inverted_ are to be worked out anew
+  int64_t overrunning_ = 0, inverted_ = 0;
+  Cycles overrun_, inversion_, donated_;
+  int64_t returns_ = 0, deactivations_ = 0, parks_ = 0, idle_retries_ = 0, pick_agains_ = 0,
+          misplaced_ = 0;
+  int64_t chains_[4] = {0, 0, 0, 0};  // executed ones of 1, 2, 3 and more links
+  int64_t longest_ = 0;
+};
+
+}  // namespace rqsim
+
+#endif  // RQSIM_SIM_VIEWS_PROXY_BOOKS_H_
