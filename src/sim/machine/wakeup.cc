@@ -103,7 +103,9 @@ bool Machine::WakeQueuedTask(TaskId task, WakeFlags flags) {
   }
   if (!t.on_cpu) t.wake_cpu = c;  // this is its place from now on
   t.state = TaskState::kRunning;
-  if (!t.on_cpu) WakeupPreempt(c, task, flags);
+  // The donor of this CPU would be held against itself: no class does that, or as much as books
+  // time for it (fair.c: wakeup_preempt_fair() returns before update_curr()).
+  if (!t.on_cpu && cpu_store_[c.index()].donor != task) WakeupPreempt(c, task, flags);
   if (answer == WakeAnswer::kInPlaceResched) ReschedCpu(c, ReschedKind::kFull);
   Emit(actor_, SchedWakeup{{task, t.eff.prio, c}});
   if (was_delayed && lock_hook_enqueued_) {
