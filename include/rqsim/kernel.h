@@ -95,6 +95,7 @@ struct Cpu {
   std::array<int32_t, kMaxClasses> nr_queued{};  // by class
   Time switch_end;  // when the last switch was or will be over: what slices are counted from
   Time idle_since;  // start of the present idle spell; meaningful while curr is the idle task
+  Cycles idle_exit_latency;  // of the idle state it is in; 0 if it is in none
   int capacity = 1024;
   int node = 0, llc = 0, core = 0;
 };
@@ -110,7 +111,12 @@ struct Lock {
   CpuId last_writer;  // CPU that last changed the word; invalid at first
 };
 
-enum class PreemptMode : uint8_t { kFull, kLazy, kNone };
+// kVoluntary is kNone with more points at which kernel code asks; the model's kernel code has none
+// of them (MODEL-91).
+enum class PreemptMode : uint8_t { kFull, kLazy, kNone, kVoluntary };
+
+// Which Linux's rules a run follows where the two differ (classes.md 11).
+enum class KernelVersion : uint8_t { k7_2, k6_12 };
 
 // Facts about the machine that do not change during a run.
 struct MachineFacts {
@@ -118,6 +124,7 @@ struct MachineFacts {
   Cycles tick;  // length of a tick, also where no tick runs
   bool tick_runs = true;
   PreemptMode preempt = PreemptMode::kFull;
+  KernelVersion kernel = KernelVersion::k7_2;
   Cycles c_sched, c_ctx;
   CpuSet possible, housekeeping;
 };
@@ -145,6 +152,7 @@ enum class CostId : uint8_t {
   kLockRemote,
   kPolicy,  // overhead that a policy asked for inside schedule() (chain walk, proxy migration)
   kHold,    // a window fault held this CPU
+  kIdleExit,
   kCount,
 };
 inline constexpr int kNumCosts = static_cast<int>(CostId::kCount);

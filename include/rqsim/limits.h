@@ -17,6 +17,7 @@ inline constexpr int kMaxClasses = 8;         // scheduling classes of one run
 inline constexpr int kMaxFrames = 8;          // paths on top of each other in one task
 inline constexpr int kMaxRequests = 1024;     // requests of one hook or step
 inline constexpr int kMaxProxyActions = 4;    // actions of one ResolveDonor answer
+inline constexpr int kMaxIdleStates = 10;     // as many as the kernel's drivers have
 inline constexpr int kMaxOverheadParts = 12;  // named costs in one overhead
 inline constexpr int kMaxEventKinds = 256;  // kernel's, model's and policies' event kinds together
 inline constexpr int kMaxProgramDepth =

@@ -359,6 +359,7 @@ struct Limits {
   int64_t clock_hz = 1'000'000'000;
   Cycles tick;
   uint64_t seed = 0;
+  KernelVersion kernel = KernelVersion::k7_2;
 };
 
 // For `explain`, failed checks and state expectations: a policy's own state as names and integers.

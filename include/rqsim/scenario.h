@@ -176,6 +176,17 @@ struct CpuSpec {
 };
 
 enum class Nohz : uint8_t { kIdle, kOff };
+
+// An idle state of the CPUs (machine.md 8).
+struct IdleState {
+  std::string name;
+  Cycles exit_latency;      // what leaving it takes, before anything else is done
+  Cycles target_residency;  // how long a stay must be for the oracle to choose it
+  bool polling = false;     // the CPU watches its need_resched flag: no IPI is needed
+  friend bool operator==(const IdleState&, const IdleState&) = default;
+};
+// Who chooses the idle state: always the same one, or an oracle that knows the next timer.
+enum class IdleGovernor : uint8_t { kFixed, kOracle };
 enum class IdleTick : uint8_t { kKeepOne, kStopAtOnce };
 enum class Ties : uint8_t { kCompletionFirst, kTimersFirst };
 enum class CpuChoice : uint8_t { kLowest, kRotate };
@@ -196,7 +207,11 @@ struct MachineSpec {
   Ties ties = Ties::kCompletionFirst;
   CpuChoice cpu_choice = CpuChoice::kLowest;
   bool idle_poll = false;
+  std::vector<IdleState> idle_states;  // shallow to deep; none: leaving idle takes no time
+  IdleGovernor idle_governor = IdleGovernor::kOracle;
+  int idle_fixed = 0;  // kFixed: index into idle_states
   bool irq_time_accounting = false;
+  bool tick_elision = true;  // false: every tick is an event; nothing else changes
   SlackPolicy slack_policy = SlackPolicy::kExact;
   std::optional<int> limit_tasks;  // none = declared + kDefaultSpareTasks
 };
@@ -235,6 +250,7 @@ struct FaultSpec {
 struct PolicySet {
   std::string name;
   std::string preset;  // "", or a set-up of model/README section 4: C M MX PX UM PA HP KA
+  std::string kernel;  // "": the scenario's; a set can differ, to compare kernels
   std::optional<PolicyChoice> sched_class;
   std::optional<PolicyChoice> lock;
   std::optional<PolicyChoice> placement;
@@ -328,7 +344,7 @@ struct ExpectSpec {
 struct Scenario {
   std::string name;
   std::string description;
-  std::string kernel = "7.2";
+  std::string kernel = "7.2";  // whose rules the classes follow: "7.2" or "6.12"
   MachineSpec machine;
   std::optional<Time> until;  // none: until everything is done
   uint64_t seed = 1;

@@ -53,8 +53,9 @@ const std::vector<ParamInfo>& ClassStackParams() {
     preempt.name = "preempt";
     preempt.kind = ParamKind::kEnum;
     preempt.default_text = "lazy";
-    preempt.allowed = "full lazy none";
-    preempt.summary = "when a request to reschedule is acted on in kernel code (classes.md 3.3)";
+    preempt.allowed = "full lazy none voluntary";
+    preempt.summary =
+        "when a request to reschedule is acted on in kernel code (classes.md 3.3); full on 6.12";
     return std::vector<ParamInfo>{preempt};
   }();
   return params;

@@ -55,6 +55,7 @@ PolicySet KernelSet() {
 }
 
 void FillIn(PolicySet& set, const PolicySet& from) {
+  if (set.kernel.empty()) set.kernel = from.kernel;
   if (!set.sched_class) set.sched_class = from.sched_class;
   if (!set.lock) set.lock = from.lock;
   if (!set.placement) set.placement = from.placement;
@@ -76,6 +77,7 @@ class Composer {
  private:
   absl::Status CheckMachine() const;
   absl::Status PlanTasks();
+  absl::Status ChoosePreemption();
   absl::Status ChooseClasses();
   absl::Status ChooseOthers();
   absl::Status CompileAll();
@@ -101,11 +103,10 @@ absl::Status Composer::CheckMachine() const {
   if (machine.ties != Ties::kCompletionFirst) {
     return absl::UnimplementedError("machine.ties: timers_first is not modelled in this version");
   }
-  if (!machine.nohz_full.empty()) {
-    return absl::UnimplementedError("machine.nohz: full is not modelled in this version");
-  }
-  if (machine.irq_time_accounting) {
-    return absl::UnimplementedError("machine.irq_time_accounting is not modelled in this version");
+  if (machine.idle_governor == IdleGovernor::kFixed &&
+      (machine.idle_fixed < 0 ||
+       machine.idle_fixed >= static_cast<int>(machine.idle_states.size()))) {
+    return absl::InvalidArgumentError("machine.idle_governor: there is no such idle state");
   }
   if (!scenario_.faults.empty() || !set_.faults.empty()) {
     return absl::UnimplementedError("faults are not modelled in this version");
@@ -215,6 +216,7 @@ Limits Composer::LimitsFor(PolicyId self) const {
   limits.clock_hz = scenario_.machine.clock_hz;
   limits.tick = TickLength(scenario_.machine);
   limits.seed = scenario_.seed;
+  limits.kernel = plan.kernel;
   return limits;
 }
 
@@ -269,20 +271,33 @@ absl::Status Composer::AddRow(const RegistryEntry& entry,
   return absl::OkStatus();
 }
 
+// 7.2 preempts lazily where nobody says otherwise; 6.12 has no lazy preemption (classes.md 3.3).
+absl::Status Composer::ChoosePreemption() {
+  const bool is_old = plan.kernel == KernelVersion::k6_12;
+  plan.preempt = is_old ? PreemptMode::kFull : PreemptMode::kLazy;
+  for (const auto& [name, value] : set_.sched_class->params) {
+    if (name != "preempt") continue;
+    const std::string* const text = std::get_if<std::string>(&value);
+    if (text == nullptr) continue;
+    if (*text == "lazy" && is_old) {
+      return absl::InvalidArgumentError("class.preempt: Linux 6.12 has no lazy preemption");
+    }
+    if (*text == "lazy") plan.preempt = PreemptMode::kLazy;
+    if (*text == "full") plan.preempt = PreemptMode::kFull;
+    if (*text == "none") plan.preempt = PreemptMode::kNone;
+    if (*text == "voluntary") plan.preempt = PreemptMode::kVoluntary;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Composer::ChooseClasses() {
   const ClassStack* const stack = registry_.FindStack(set_.sched_class->name);
   if (stack == nullptr) {
     return absl::InvalidArgumentError(
         absl::StrCat("class: there is no class \"", set_.sched_class->name, "\""));
   }
-  PreemptMode preempt = PreemptMode::kLazy;
-  for (const auto& [name, value] : set_.sched_class->params) {
-    if (name != "preempt") continue;
-    const std::string* const text = std::get_if<std::string>(&value);
-    if (text != nullptr && *text == "full") preempt = PreemptMode::kFull;
-    if (text != nullptr && *text == "none") preempt = PreemptMode::kNone;
-  }
-  plan.preempt = preempt;
+  absl::Status preempt = ChoosePreemption();
+  if (!preempt.ok()) return preempt;
   uint32_t scheduled = 0;
   for (const std::string_view name : stack->classes) {
     absl::Status status;
@@ -376,6 +391,11 @@ absl::Status Composer::Compose() {
   absl::Status status = CheckMachine();
   if (status.ok()) status = PlanTasks();
   if (!status.ok()) return status;
+  if (set_.kernel != "7.2" && set_.kernel != "6.12") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("kernel: there is no preset \"", set_.kernel, "\", only 7.2 and 6.12"));
+  }
+  if (set_.kernel == "6.12") plan.kernel = KernelVersion::k6_12;
   const int declared = static_cast<int>(plan.tasks.size()) + NumPolicyTasks() + 1;
   const int spare = plan.templates.empty() ? 0 : kDefaultSpareTasks;
   plan.task_capacity = std::max(declared, scenario_.machine.limit_tasks.value_or(declared + spare));
@@ -426,6 +446,7 @@ PolicySet ResolvePolicySet(const Scenario& scenario, const PolicySet& set) {
   FillIn(resolved, scenario.common);
   if (!scenario.common.preset.empty()) FillIn(resolved, PresetSet(scenario.common.preset));
   FillIn(resolved, KernelSet());
+  if (resolved.kernel.empty()) resolved.kernel = scenario.kernel;
   return resolved;
 }
 

@@ -90,6 +90,15 @@ class EventQueue {
   // When the event of `leaf` happens. Precondition: it is pending.
   Time TimeOf(Handle leaf) const { return nodes_[NodeOf(leaf)].key.t(); }
 
+  // Calls `visit` with the key of every pending event, in no particular order. O(capacity).
+  template <class Visit>
+  void ForEach(const Visit& visit) const {
+    for (int32_t leaf = 0; leaf < width_; ++leaf) {
+      const EventKey& key = nodes_[NodeOf(leaf)].key;
+      if (key < EventKey()) visit(key);
+    }
+  }
+
   // How many events were ever pushed.
   uint64_t pushes() const { return sequence_; }
 

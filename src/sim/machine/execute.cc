@@ -38,7 +38,8 @@ bool Machine::PreemptionPoint(CpuId c) const {
     case RunMode::kKernel: {
       const Context& ctx = cpu.curr == kIdleTask ? s.idle : contexts_[cpu.curr.index()];
       if (ctx.exit_phase == ExitPhase::kSyscallExit) return true;
-      return cpu.need_resched && facts_.preempt != PreemptMode::kNone;
+      return cpu.need_resched &&
+             (facts_.preempt == PreemptMode::kFull || facts_.preempt == PreemptMode::kLazy);
     }
     case RunMode::kKernelNoPreempt:
     case RunMode::kIrqsOff:
@@ -134,7 +135,7 @@ void Machine::StartSegment(CpuId c) {
   Cpu& cpu = MutableCpu(c);
   Context& ctx = Ctx(c);
   if (cpu.curr == kIdleTask && ctx.top < 0) {
-    s.mode = Mode::kIdle;
+    EnterIdle(c);
     Span(c, SegmentKind::kIdle, false);
     return;
   }

@@ -7,6 +7,7 @@ namespace rqsim {
 
 void Machine::Interrupt(CpuId c, uint32_t payload) {
   CpuState& s = State(c);
+  LeaveIdle(c);
   const bool masked =
       s.mode == Mode::kOverhead ||
       ((s.mode == Mode::kRun || s.mode == Mode::kPaused) && CurrMode(c) == RunMode::kIrqsOff);
@@ -162,9 +163,8 @@ void Machine::HandleTick(CpuId c) {
     policies_.placement->TickBalance(*this, c);
     Drain();
   }
-  const bool idle = cpu.curr == kIdleTask;
   s.got_tick = true;
-  if (!idle || plan_.scenario.machine.nohz == Nohz::kOff || cpu.need_resched) ArmTick(c);
+  if (cpu.need_resched || TickWanted(c)) ArmTick(c);
 }
 
 // The tasks that other CPUs put on this CPU's wake-up list are enqueued here.

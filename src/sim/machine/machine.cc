@@ -26,6 +26,7 @@ Machine::Machine(MachinePlan plan, MachinePolicies policies)
   facts_.tick = TickLength(machine);
   facts_.tick_runs = machine.tick;
   facts_.preempt = plan_.preempt;
+  facts_.kernel = plan_.kernel;
   facts_.c_sched = machine.costs.c_sched;
   facts_.c_ctx = machine.costs.c_ctx;
   facts_.possible = CpuSet::FirstN(static_cast<int>(machine.cpus.size()));
@@ -396,7 +397,7 @@ bool Machine::Step() {
       break;
     default:
       resched_due_.Clear(c);
-      if (State(c).mode != Mode::kOverhead) {
+      if (State(c).mode != Mode::kOverhead && !LeaveIdle(c)) {
         if (PreemptionPoint(c)) {
           Schedule(c, true);
         } else if (State(c).mode == Mode::kPaused) {
@@ -415,8 +416,9 @@ bool Machine::Step() {
 // Books the cycles since the last charge: executed by curr, charged to the donor.
 void Machine::Charge(CpuId c) {
   CpuState& s = State(c);
-  const Cycles length = now_ - s.charge_start;
-  s.charge_start = now_;
+  Cycles length = now_ - s.charge_start;
+  if (plan_.scenario.machine.irq_time_accounting) length -= IrqTime(s) - s.irq_at_mark;
+  MarkCharged(s);
   const Cpu& cpu = cpu_store_[c.index()];
   if (length <= kZeroCycles || cpu.curr == kIdleTask) return;
   contexts_[cpu.curr.index()].sums.exec += length;
@@ -424,6 +426,26 @@ void Machine::Charge(CpuId c) {
   ClassOf(cpu.donor).Charge(*this, c, cpu.donor, cpu.curr, length);
   Emit(c, SchedStatRuntime{length, cpu.curr, cpu.donor});
   Drain();
+}
+
+// From now on time counts for the next charge.
+void Machine::MarkCharged(CpuState& s) {
+  s.charge_start = now_;
+  if (plan_.scenario.machine.irq_time_accounting) s.irq_at_mark = IrqTime(s);
+}
+
+// What this CPU has spent in interrupt handlers, the present one up to now included (MODEL-90).
+Cycles Machine::IrqTime(const CpuState& s) const {
+  Cycles total = s.irq_time;
+  if (s.mode != Mode::kOverhead) return total;
+  Time at = s.overhead_start;
+  for (int p = 0; p < s.num_parts && at < now_; ++p) {
+    const OverheadPart& part = s.parts[static_cast<std::size_t>(p)];
+    const Time end = std::min(now_, at + part.length);
+    if (part.is_irq) total += end - at;
+    at = end;
+  }
+  return total;
 }
 
 // From now on this CPU does `kind`.
@@ -479,12 +501,16 @@ void Machine::BookOverhead(CpuId c, Time stop) {
   const Cpu& cpu = cpu_store_[c.index()];
   for (int p = 0; p < s.num_parts && at < stop; ++p) {
     const OverheadPart& part = s.parts[static_cast<std::size_t>(p)];
+    const Time begin = at;
     at = std::min(stop, at + part.length);
+    // With irq_time_accounting a handler's time is nobody's.
+    const bool is_nobodys = part.is_irq && plan_.scenario.machine.irq_time_accounting;
+    if (part.is_irq) s.irq_time += at - begin;
     s.span_kind = static_cast<SegmentKind>(static_cast<int32_t>(SegmentKind::kOverheadFirst) +
                                            static_cast<int32_t>(part.cost));
     s.span_progress = false;
-    s.span_curr = cpu.curr;
-    s.span_donor = cpu.donor;
+    s.span_curr = is_nobodys ? kIdleTask : cpu.curr;
+    s.span_donor = is_nobodys ? kIdleTask : cpu.donor;
     CloseSpan(c, at);
   }
 }

@@ -7,9 +7,12 @@
 //   program_flow.cc  a task's program, and the way back from the kernel to it
 //   ops.cc           the operations of task programs, as paths of the machine itself
 //   schedule.cc      schedule(): pick, the switch
-//   donors.cc        … who executes for a blocked donor, and what becomes of donors that cannot
-//   stay wakeup.cc        the wake-up path W1 to W5, requests for a reschedule, IPIs interrupt.cc
-//   IPIs, timers, ticks, actions from outside requests.cc      what policies asked for
+//   donors.cc        … who executes for a blocked donor, and what becomes of donors that cannot stay
+//   wakeup.cc        the wake-up path W1 to W5, requests for a reschedule, IPIs
+//   idle.cc          idle states
+//   tick.cc          the periodic tick: when a CPU has one
+//   interrupt.cc     IPIs, timers, ticks, actions from outside
+//   requests.cc      what policies asked for
 //
 // Terms (machine.md 2.3): a CPU is idle, runs a segment of its current task, or is in an overhead
 // (interrupts off). An "actor" is the CPU whose event is being handled; costs that its effects
@@ -76,6 +79,7 @@ struct MachinePlan {
   std::vector<TaskPlan> tasks;      // scenario order: ids 1 …
   std::vector<TaskPlan> templates;  // by template number
   PreemptMode preempt = PreemptMode::kFull;
+  KernelVersion kernel = KernelVersion::k7_2;
   int task_capacity = 0;  // of the arrays, idle task included
 };
 
@@ -192,6 +196,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   struct OverheadPart {
     CostId cost = CostId::kSched;
     Cycles length;
+    bool is_irq = false;  // of an interrupt handler
   };
   enum class IpiKind : uint8_t { kResched, kWakeList, kCall, kKick };
   struct OutgoingIpi {
@@ -230,6 +235,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     bool has_pending_next = false;
     bool hooks_due = false;  // SwitchedPath hooks of the last switch have not been asked
     bool got_tick = true;    // this idle period has had its tick
+    int idle_state = -1;     // index into the machine's idle states; -1 none
     bool in_schedule = false;
     bool idle_flagged = false;    // the idle task's need_resched: a walk wants another look
     bool waits_to_retry = false;  // … which is put off, nothing having changed
@@ -243,6 +249,8 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     EventQueue::Handle tick_event = EventQueue::kNone;
     Time seg_start;
     Time charge_start;
+    Cycles irq_time;     // spent in interrupt handlers, finished overheads only
+    Cycles irq_at_mark;  // IrqTime() at charge_start
     Time span_start;
     Time overhead_start;
     SegmentKind span_kind = SegmentKind::kIdle;
@@ -343,6 +351,14 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   void Span(CpuId c, SegmentKind kind, bool progress);
   void CloseSpan(CpuId c, Time end);
   void BookOverhead(CpuId c, Time stop);
+  Cycles IrqTime(const CpuState& s) const;
+  void MarkCharged(CpuState& s);
+
+  // --- idle.cc
+  void EnterIdle(CpuId c);
+  bool LeaveIdle(CpuId c);
+  int IdleStateFor(CpuId c) const;
+  bool PollsIdle(CpuId c) const;
   std::string DescribeBlocked() const;
   void DescribeForCheck() const override;
 
@@ -426,6 +442,8 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   void TickOnSwitch(CpuId c);
   void ArmTick(CpuId c);
   void StopTick(CpuId c);
+  bool TickWanted(CpuId c);
+  void UpdateTick(CpuId c);
 
   // --- donors.cc
   void SetDonor(CpuId c, TaskId donor);

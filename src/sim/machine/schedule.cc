@@ -35,6 +35,12 @@ bool MayBeDelayed(TaskState state) {
          state == TaskState::kKillable || state == TaskState::kIdle;
 }
 
+// Costs that only interrupt handlers have.
+bool IsHandlerCost(CostId cost) {
+  return cost == CostId::kTick || cost == CostId::kTimer || cost == CostId::kTimerEach ||
+         cost == CostId::kIpiRecv || cost == CostId::kTtwuEach || cost == CostId::kCall;
+}
+
 }  // namespace
 
 // ------------------------------------------------------------------------------------------
@@ -43,9 +49,12 @@ bool MayBeDelayed(TaskState state) {
 void Machine::AddCost(CpuId c, CostId cost, Cycles length) {
   if (length <= kZeroCycles) return;
   CpuState& s = State(c);
+  const bool is_irq =
+      IsHandlerCost(cost) || (cost == CostId::kIpiSend && !actor_is_task_ && !s.in_schedule);
   for (int i = 0; i < s.num_parts; ++i) {
     OverheadPart& part = s.parts[static_cast<std::size_t>(i)];
-    if (part.cost == cost && (i == s.num_parts - 1 || s.num_parts == kMaxOverheadParts)) {
+    if (part.cost == cost && part.is_irq == is_irq &&
+        (i == s.num_parts - 1 || s.num_parts == kMaxOverheadParts)) {
       part.length += length;
       return;
     }
@@ -53,7 +62,7 @@ void Machine::AddCost(CpuId c, CostId cost, Cycles length) {
   // More kinds of cost in one overhead than kMaxOverheadParts cannot be: there are not that many
   // causes.
   RQSIM_CHECK(s.num_parts < kMaxOverheadParts);
-  s.parts[static_cast<std::size_t>(s.num_parts++)] = {cost, length};
+  s.parts[static_cast<std::size_t>(s.num_parts++)] = {cost, length, is_irq};
 }
 
 Cycles Machine::CostSum(const CpuState& s) const {
@@ -133,6 +142,7 @@ void Machine::EnqueueTask(CpuId c, TaskId task, QueueReason reason) {
     if (t.eff.policy == SchedPolicy::kIdle) ++cpu.nr_idle_policy;
   }
   Drain();
+  UpdateTick(c);
 }
 
 void Machine::TaskLeft(CpuId c, TaskId task) {
@@ -144,6 +154,7 @@ void Machine::TaskLeft(CpuId c, TaskId task) {
   --cpu.nr_running;
   --cpu.nr_queued[t.sched_class];
   if (t.eff.policy == SchedPolicy::kIdle) --cpu.nr_idle_policy;
+  UpdateTick(c);
 }
 
 void Machine::SetDelayed(TaskId task, bool delayed) {
@@ -299,7 +310,7 @@ void Machine::FinishSchedule(CpuId c, const SwitchPlan& plan) {
                         static_cast<uint8_t>(plan.voluntary ? 1 : 0),
                         static_cast<uint8_t>(plan.kept_queued ? 1 : 0), cpu.donor});
     cpu.curr = next;
-    s.charge_start = now_;
+    MarkCharged(s);
     if (next != kIdleTask) {
       MutableTask(next).on_cpu = true;
       Watchers(LockId(), WordId(), next);
@@ -373,43 +384,6 @@ void Machine::SwitchDirect(CpuId c, TaskId to, Cycles cycles) {
   SetDonor(c, to);
   AddCost(c, CostId::kPolicy, cycles);
   FinishSchedule(c, {prev, to, old_donor, prev_state, true, false, false, kZeroCycles});
-}
-
-// ------------------------------------------------------------------------------------------ the
-// tick
-
-void Machine::ArmTick(CpuId c) {
-  CpuState& s = State(c);
-  if (!facts_.tick_runs || s.tick_event != EventQueue::kNone) return;
-  const int64_t tick = facts_.tick.count();
-  int64_t offset = 0;
-  if (plan_.scenario.machine.skew_tick) offset = c.value() * (tick / 2 / Kernel::num_cpus());
-  const int64_t since = now_.cycles() - offset;
-  const int64_t k = since < 0 ? 0 : since / tick;
-  s.tick_event =
-      queue_.Push(Time((k + 1) * tick + offset), Phase::kTick, c, Payload(Ev::kTick, c.value()));
-  ++ticks_pending_;
-}
-
-void Machine::StopTick(CpuId c) {
-  CpuState& s = State(c);
-  if (s.tick_event == EventQueue::kNone) return;
-  queue_.Cancel(s.tick_event);
-  s.tick_event = EventQueue::kNone;
-  --ticks_pending_;
-}
-
-// machine.md 4.1: a busy CPU ticks; an idle one keeps its tick until one has arrived, or stops it
-// at once.
-void Machine::TickOnSwitch(CpuId c) {
-  CpuState& s = State(c);
-  const MachineSpec& machine = plan_.scenario.machine;
-  if (cpu_store_[c.index()].curr != kIdleTask) {
-    ArmTick(c);
-    return;
-  }
-  s.got_tick = false;
-  if (machine.nohz == Nohz::kIdle && machine.idle_tick == IdleTick::kStopAtOnce) StopTick(c);
 }
 
 }  // namespace rqsim

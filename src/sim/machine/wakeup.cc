@@ -186,10 +186,14 @@ void Machine::SetTaskCpu(TaskId task, CpuId to, bool full_placement) {
   if (full_placement) t.wake_cpu = to;
 }
 
-// classes.md 3.4: the dispatch of a wake-up among classes, with the memory of pending upgrades.
+// classes.md 3.4: the dispatch of a wake-up among classes. 7.2 remembers a pending upgrade, 6.12
+// compares with what runs.
 void Machine::WakeupPreempt(CpuId c, TaskId woken, WakeFlags flags) {
   Cpu& cpu = MutableCpu(c);
   const uint8_t woken_class = task_store_[woken.index()].sched_class;
+  if (facts_.kernel == KernelVersion::k6_12) {
+    cpu.next_class = task_store_[cpu.donor.index()].sched_class;
+  }
   if (woken_class > cpu.next_class) return;
   SchedClass& asked = *policies_.classes[cpu.next_class];
   if (cpu.donor != kIdleTask && task_store_[cpu.donor.index()].sched_class == cpu.next_class)
@@ -198,7 +202,7 @@ void Machine::WakeupPreempt(CpuId c, TaskId woken, WakeFlags flags) {
   Drain();
   if (woken_class < cpu.next_class) {
     ReschedCpu(c, ReschedKind::kFull);
-    cpu.next_class = woken_class;
+    if (facts_.kernel == KernelVersion::k7_2) cpu.next_class = woken_class;
   }
 }
 
@@ -265,8 +269,8 @@ void Machine::MarkResched(CpuId c) {
 
 // Leaves at the end of the sender's overhead. An idle CPU that polls needs none.
 void Machine::SendIpi(CpuId from, const OutgoingIpi& ipi) {
-  const bool polls = plan_.scenario.machine.idle_poll && ipi.kind != IpiKind::kCall &&
-                     ipi.kind != IpiKind::kKick && State(ipi.target).mode == Mode::kIdle;
+  const bool polls =
+      ipi.kind != IpiKind::kCall && ipi.kind != IpiKind::kKick && PollsIdle(ipi.target);
   if (polls) {
     Emit(from, SchedWakeIdleWithoutIpi{ipi.target});
     queue_.Push(now_ + costs().l_idle_poll, Phase::kIpi, ipi.target,

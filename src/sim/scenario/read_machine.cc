@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <map>
 
 #include "sim/scenario/read_context.h"
@@ -116,6 +117,35 @@ void ReadCosts(ReadContext& context, const JsonValue& value) {
   if (const auto cycles = context.LengthAt(value, "c_exit")) machine.costs.c_exit = Cycles(*cycles);
 }
 
+// "fixed:0" … and "oracle", the default.
+std::vector<std::string> GovernorWords() {
+  std::vector<std::string> words = {"oracle"};
+  for (int k = 0; k < kMaxIdleStates; ++k) words.push_back(fmt::format("fixed:{}", k));
+  return words;
+}
+
+void ReadIdleStates(ReadContext& context, const JsonValue& value) {
+  MachineSpec& machine = context.scenario.machine;
+  if (const JsonValue* list = ReadContext::Get(value, "idle_states", Kind::kArray)) {
+    for (const JsonValue& item : list->items) {
+      IdleState& state = machine.idle_states.emplace_back();
+      ReadContext::ReadText(item, "name", state.name);
+      state.exit_latency = Cycles(context.LengthAt(item, "exit_latency").value_or(0));
+      state.target_residency = Cycles(context.LengthAt(item, "target_residency").value_or(0));
+      ReadContext::ReadBool(item, "polling", state.polling);
+    }
+  }
+  const JsonValue* governor = ReadContext::Get(value, "idle_governor", Kind::kString);
+  if (governor == nullptr || !governor->text.starts_with("fixed:")) return;
+  machine.idle_governor = IdleGovernor::kFixed;
+  machine.idle_fixed = std::atoi(governor->text.c_str() + 6);
+  if (machine.idle_fixed < static_cast<int>(machine.idle_states.size())) return;
+  context.diagnostics.Error(ErrorCode::kMachine, *governor,
+                            fmt::format("there is no idle state {}: the machine has {}",
+                                        machine.idle_fixed, machine.idle_states.size()));
+  machine.idle_fixed = 0;
+}
+
 // Reports values of the format that this version's machine does not have.
 void CheckModelled(ReadContext& context, const JsonValue& value) {
   const MachineSpec& machine = context.scenario.machine;
@@ -127,8 +157,6 @@ void CheckModelled(ReadContext& context, const JsonValue& value) {
   };
   if (machine.ties != Ties::kCompletionFirst) report("ties");
   if (machine.cpu_choice != CpuChoice::kLowest) report("cpu_choice");
-  if (machine.irq_time_accounting) report("irq_time_accounting");
-  if (!machine.nohz_full.empty()) report("nohz_full");
 }
 
 }  // namespace
@@ -209,9 +237,14 @@ const Shape* MachineShape(ShapeBook& book) {
   for (const CostField& field : CostFields()) {
     costs.push_back({std::string(field.name), book.Length(0), std::string(field.doc)});
   }
-  costs.push_back({"c_idle_exit", book.NotModelled(), "leaving an idle state"});
   Shape* costs_shape = book.Object(std::move(costs));
   costs_shape->name = "costs";
+  Shape* idle_state = book.Object(
+      {{"name", book.String(TextForm::kName), "what it is called", true},
+       {"exit_latency", book.Length(0), "what leaving it takes", true},
+       {"target_residency", book.Length(0), "stays shorter than this do not pay (default 0)"},
+       {"polling", book.Bool(), "no IPI is needed to wake the CPU (default false)"}});
+  idle_state->name = "idle_state";
   return book.Object(
       {{"clock_hz", book.Integer(1, kClockHzMax), "cycles in a second (default 10^9)"},
        {"hz", book.Integer(1, 1'000'000'000), "ticks in a second (default 250)"},
@@ -227,8 +260,12 @@ const Shape* MachineShape(ShapeBook& book) {
        {"ties", book.Word(WordList(kTiesWords)), "what comes first at one instant"},
        {"cpu_choice", book.Word(WordList(kCpuChoiceWords)), "any CPU of a set: which one"},
        {"idle_poll", book.Bool(), "idle CPUs poll instead of waiting for an IPI"},
-       {"idle_states", book.NotModelled(), "idle states with exit latencies"},
+       {"idle_states", book.Array(idle_state, 1, kMaxIdleStates),
+        "idle states, shallow to deep (default: none, leaving idle takes no time)"},
+       {"idle_governor", book.Word(GovernorWords()),
+        "which idle state a CPU enters: always the same, or what pays until its next timer"},
        {"irq_time_accounting", book.Bool(), "handler time is nobody's run time"},
+       {"tick_elision", book.Bool(), "false: ticks that decide nothing are events all the same"},
        {"slack_policy", book.Word(WordList(kSlackPolicyWords)), "when a sleep timer fires"},
        {"limits",
         book.Object({{"tasks", book.Integer(1, kMaxTasks), "tasks of a run, forked ones too"}}),
@@ -263,6 +300,8 @@ void ReadMachine(ReadContext& context, const JsonValue& value) {
   ReadContext::ReadBool(value, "skew_tick", machine.skew_tick);
   ReadContext::ReadBool(value, "idle_poll", machine.idle_poll);
   ReadContext::ReadBool(value, "irq_time_accounting", machine.irq_time_accounting);
+  ReadContext::ReadBool(value, "tick_elision", machine.tick_elision);
+  ReadIdleStates(context, value);
   const CpuSet possible = CpuSet::FirstN(static_cast<int>(machine.cpus.size()));
   machine.housekeeping = context.CpusAt(value, "housekeeping");
   if (machine.housekeeping && (*machine.housekeeping & possible).empty()) {

@@ -255,6 +255,7 @@ const Shape* PolicySetShape(ShapeBook& book, const Registry& registry, const Sha
   Shape* set = book.Object(
       {{"preset", book.Word({"C", "M", "MX", "PX", "UM", "PA", "HP", "KA"}),
         "set-up of a family of acceptance scenarios"},
+       {"kernel", book.Word({"7.2", "6.12"}), "whose rules (default: the scenario's kernel)"},
        {"class", ChoiceShape(book, registry, Seam::kSchedClass), "the scheduling classes"},
        {"lock", ChoiceShape(book, registry, Seam::kLockProtocol), "the lock protocol of mutexes"},
        {"placement", ChoiceShape(book, registry, Seam::kPlacement),
@@ -271,6 +272,7 @@ const Shape* PolicySetShape(ShapeBook& book, const Registry& registry, const Sha
 void ReadPolicySet(ReadContext& context, const JsonValue& value, PolicySet& set) {
   set.pos = value.pos;
   ReadContext::ReadText(value, "preset", set.preset);
+  ReadContext::ReadText(value, "kernel", set.kernel);
   if (const JsonValue* choice = value.Find("class")) {
     set.sched_class = ReadChoice(context, *choice, Seam::kSchedClass);
   }

@@ -244,7 +244,19 @@ Json OfMachine(const MachineSpec& machine) {
     out["cpu_choice"] = WordOfValue(kCpuChoiceWords, machine.cpu_choice);
   }
   if (machine.idle_poll) out["idle_poll"] = true;
+  for (const IdleState& state : machine.idle_states) {
+    Json item = {{"name", state.name}, {"exit_latency", state.exit_latency.count()}};
+    if (state.target_residency > kZeroCycles) {
+      item["target_residency"] = state.target_residency.count();
+    }
+    if (state.polling) item["polling"] = true;
+    out["idle_states"].push_back(std::move(item));
+  }
+  if (machine.idle_governor == IdleGovernor::kFixed) {
+    out["idle_governor"] = fmt::format("fixed:{}", machine.idle_fixed);
+  }
   if (machine.irq_time_accounting) out["irq_time_accounting"] = true;
+  if (!machine.tick_elision) out["tick_elision"] = false;
   if (machine.slack_policy != usual.slack_policy) {
     out["slack_policy"] = WordOfValue(kSlackPolicyWords, machine.slack_policy);
   }
@@ -281,6 +293,7 @@ Json OfFaults(const std::vector<FaultSpec>& faults) {
 Json OfPolicySet(const PolicySet& set) {
   Json out = Json::object();
   if (!set.preset.empty()) out["preset"] = set.preset;
+  if (!set.kernel.empty()) out["kernel"] = set.kernel;
   if (set.sched_class) out["class"] = OfChoice(*set.sched_class);
   if (set.lock) out["lock"] = OfChoice(*set.lock);
   if (set.placement) {

@@ -542,6 +542,8 @@ std::string_view CostName(CostId cost) {
       return "policy";
     case CostId::kHold:
       return "hold";
+    case CostId::kIdleExit:
+      return "c_idle_exit";
     case CostId::kCount:
       break;
   }

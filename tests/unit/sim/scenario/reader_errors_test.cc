@@ -278,13 +278,11 @@ TEST_CASE("What this version does not model is said so", "[scenario][errors]") {
   for (const Row& row : {
            Row{401, R"({"version": 1, @"umcg": []})"},
            Row{401, R"({"version": 1, @"hotplug": [{"at": 1, "cpu": 3, "to": "offline"}]})"},
-           Row{401, R"({"version": 1, "machine": {@"idle_states": []}})"},
            Row{401, R"({"version": 1, "kthreads": [{"name": "k", @"affinity": {"kind": "bound"},
                         "ops": []}]})"},
            Row{401,
                R"({"version": 1, "tasks": [{"name": "a", "ops": [{@"percpu": {"cpu": 1}}]}]})"},
            Row{402, R"({"version": 1, "machine": {"ties": @"timers_first"}})"},
-           Row{402, R"({"version": 1, "machine": {"irq_time_accounting": @true}})"},
            Row{402, R"({"version": 1, "faults": [@"pair.no_resched"]})"},
            Row{403, R"({"version": 1, "tasks": [{"name": "a", "sched": {"policy": @"deadline",
                         "runtime": 5, "deadline": 10}, "ops": []}]})"},
