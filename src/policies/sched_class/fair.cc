@@ -6,7 +6,8 @@
 // stays queued until the debt is worked off (delayed dequeue), and the high-resolution timer that
 // ends slices between ticks. Origin: Linux 7.2 kernel/sched/fair.c (function names at the code) and
 // core.c: hrtick_start(); classes.md 4 has the rules in words and the numbers worked out by hand.
-// `features` are those of kernel/sched/features.h. What differs: one flat queue per CPU, no groups,
+// `features` are those of kernel/sched/features.h. Linux 6.12 is the other preset: fair_rules.h has
+// what it does differently. What differs from both: one flat queue per CPU, no groups,
 // no bandwidth, no fair server (MODEL-15); cycles are booked by the machine, so update_curr() is
 // Charge(); the slack of the slice timer is measured from the nominal end of a switch (MODEL-13).
 // Cost: O(log n) to enqueue, dequeue and pick, O(1) to charge.
@@ -36,6 +37,21 @@ constexpr int64_t kWeights[40] = {
     172,   137,   110,   87,    70,    56,    45,    36,    29,    23,    18,   15};
 constexpr int64_t kIdlePolicyWeight = 3;
 
+// Linux 6.12 kernel/sched/core.c: sched_prio_to_wmult, nice -20 to 19; 2^32 / weight, some of them
+// rounded down and some to the nearest.
+constexpr uint32_t kInverses[40] = {
+    48388,    59856,    76040,    92818,     118348,    147320,    184698,    229616,
+    287308,   360437,   449829,   563644,    704093,    875809,    1099582,   1376151,
+    1717300,  2157191,  2708050,  3363326,   4194304,   5237765,   6557202,   8165337,
+    10153587, 12820798, 15790321, 19976592,  24970740,  31350126,  39045157,  49367440,
+    61356676, 76695844, 95443717, 119304647, 148102320, 186737708, 238609294, 286331153};
+constexpr uint32_t kIdlePolicyInverse = 1431655765;
+
+uint32_t InverseOf(const SchedAttr& attr) {
+  if (attr.policy == SchedPolicy::kIdle) return kIdlePolicyInverse;
+  return kInverses[std::clamp<int>(attr.nice, -20, 19) + 20];
+}
+
 int64_t WeightOf(const SchedAttr& attr) {
   if (attr.policy == SchedPolicy::kIdle) return kIdlePolicyWeight << 10;
   return kWeights[std::clamp<int>(attr.nice, -20, 19) + 20] << 10;
@@ -43,6 +59,7 @@ int64_t WeightOf(const SchedAttr& attr) {
 
 struct FairParams {
   FairFeatures features;
+  FairRules rules;
   int64_t base_slice = 0;  // 0: scaled_slice times the factor of the CPUs that are online
   int64_t scaled_slice = 0;
   std::string scaling;
@@ -62,7 +79,7 @@ class Fair final : public SchedClass {
         tick_(limits.tick.count()),
         entities_(static_cast<std::size_t>(limits.num_tasks)),
         runqueues_(static_cast<std::size_t>(limits.num_cpus),
-                   Runqueue(entities_, params_.features)) {}
+                   Runqueue(entities_, params_.features, params_.rules)) {}
 
   HookMask Hooks() const override {
     return Hook::kYield | Hook::kPrioChanged | Hook::kRqOnline | Hook::kNeedsTick;
@@ -99,7 +116,9 @@ class Fair final : public SchedClass {
     const bool sleeps = reason == QueueReason::kSleep || reason == QueueReason::kSpecialSleep;
     if (reason == QueueReason::kSleep && params_.features.delay_dequeue &&
         !queue.IsEligible(entity.vruntime)) {
-      queue.UpdateLag(task, tick_);
+      if (params_.rules.delayed_lag == FairRules::DelayedLag::kKeptAndClipped) {
+        queue.UpdateLag(task, tick_);
+      }
       entity.is_delayed = true;
       return DequeueResult::kDelayed;
     }
@@ -134,24 +153,29 @@ class Fair final : public SchedClass {
   void Charge(Kernel& kernel, CpuId cpu, TaskId donor, TaskId, Cycles length) override {
     FairQueue& queue = Of(cpu).queue;
     FairEntity& entity = entities_[donor.index()];
-    entity.vruntime = VirtualAdd(entity.vruntime, VirtualDelta(length.count(), entity.weight));
+    entity.vruntime = VirtualAdd(entity.vruntime, VirtualDelta(length.count(), entity));
     const bool renewed = RenewDeadline(kernel, donor);
     if (queue.nr_queued() == 1 || queue.curr() != donor) return;
-    if (renewed || !queue.IsProtected(donor)) {
+    if (renewed || HasLostProtection(queue, donor)) {
       kernel.Resched(cpu, ReschedKind::kLazy);
       if (queue.buddy() == donor) queue.set_buddy(TaskId());
     }
   }
 
-  // fair.c: wakeup_preempt_fair(). The numbers are those of classes.md 4.10.
+  // fair.c: wakeup_preempt_fair(). The numbers are those of classes.md 4.10, which are 7.2's.
   void WakeupPreempt(Kernel& kernel, CpuId cpu, TaskId woken, WakeFlags flags) override {
     FairQueue& queue = Of(cpu).queue;
     const TaskId curr = queue.curr();
-    if (!curr.valid() || curr == woken || !params_.features.wakeup_preemption) return;
+    if (!curr.valid() || curr == woken) return;
     const Task& p = kernel.task(woken);
     const Task& c = kernel.task(curr);
     if (p.sched_class != c.sched_class) return;
-    if (kernel.cpu(cpu).need_resched) return;  // 1
+    const bool is_simple = params_.rules.wakeup == FairRules::Wakeup::kSimple;
+    if (is_simple && params_.features.next_buddy && !IsFork(woken, flags) &&
+        !entities_[woken.index()].is_delayed && p.eff.policy != SchedPolicy::kIdle) {
+      queue.set_buddy(woken);
+    }
+    if (kernel.cpu(cpu).need_resched || !params_.features.wakeup_preemption) return;  // 1
     const bool is_p_idle = p.eff.policy == SchedPolicy::kIdle;
     const bool is_c_idle = c.eff.policy == SchedPolicy::kIdle;
     if (is_c_idle && !is_p_idle) {  // 2
@@ -160,11 +184,15 @@ class Fair final : public SchedClass {
       return;
     }
     if (is_c_idle != is_p_idle || p.eff.policy != SchedPolicy::kNormal) return;  // 3, 4
+    if (is_simple) {
+      CheckSimply(kernel, cpu, woken);
+      return;
+    }
     const FairEntity& pe = entities_[woken.index()];
     const FairEntity& ce = entities_[curr.index()];
     const bool is_short = params_.features.preempt_short && pe.slice < ce.slice;  // 5
     if (!is_short) {
-      if (pe.is_new || Has(flags, WakeFlags::kFork) || pe.is_delayed) return;  // 6
+      if (IsFork(woken, flags) || pe.is_delayed) return;  // 6
       if (params_.features.next_buddy && SetBuddy(queue, woken) && Has(flags, WakeFlags::kSync)) {
         // The kernel asks whether the donor has run for a while since it was last charged, which
         // was just now: the answer is no, and the waker's wish to sleep soon is taken at its word.
@@ -236,14 +264,43 @@ class Fair final : public SchedClass {
 
  private:
   struct Runqueue {
-    Runqueue(std::vector<FairEntity>& entities, const FairFeatures& features)
-        : queue(entities, features) {}
+    Runqueue(std::vector<FairEntity>& entities, const FairFeatures& features,
+             const FairRules& rules)
+        : queue(entities, features, rules) {}
     FairQueue queue;
     bool is_hrtick_armed = false;
     Time hrtick_expiry;  // nominal, see StartHrtick
   };
 
   Runqueue& Of(CpuId cpu) { return runqueues_[cpu.index()]; }
+
+  bool IsFork(TaskId woken, WakeFlags flags) const {
+    return entities_[woken.index()].is_new || Has(flags, WakeFlags::kFork);
+  }
+
+  // Besides a request that is done: whether the donor's progress asks for a reschedule.
+  bool HasLostProtection(const FairQueue& queue, TaskId donor) const {
+    if (queue.IsProtected(donor)) return false;
+    switch (params_.rules.progress) {
+      case FairRules::Progress::kUnprotected:
+        return true;
+      case FairRules::Progress::kRequestDone:
+        break;
+    }
+    return params_.features.preempt_short && !queue.IsEligible(entities_[donor.index()].vruntime);
+  }
+
+  // Linux 6.12 fair.c: check_preempt_wakeup_fair(), do_preempt_short().
+  void CheckSimply(Kernel& kernel, CpuId cpu, TaskId woken) {
+    FairQueue& queue = Of(cpu).queue;
+    const FairEntity& p = entities_[woken.index()];
+    const FairEntity& c = entities_[queue.curr().index()];
+    const bool is_short = params_.features.preempt_short && p.slice < c.slice &&
+                          queue.IsEligible(p.vruntime) &&
+                          (VirtualBefore(p.deadline, c.deadline) || !queue.IsEligible(c.vruntime));
+    if (is_short) queue.CancelProtection();
+    if (queue.PickByDeadline(true) == woken) kernel.Resched(cpu, ReschedKind::kLazy);
+  }
 
   // Completes the dequeue of delayed tasks that it meets until the answer is awake.
   TaskId PickAwake(Kernel& kernel, CpuId cpu, bool protect) {
@@ -261,14 +318,28 @@ class Fair final : public SchedClass {
     FairQueue& queue = Of(cpu).queue;
     queue.UpdateLag(task, tick_);
     queue.Remove(task);
+    TakeCredit(entities_[task.index()]);
     entities_[task.index()].is_delayed = false;
   }
 
-  // fair.c: requeue_delayed_entity(). Where neither its lag nor its place has changed, it keeps its
-  // deadline too.
+  // Time asleep earns nothing (Linux 6.12 fair.c: finish_delayed_dequeue_entity()); 7.2 has seen to
+  // it before. Returns whether there was a credit.
+  bool TakeCredit(FairEntity& entity) const {
+    if (params_.rules.delayed_lag == FairRules::DelayedLag::kKeptAndClipped) return false;
+    if (!params_.features.delay_zero || entity.vlag <= 0) return false;
+    entity.vlag = 0;
+    return true;
+  }
+
+  // fair.c: requeue_delayed_entity(). Where neither its lag nor its place has changed (6.12: where
+  // it has no credit), it keeps its deadline too.
   void Requeue(CpuId cpu, TaskId task) {
     FairQueue& queue = Of(cpu).queue;
-    if (queue.UpdateLag(task, tick_)) queue.Replace(task, ++insertions_);
+    const bool would_move = queue.UpdateLag(task, tick_);
+    const bool moves = params_.rules.delayed_lag == FairRules::DelayedLag::kKeptAndClipped
+                           ? would_move
+                           : TakeCredit(entities_[task.index()]);
+    if (moves) queue.Replace(task, ++insertions_);
     entities_[task.index()].is_delayed = false;
   }
 
@@ -291,11 +362,14 @@ class Fair final : public SchedClass {
     if (weight == entity.weight) return;
     if (entity.weight != 0) {
       entity.vlag = Rescaled(entity.vlag, entity.weight, weight);
-      if (entity.has_rel_deadline) {
+      if (entity.has_rel_deadline && params_.rules.rescales_rel_deadline) {
         entity.deadline = Rescaled(entity.deadline, entity.weight, weight);
       }
     }
     entity.weight = weight;
+    if (params_.rules.virtual_time == FairRules::VirtualTime::kInverse) {
+      entity.inverse = InverseOf(kernel.task(task).eff);
+    }
   }
   static int64_t Rescaled(int64_t length, int64_t from, int64_t to) {
     return static_cast<int64_t>(static_cast<Wide>(length) * from / to);
@@ -306,7 +380,7 @@ class Fair final : public SchedClass {
     FairEntity& entity = entities_[task.index()];
     if (VirtualBefore(entity.vruntime, entity.deadline)) return false;
     entity.slice = SliceOf(kernel, task);
-    entity.deadline = VirtualAdd(entity.vruntime, VirtualDelta(entity.slice, entity.weight));
+    entity.deadline = VirtualAdd(entity.vruntime, VirtualDelta(entity.slice, entity));
     return true;
   }
 
@@ -396,7 +470,8 @@ constexpr ParamInfo kFairParams[] = {
     {.name = "hrtick",
      .kind = ParamKind::kBool,
      .default_value = 1,
-     .summary = "end slices by a high-resolution timer, between ticks (the same as HRTICK)"},
+     .summary = "end slices by a high-resolution timer, between ticks (the same as HRTICK); off by "
+                "default on 6.12"},
     {.name = "hrtick_min",
      .kind = ParamKind::kCycles,
      .default_value = 10'000,
@@ -460,7 +535,9 @@ absl::StatusOr<std::unique_ptr<SchedClass>> MakeFairClass(const PolicyParams& pa
   fair.features.wakeup_preemption = Feature(params, "WAKEUP_PREEMPTION", true);
   fair.features.pick_buddy = Feature(params, "PICK_BUDDY", true);
   fair.features.next_buddy = Feature(params, "NEXT_BUDDY", false);
-  fair.hrtick = Feature(params, "HRTICK", params.Flag("hrtick"));
+  fair.rules = FairRulesOf(limits.kernel);
+  fair.hrtick =
+      Feature(params, "HRTICK", params.Given("hrtick") ? params.Flag("hrtick") : fair.rules.hrtick);
   fair.base_slice = params.Integer("base_slice");
   fair.scaled_slice = params.Integer("min_quantum");
   fair.scaling = params.Text("scaling");

@@ -53,14 +53,23 @@ bool FairQueue::IsEligible(int64_t vruntime) const {
 }
 
 TaskId FairQueue::Pick(bool protect) {
+  if (nr_queued_ > 1 && features_->pick_buddy && protect && buddy_.valid() &&
+      IsEligible(Entity(buddy_).vruntime)) {
+    return buddy_;
+  }
+  return PickByDeadline(protect);
+}
+
+TaskId FairQueue::PickByDeadline(bool protect) {
   if (nr_queued_ == 0) return TaskId();
   if (nr_queued_ == 1) return IsCurrQueued() ? curr_ : tree_.First(*all_);
   const Sums sums = Total();
   const auto is_eligible = [&](int64_t vruntime) {
     return sums.moment >= static_cast<Wide>(VirtualDiff(vruntime, zero_)) * sums.weight;
   };
-  if (features_->pick_buddy && protect && buddy_.valid() && is_eligible(Entity(buddy_).vruntime)) {
-    return buddy_;
+  // 6.12 has no protection at all without the feature, 7.2 has a short one.
+  if (rules_->protection == FairRules::Protection::kRequest && !features_->run_to_parity) {
+    protect = false;
   }
   const bool is_curr_in = IsCurrQueued() && is_eligible(Entity(curr_).vruntime);
   if (is_curr_in && protect && IsProtected(curr_)) return curr_;
@@ -87,12 +96,22 @@ int64_t FairQueue::MinSlice() const {
   return tree_.empty() ? of_curr : std::min(of_curr, tree_.min_slice(*all_));
 }
 
+int64_t FairQueue::LagLimit(const FairEntity& entity, int64_t tick) const {
+  switch (rules_->lag_limit) {
+    case FairRules::LagLimit::kLargestSlice:
+      return VirtualDelta(MaxSlice() + tick, entity);
+    case FairRules::LagLimit::kOwnSlice:
+      break;
+  }
+  return VirtualDelta(std::max(2 * entity.slice, tick), entity);
+}
+
 bool FairQueue::UpdateLag(TaskId task, int64_t tick) {
   FairEntity& entity = Entity(task);
   const int64_t average = Average();
-  const int64_t limit = VirtualDelta(MaxSlice() + tick, entity.weight);
+  const int64_t limit = LagLimit(entity, tick);
   int64_t lag = std::clamp(VirtualDiff(average, entity.vruntime), -limit, limit);
-  if (entity.is_delayed) {
+  if (entity.is_delayed && rules_->delayed_lag == FairRules::DelayedLag::kKeptAndClipped) {
     // Time asleep works a debt off, but earns nothing.
     lag = std::max(lag, entity.vlag);
     if (features_->delay_zero) lag = std::min<int64_t>(lag, 0);
@@ -105,7 +124,7 @@ void FairQueue::Place(TaskId task, bool initial) {
   FairEntity& entity = Entity(task);
   RQSIM_CHECK(!entity.is_in_tree);
   const int64_t average = Average();
-  int64_t length = VirtualDelta(entity.slice, entity.weight);
+  int64_t length = VirtualDelta(entity.slice, entity);
   int64_t lag = 0;
   if (features_->place_lag && nr_queued_ > 0 && entity.vlag != 0) {
     // Joining moves the average, so the lag is made larger for the task to have the one it left
@@ -176,11 +195,13 @@ void FairQueue::SetNext(TaskId task, bool first, int64_t min_quantum) {
   if (buddy_ == task) buddy_ = TaskId();
   RemoveFromTree(task);
   FairEntity& entity = Entity(task);
-  if (first) {
+  if (rules_->protection == FairRules::Protection::kRequest) {
+    entity.vprot = entity.deadline;
+  } else if (first) {
     const int64_t quantum = features_->run_to_parity ? MinSlice() : min_quantum;
     entity.vprot = entity.deadline;
     if (quantum < entity.slice) {
-      const int64_t end = VirtualAdd(entity.vruntime, VirtualDelta(quantum, entity.weight));
+      const int64_t end = VirtualAdd(entity.vruntime, VirtualDelta(quantum, entity));
       if (VirtualBefore(end, entity.vprot)) entity.vprot = end;
     }
   }
@@ -189,12 +210,16 @@ void FairQueue::SetNext(TaskId task, bool first, int64_t min_quantum) {
 
 void FairQueue::TightenProtection() {
   FairEntity& entity = Entity(curr_);
-  const int64_t end = VirtualAdd(entity.vruntime, VirtualDelta(MinSlice(), entity.weight));
+  const int64_t end = VirtualAdd(entity.vruntime, VirtualDelta(MinSlice(), entity));
   if (VirtualBefore(end, entity.vprot)) entity.vprot = end;
 }
 
 void FairQueue::CancelProtection() {
-  if (IsProtected(curr_)) Entity(curr_).vprot = Entity(curr_).vruntime;
+  if (!IsProtected(curr_)) return;
+  FairEntity& entity = Entity(curr_);
+  entity.vprot = rules_->protection == FairRules::Protection::kRequest
+                     ? VirtualAdd(entity.deadline, 1)
+                     : entity.vruntime;
 }
 
 }  // namespace rqsim

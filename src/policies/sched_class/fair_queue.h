@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "rqsim/ids.h"
+#include "sched_class/fair_rules.h"
 #include "sched_class/fair_tree.h"
 #include "wide.h"
 
@@ -25,6 +26,26 @@ constexpr int64_t VirtualDelta(int64_t length, int64_t weight) {
   if (weight == kNice0Weight) return length;
   const Wide delta = static_cast<Wide>(length) * kNice0Weight / weight;
   return delta < kVirtualMax ? static_cast<int64_t>(delta) : kVirtualMax;
+}
+
+// The same by the reciprocal of the weight, which is not exact (Linux 6.12 fair.c: __calc_delta()).
+constexpr int64_t VirtualDeltaByInverse(int64_t length, uint32_t inverse) {
+  uint64_t factor = uint64_t{1024} * inverse;
+  int shift = 32;
+  while ((factor >> 32) != 0) {
+    factor >>= 1;
+    --shift;
+  }
+  const Wide delta = (static_cast<Wide>(length) * static_cast<Wide>(factor)) >> shift;
+  return delta < kVirtualMax ? static_cast<int64_t>(delta) : kVirtualMax;
+}
+
+// Virtual time that `length` cycles are to `entity`.
+constexpr int64_t VirtualDelta(int64_t length, const FairEntity& entity) {
+  if (entity.inverse == 0 || entity.weight == kNice0Weight) {
+    return VirtualDelta(length, entity.weight);
+  }
+  return VirtualDeltaByInverse(length, entity.inverse);
 }
 
 // Scheduler features (Linux 7.2 kernel/sched/features.h) that the arithmetic depends on.
@@ -45,8 +66,8 @@ class FairQueue {
  public:
   // `all` has every task's entity; the queues of all CPUs share it, an entity is on one queue at
   // most.
-  FairQueue(std::vector<FairEntity>& all, const FairFeatures& features)
-      : all_(&all), features_(&features) {}
+  FairQueue(std::vector<FairEntity>& all, const FairFeatures& features, const FairRules& rules)
+      : all_(&all), features_(&features), rules_(&rules) {}
 
   TaskId curr() const { return curr_; }
   TaskId buddy() const { return buddy_; }
@@ -62,12 +83,18 @@ class FairQueue {
   // vruntime_eligible()).
   bool IsEligible(int64_t vruntime) const;
   bool IsProtected(TaskId task) const {
-    return VirtualBefore(Entity(task).vruntime, Entity(task).vprot);
+    const FairEntity& entity = Entity(task);
+    if (rules_->protection == FairRules::Protection::kRequest) {
+      return entity.vprot == entity.deadline;
+    }
+    return VirtualBefore(entity.vruntime, entity.vprot);
   }
 
   // The entity that should run (fair.c: pick_eevdf()); invalid if nothing is queued. It may be a
   // delayed one.
   TaskId Pick(bool protect);
+  // The same without regard to the buddy.
+  TaskId PickByDeadline(bool protect);
 
   // Gives a task that is not queued its vruntime and deadline (fair.c: place_entity()).
   // Precondition: slice is set.
@@ -103,9 +130,11 @@ class FairQueue {
   int64_t MaxSlice() const;
   // The running entity included if it is queued; INT64_MAX if nothing is.
   int64_t MinSlice() const;
+  int64_t LagLimit(const FairEntity& entity, int64_t tick) const;
 
   std::vector<FairEntity>* all_;
   const FairFeatures* features_;
+  const FairRules* rules_;
   FairTree tree_;       // all queued entities but curr_
   Wide moment_ = 0;     // sum over the tree of (vruntime - zero_) * weight
   int64_t weight_ = 0;  // sum over the tree of weight

@@ -36,9 +36,10 @@ struct FairEntity {
   int64_t vruntime = 0;
   int64_t deadline = 0;
   int64_t vlag = 0;
-  int64_t vprot = 0;   // protected until
-  int64_t slice = 0;   // request length in cycles of real time
-  int64_t weight = 0;  // 0: not seen yet
+  int64_t vprot = 0;     // protected until
+  int64_t slice = 0;     // request length in cycles of real time
+  int64_t weight = 0;    // 0: not seen yet
+  uint32_t inverse = 0;  // 2^32 / (weight >> 10); 0: virtual time is made by division
   bool is_queued = false;
   bool is_delayed = false;
   bool has_rel_deadline = false;  // `deadline` is a distance
