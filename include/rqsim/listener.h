@@ -104,6 +104,7 @@ struct TaskSums {
 struct CpuSums {
   Cycles user, kernel, idle, offline;
   std::vector<Cycles> overhead;  // by CostId
+  int64_t ticks = 0;             // taken, those that were no events included
 };
 struct RunEnd {
   Outcome outcome = Outcome::kDone;
@@ -111,6 +112,7 @@ struct RunEnd {
   uint64_t events = 0;  // trace records
   uint64_t digest = 0;
   uint64_t schedule_digest = 0;
+  int64_t elided_ticks = 0;     // how many ticks were no events; nothing else tells
   std::string message;          // why, for outcomes that are not done or until
   std::vector<TaskSums> tasks;  // by TaskId
   std::vector<CpuSums> cpus;    // by CpuId

@@ -251,9 +251,12 @@ class SchedClass : public Policy {
   // May:     timers. Default: nothing (bit kRqOnline).
   virtual void RqChanged(Kernel& kernel, CpuId cpu, bool online);
 
-  // The earliest tick that could change a decision of this class on `cpu`; for skipping ticks.
-  // When:    a tick is about to be armed. State: charged up to now. May: nothing.
-  // Returns: an instant in cycles, kNever if no tick can. Default: every tick may (bit kNextTick).
+  // The earliest instant at which a tick could change a decision of this class on `cpu`: what lies
+  // before it need not be an event (each such tick is charged and told to Tick() later, one by one,
+  // before anything else happens to the CPU). When:    a tick has been taken. State: charged up to
+  // now; what follows is charged at each tick, and nothing else changes. May: nothing. Returns: an
+  // instant in cycles, not after the first tick that makes a request; kNever if none can.
+  // Default: every tick may, and none is left out (bit kNextTick).
   virtual Time NextTickOfInterest(Kernel& kernel, CpuId cpu);
 
   // May this CPU run without ticks while only the present tasks are runnable (nohz_full)?

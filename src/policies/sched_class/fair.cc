@@ -82,7 +82,7 @@ class Fair final : public SchedClass {
                    Runqueue(entities_, params_.features, params_.rules)) {}
 
   HookMask Hooks() const override {
-    return Hook::kYield | Hook::kPrioChanged | Hook::kRqOnline | Hook::kNeedsTick;
+    return Hook::kYield | Hook::kPrioChanged | Hook::kRqOnline | Hook::kNextTick | Hook::kNeedsTick;
   }
 
   void Enqueue(Kernel& kernel, CpuId cpu, TaskId task, QueueReason reason) override {
@@ -249,6 +249,21 @@ class Fair final : public SchedClass {
   void RqChanged(Kernel&, CpuId, bool) override { base_slice_ = 0; }
 
   bool NeedsTick(Kernel&, CpuId cpu) override { return Of(cpu).queue.nr_queued() > 1; }
+
+  // Charge() asks for nothing while the donor is in its request and protected.
+  Time NextTickOfInterest(Kernel& kernel, CpuId cpu) override {
+    const FairQueue& queue = Of(cpu).queue;
+    const TaskId curr = queue.curr();
+    if (!curr.valid() || queue.nr_queued() == 1) return kNever;
+    if (!queue.IsProtected(curr)) return kernel.now();
+    const FairEntity& entity = entities_[curr.index()];
+    int64_t end = entity.deadline;
+    if (params_.rules.protection == FairRules::Protection::kWindow &&
+        VirtualBefore(entity.vprot, end)) {
+      end = entity.vprot;
+    }
+    return kernel.now() + Cycles(LengthFor(VirtualDiff(end, entity.vruntime), entity));
+  }
 
   void Describe(const Kernel&, TaskId task, StateWriter& writer) const override {
     const FairEntity& entity = entities_[task.index()];

@@ -48,6 +48,17 @@ constexpr int64_t VirtualDelta(int64_t length, const FairEntity& entity) {
   return VirtualDeltaByInverse(length, entity.inverse);
 }
 
+// No shorter length makes `delta` of virtual time for `entity`, however it is cut in pieces.
+constexpr int64_t LengthFor(int64_t delta, const FairEntity& entity) {
+  if (delta <= 0) return 0;
+  if (entity.weight == kNice0Weight) return delta;
+  const Wide length = static_cast<Wide>(delta) * entity.weight / kNice0Weight;
+  // A reciprocal is rounded by less than 2^-15 of itself, to either side.
+  const Wide slack = entity.inverse == 0 ? 0 : length / 4096 + 1;
+  const Wide least = length - slack;
+  return least <= 0 ? 0 : static_cast<int64_t>(least < kVirtualMax ? least : kVirtualMax);
+}
+
 // Scheduler features (Linux 7.2 kernel/sched/features.h) that the arithmetic depends on.
 struct FairFeatures {
   bool place_lag = true;

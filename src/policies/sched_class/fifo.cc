@@ -34,7 +34,9 @@ class Fifo final : public SchedClass {
     }
   }
 
-  HookMask Hooks() const override { return Hook::kYield | Hook::kPrioChanged; }
+  HookMask Hooks() const override { return Hook::kYield | Hook::kPrioChanged | Hook::kNextTick; }
+  // Its slices are timers.
+  Time NextTickOfInterest(Kernel&, CpuId) override { return kNever; }
 
   void Enqueue(Kernel& kernel, CpuId cpu, TaskId task, QueueReason reason) override {
     Queue& queue = Of(cpu);

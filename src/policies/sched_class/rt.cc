@@ -31,7 +31,7 @@ class Rt final : public SchedClass {
   }
 
   HookMask Hooks() const override {
-    return Hook::kYield | Hook::kPrioChanged | Hook::kForked | Hook::kNeedsTick;
+    return Hook::kYield | Hook::kPrioChanged | Hook::kForked | Hook::kNextTick | Hook::kNeedsTick;
   }
 
   // rt.c: enqueue_task_rt().
@@ -135,6 +135,15 @@ class Rt final : public SchedClass {
 
   // core.c: sched_can_stop_tick(): turns need ticks.
   bool NeedsTick(Kernel&, CpuId cpu) override { return Of(cpu).num_rr > 1; }
+
+  // The tick that ends the donor's turn; only an RR task that is not alone has one.
+  Time NextTickOfInterest(Kernel& kernel, CpuId cpu) override {
+    const Queue& queue = Of(cpu);
+    if (!queue.donor.valid()) return kNever;
+    const Entity& entity = entities_[queue.donor.index()];
+    if (!entity.is_rr || !entity.is_linked() || queue.lists.IsAlone(entity)) return kNever;
+    return kernel.now() + Cycles((entity.ticks_left - 1) * kernel.facts().tick.count() + 1);
+  }
 
   void Describe(const Kernel& kernel, TaskId task, StateWriter& writer) const override {
     writer.Field("priority", kernel.task(task).eff.priority);

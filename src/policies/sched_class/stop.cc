@@ -17,6 +17,8 @@ class Stop final : public SchedClass {
  public:
   explicit Stop(const Limits& limits) : queued_(static_cast<std::size_t>(limits.num_cpus)) {}
 
+  HookMask Hooks() const override { return Hook::kNextTick; }
+
   void Enqueue(Kernel&, CpuId cpu, TaskId task, QueueReason) override {
     RQSIM_CHECK(!queued_[cpu.index()].valid());
     queued_[cpu.index()] = task;
@@ -35,6 +37,7 @@ class Stop final : public SchedClass {
   void Charge(Kernel&, CpuId, TaskId, TaskId, Cycles) override {}
   void WakeupPreempt(Kernel&, CpuId, TaskId, WakeFlags) override {}
   void Tick(Kernel&, CpuId, TaskId, TickKind) override {}
+  Time NextTickOfInterest(Kernel&, CpuId) override { return kNever; }
 
  private:
   std::vector<TaskId> queued_;  // by CPU; invalid: its stop task has no work

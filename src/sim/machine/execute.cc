@@ -61,8 +61,13 @@ void Machine::PauseSegment(CpuId c) {
   }
   seg_end_due_.Clear(c);
   spinning_.Clear(c);
-  Context& ctx = Ctx(c);
-  Level& level = Top(ctx);
+  WorkOff(c);
+}
+
+// Takes what has been worked since the segment was started or went on from what is left of it.
+void Machine::WorkOff(CpuId c) {
+  CpuState& s = State(c);
+  Level& level = Top(Ctx(c));
   if (level.resume == Resume::kSegment) {
     const int capacity = cpu_store_[c.index()].capacity;
     const Cycles elapsed = now_ - s.seg_start;
@@ -72,6 +77,11 @@ void Machine::PauseSegment(CpuId c) {
     }
   }
   s.seg_start = now_;
+}
+
+void Machine::PushSegmentEnd(CpuId c, Time start, Cycles work) {
+  State(c).end_event = queue_.Push(start + CyclesForWork(work, cpu_store_[c.index()].capacity),
+                                   Phase::kSegEnd, c, Payload(Ev::kEnd, c.value()));
 }
 
 // Lets the CPU go on: what waited for the end of an overhead first, then a pending request, then
@@ -172,8 +182,7 @@ void Machine::StartSegment(CpuId c) {
         break;
       }
       Span(c, kind, true);
-      s.end_event = queue_.Push(now_ + CyclesForWork(level.remaining, cpu.capacity), Phase::kSegEnd,
-                                c, Payload(Ev::kEnd, c.value()));
+      PushSegmentEnd(c, now_, level.remaining);
       break;
     case Resume::kForever:
       Span(c, kind, true);

@@ -150,6 +150,8 @@ void Machine::TimerEffect(CpuId c, uint32_t payload) {
 void Machine::HandleTick(CpuId c) {
   CpuState& s = State(c);
   Cpu& cpu = MutableCpu(c);
+  ++s.sums.ticks;
+  s.wants_elision = may_elide_;
   AddCost(c, CostId::kTick, costs().c_tick);
   if (cpu.need_resched_lazy) ReschedCpu(c, ReschedKind::kFull);
   if (cpu.donor != kIdleTask) {

@@ -245,6 +245,7 @@ bool Machine::RunUntil(Time t) {
     for (std::size_t k = 0; k < kMaxEventKinds; ++k) {
       emit_wanted_[k] = trace_.Wanted(static_cast<EventKind>(k));
     }
+    may_elide_ = MayElideTicks();
     for (Listener* listener : trace_.listeners()) listener->OnStart(*this, *this);
     for (int id = 1; id < num_tasks_made_; ++id) EmitAttr(TaskId(id), TaskAttrKind::kCreated);
     ArmExt();
@@ -263,8 +264,12 @@ bool Machine::RunUntil(Time t) {
     const Time next = queue_.empty() ? kNever : queue_.TopKey().t();
     if (next > until || next == kNever) {
       if (plan_.scenario.until) {
-        if (until > t) break;
+        if (until > t) {
+          TakeAllTicks(t);
+          break;
+        }
         now_ = until;
+        passed_ = ~uint32_t{0};
         End(Outcome::kUntil, "");
       } else {
         End(Outcome::kLimit,
@@ -272,8 +277,12 @@ bool Machine::RunUntil(Time t) {
       }
       break;
     }
-    if (next > t) break;
+    if (next > t) {
+      TakeAllTicks(t);
+      break;
+    }
     now_ = next;
+    passed_ = 0;
     events_this_instant_ = 0;
   }
   CheckContext::Set(outer);
@@ -323,10 +332,15 @@ bool Machine::Step() {
     best = (7u << 16) | static_cast<uint32_t>(resched_due_.First().value());
   }
   if (!queue_.empty() && queue_.TopKey().t() == now_) {
-    const EventKey& key = queue_.TopKey();
+    const EventKey key = queue_.TopKey();
     const uint32_t queued =
         (static_cast<uint32_t>(key.phase()) << 16) | static_cast<uint32_t>(key.cpu().value());
     if (queued < best) {
+      NotePassed(key.phase(), key.cpu());
+      TakeTicks(key.cpu());
+      // The ticks may have pushed the end of a segment back.
+      if (queue_.empty() || queue_.TopKey().order != key.order) return true;
+      last_event_ = now_;
       if (++events_this_instant_ > kMaxEventsPerInstant) {
         End(Outcome::kLivelock,
             fmt::format("more than {} events at t = {}", kMaxEventsPerInstant, now_.cycles()));
@@ -384,6 +398,9 @@ bool Machine::Step() {
     return true;
   }
   const CpuId c(static_cast<int32_t>(best & 0xffff));
+  passed_ = std::max(passed_, best);
+  last_event_ = now_;
+  TakeTicks(c);
   actor_ = c;
   actor_is_task_ = false;
   switch (best >> 16) {
@@ -415,6 +432,7 @@ bool Machine::Step() {
 
 // Books the cycles since the last charge: executed by curr, charged to the donor.
 void Machine::Charge(CpuId c) {
+  TakeTicks(c);
   CpuState& s = State(c);
   Cycles length = now_ - s.charge_start;
   if (plan_.scenario.machine.irq_time_accounting) length -= IrqTime(s) - s.irq_at_mark;
@@ -541,6 +559,7 @@ void Machine::CloseBooks() {
   end_.events = trace_.count();
   end_.digest = trace_.digest();
   end_.schedule_digest = trace_.schedule_digest();
+  end_.elided_ticks = elided_ticks_;
   end_.tasks.clear();
   for (int id = 0; id < num_tasks_made_; ++id) {
     end_.tasks.push_back(contexts_[static_cast<std::size_t>(id)].sums);

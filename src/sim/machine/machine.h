@@ -7,11 +7,10 @@
 //   program_flow.cc  a task's program, and the way back from the kernel to it
 //   ops.cc           the operations of task programs, as paths of the machine itself
 //   schedule.cc      schedule(): pick, the switch
-//   donors.cc        … who executes for a blocked donor, and what becomes of donors that cannot stay
-//   wakeup.cc        the wake-up path W1 to W5, requests for a reschedule, IPIs
-//   idle.cc          idle states
-//   tick.cc          the periodic tick: when a CPU has one
-//   interrupt.cc     IPIs, timers, ticks, actions from outside
+//   donors.cc        … who executes for a blocked donor, and what becomes of donors that cannot
+//   stay wakeup.cc        the wake-up path W1 to W5, requests for a reschedule, IPIs idle.cc idle
+//   states tick.cc          the periodic tick: when a CPU has one elide.cc         ticks that
+//   decide nothing are no events interrupt.cc     IPIs, timers, ticks, actions from outside
 //   requests.cc      what policies asked for
 //
 // Terms (machine.md 2.3): a CPU is idle, runs a segment of its current task, or is in an overhead
@@ -233,9 +232,12 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     Mode mode = Mode::kIdle;
     After after = After::kNothing;
     bool has_pending_next = false;
-    bool hooks_due = false;  // SwitchedPath hooks of the last switch have not been asked
-    bool got_tick = true;    // this idle period has had its tick
-    int idle_state = -1;     // index into the machine's idle states; -1 none
+    bool hooks_due = false;      // SwitchedPath hooks of the last switch have not been asked
+    bool got_tick = true;        // this idle period has had its tick
+    bool elides = false;         // ticks from next_tick on are not in the queue
+    bool wants_elision = false;  // has just had a tick
+    Time next_tick;              // meaningful while it elides
+    int idle_state = -1;         // index into the machine's idle states; -1 none
     bool in_schedule = false;
     bool idle_flagged = false;    // the idle task's need_resched: a walk wants another look
     bool waits_to_retry = false;  // … which is put off, nothing having changed
@@ -371,6 +373,8 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     return ctx.top < 0 ? ctx.base : levels_[static_cast<std::size_t>(ctx.top)];
   }
   void PauseSegment(CpuId c);
+  void WorkOff(CpuId c);
+  void PushSegmentEnd(CpuId c, Time start, Cycles work);
   void ResumeCpu(CpuId c);     // goes on with curr, after everything that comes first
   void StartSegment(CpuId c);  // … with its present segment
   void SegmentEnd(CpuId c);
@@ -442,6 +446,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   void TickOnSwitch(CpuId c);
   void ArmTick(CpuId c);
   void StopTick(CpuId c);
+  void PushTick(CpuId c, Time at);
   bool TickWanted(CpuId c);
   void UpdateTick(CpuId c);
 
@@ -459,6 +464,25 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   void WaitToRetry(CpuId c);
   void StopWaitingToRetry(CpuId c);
   bool LookAgainBeforeTimePasses();
+  // --- elide.cc
+  bool MayElideTicks() const;
+  void NotePassed(Phase phase, CpuId cpu);
+  Time NextTickOfInterest(CpuId c);
+  void TryElide(CpuId c);
+  void TakeTicks(CpuId c) {
+    if (State(c).elides) TakeElidedTicks(c);
+  }
+  void TakeElidedTicks(CpuId c);
+  void TakeTick(CpuId c);
+  void TickInHandler(CpuId c);
+  void RestartSegment(CpuId c);
+  void TakeAllTicks(Time t);
+  static uint32_t PassKey(Phase phase, CpuId cpu) {
+    return (static_cast<uint32_t>(phase) << 16) | static_cast<uint32_t>(cpu.value());
+  }
+  bool HasHook(PolicyId policy, Hook hook) const {
+    return policy.valid() && policies_.rows[policy.index()].hooks.Has(hook);
+  }
 
   // --- wakeup.cc
   bool WakeTask(TaskId task, WakeFlags flags);
@@ -552,6 +576,10 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   CpuBitmap cost_end_due_, seg_end_due_, resched_due_;
   CpuBitmap spinning_;
   CpuBitmap waiting_to_retry_;
+  bool may_elide_ = false;
+  int64_t elided_ticks_ = 0;
+  Time last_event_;      // instant of the last event that was handled
+  uint32_t passed_ = 0;  // the last in order of what has been handled at this instant (PassKey)
   Trace trace_;
   CpuId actor_;                 // CPU whose event is being handled; invalid: the outside
   bool actor_is_task_ = false;  // a task's own doing (wake-ups cost c_wake), not a handler's

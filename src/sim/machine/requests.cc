@@ -156,6 +156,8 @@ void Machine::Carry(Request& request) {
       MutableTask(request.task).blocked_donor = request.other;
       break;
     case Request::Kind::kSetOnline: {
+      // The base slice may depend on how many are online.
+      for (int i = 0; i < Kernel::num_cpus(); ++i) TakeTicks(CpuId(i));
       MutableCpu(request.cpu).online = request.flag;
       request.flag ? online_.Add(request.cpu) : online_.Remove(request.cpu);
       for (std::size_t k = 0; k < policies_.classes.size(); ++k) {
@@ -231,6 +233,7 @@ int32_t Machine::TimerIndex(const TimerRef& ref) const {
 }
 
 void Machine::ArmPolicyTimer(int32_t index, CpuId on, Time at) {
+  TakeTicks(on);
   CancelPolicyTimer(index);
   PolicyTimer& timer = timers_[static_cast<std::size_t>(index)];
   timer.cpu = on;
@@ -305,6 +308,7 @@ void Machine::ApplyEffective(TaskId task, const SchedAttr& eff) {
   const uint8_t old_class = t.sched_class;
   const uint8_t new_class = ClassIndexFor(eff.policy);
   const bool class_changes = old_class != new_class;
+  TakeTicks(c);
   const bool running = cpu.donor == task;
   if (t.on_rq && t.sched_delayed && class_changes) DequeueTask(c, task, QueueReason::kSpecialSleep);
   const bool queued = t.on_rq;

@@ -132,6 +132,7 @@ void Machine::ChargeIfClass(CpuId c, TaskId task) {
 void Machine::EnqueueTask(CpuId c, TaskId task, QueueReason reason) {
   Task& t = MutableTask(task);
   Cpu& cpu = MutableCpu(c);
+  TakeTicks(c);
   ChargeIfClass(c, task);
   t.cpu = c;
   ClassOf(task).Enqueue(*this, c, task, reason);
@@ -165,6 +166,7 @@ void Machine::SetDelayed(TaskId task, bool delayed) {
 }
 
 void Machine::DequeueTask(CpuId c, TaskId task, QueueReason reason) {
+  TakeTicks(c);
   ChargeIfClass(c, task);
   const DequeueResult result = ClassOf(task).Dequeue(*this, c, task, reason);
   if (result == DequeueResult::kDelayed && reason == QueueReason::kSleep) {

@@ -11,8 +11,11 @@ void Machine::ArmTick(CpuId c) {
   if (plan_.scenario.machine.skew_tick) offset = c.value() * (tick / 2 / Kernel::num_cpus());
   const int64_t since = now_.cycles() - offset;
   const int64_t k = since < 0 ? 0 : since / tick;
-  s.tick_event =
-      queue_.Push(Time((k + 1) * tick + offset), Phase::kTick, c, Payload(Ev::kTick, c.value()));
+  PushTick(c, Time((k + 1) * tick + offset));
+}
+
+void Machine::PushTick(CpuId c, Time at) {
+  State(c).tick_event = queue_.Push(at, Phase::kTick, c, Payload(Ev::kTick, c.value()));
   ++ticks_pending_;
 }
 
@@ -43,6 +46,7 @@ bool Machine::TickWanted(CpuId c) {
 // A CPU of nohz_full ticks as long as what is on its runqueue needs it.
 void Machine::UpdateTick(CpuId c) {
   if (!plan_.scenario.machine.nohz_full.Contains(c)) return;
+  TakeTicks(c);
   if (cpu_store_[c.index()].curr == kIdleTask) return;
   if (TickWanted(c)) {
     ArmTick(c);

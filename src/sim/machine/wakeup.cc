@@ -242,6 +242,7 @@ void Machine::ReschedCpu(CpuId target, ReschedKind kind) {
     cpu.need_resched = false;
   }
   if (!cpu.online || cpu.need_resched) return;
+  TakeTicks(target);
   const bool lazy =
       kind == ReschedKind::kLazy && facts_.preempt == PreemptMode::kLazy && cpu.curr != kIdleTask;
   if (lazy) {
@@ -319,6 +320,7 @@ void Machine::FlushOutbox(CpuId c) {
 // The end of an event of `c`: nothing that it caused is left lying about.
 void Machine::EndOfEvent(CpuId c) {
   CpuState& s = State(c);
+  if (s.wants_elision) TryElide(c);
   if (s.mode != Mode::kOverhead) {
     if (s.num_parts > 0) BeginOverhead(c, After::kNothing);
     if (s.mode != Mode::kOverhead && !s.outbox.empty()) FlushOutbox(c);
@@ -335,6 +337,7 @@ void Machine::EndOfEvent(CpuId c) {
 void Machine::SignalTask(TaskId task, SignalKind kind) {
   Task& t = MutableTask(task);
   if (t.state == TaskState::kDead || t.state == TaskState::kNew || task == kIdleTask) return;
+  TakeTicks(t.cpu);
   t.pending_signals |= 1u << static_cast<unsigned>(kind);
   Emit(actor_, SignalGenerate{task, kind == SignalKind::kKill ? 9 : 10});
   Context& ctx = contexts_[task.index()];

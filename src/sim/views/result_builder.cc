@@ -77,7 +77,7 @@ Distribution Summarise(std::vector<int64_t>& samples) {
 
 EventMask ResultBuilder::Wants() const {
   return accountant_.Wants() | ProxyBooks::Wants() |
-         EventMask::Of(EventKind::kIpiSendCpu, EventKind::kTick, EventKind::kSchedSetNeedResched,
+         EventMask::Of(EventKind::kIpiSendCpu, EventKind::kSchedSetNeedResched,
                        EventKind::kSchedPiSetprio, EventKind::kSignalGenerate,
                        EventKind::kContentionBegin, EventKind::kContentionEnd,
                        EventKind::kMutexWait, EventKind::kMutexAcquire, EventKind::kMutexRelease,
@@ -149,9 +149,6 @@ void ResultBuilder::OnEvent(const TraceEvent& event) {
       return;
     case EventKind::kIpiSendCpu:
       ++ipis_;
-      return;
-    case EventKind::kTick:
-      ++ticks_;
       return;
     case EventKind::kSchedSetNeedResched:
       ++need_resched_;
@@ -342,6 +339,8 @@ void ResultBuilder::OnEnd(const RunEnd& end) {
   proxies_.OnEnd(end.end);
   accountant_.OnEnd(end);
   result_ = Result();
+  ticks_ = 0;
+  for (const CpuSums& cpu : end.cpus) ticks_ += cpu.ticks;
   result_.scenario = info_->scenario().name;
   result_.policy = std::string(info_->policy_set());
   result_.outcome = end.outcome;

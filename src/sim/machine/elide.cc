@@ -1,0 +1,161 @@
+// Ticks that decide nothing are no events. After a tick the machine asks the classes for the first
+// instant at which one could change a decision, and lets the tick stand there; whatever touches the
+// CPU before has the ticks in between taken first, one after another, each with its charge, its
+// class's tick and its cost. So every rounding is the same, and so is every record: who wants to
+// hear of each tick (Tick, SchedStatRuntime, segments of ticks that cost something) gets them all
+// as events.
+//
+// A tick of this instant counts as taken once something that comes after it has been handled
+// (`passed_`). Tested by tests/property/elision_test.cc, which compares runs with and without.
+#include <algorithm>
+
+#include "sim/machine/machine.h"
+
+namespace rqsim {
+
+// Whether ticks may be left out in this run (MODEL-96).
+bool Machine::MayElideTicks() const {
+  const MachineSpec& machine = plan_.scenario.machine;
+  if (!machine.tick_elision || !facts_.tick_runs) return false;
+  if (trace_.Wanted(EventKind::kTick) || trace_.Wanted(EventKind::kSchedStatRuntime)) return false;
+  for (std::size_t k = 0; k + 1 < policies_.classes.size(); ++k) {
+    if (!HasHook(policies_.class_ids[k], Hook::kNextTick)) return false;
+  }
+  if (HasHook(policies_.placement_id, Hook::kTickBalance)) return false;
+  // Donors that wait to be looked at again count the events of an instant.
+  if (lock_hook_resolves_) return false;
+  const bool is_timer = machine.ties == Ties::kTimersFirst;
+  if (costs().c_tick == kZeroCycles && (!is_timer || costs().c_timer == kZeroCycles)) return true;
+  // A tick with a cost cuts segments, and may end in a way back to user mode that services see.
+  return !trace_.Wanted(EventKind::kSegment) && !machine.irq_time_accounting && !is_timer &&
+         user_return_services_.empty();
+}
+
+// Something of `phase` on `cpu` is being handled at this instant.
+void Machine::NotePassed(Phase phase, CpuId cpu) {
+  passed_ = std::max(passed_, PassKey(phase, cpu));
+}
+
+// The first instant at which a tick of this CPU could change a decision.
+Time Machine::NextTickOfInterest(CpuId c) {
+  const Time now = now_;
+  now_ = State(c).charge_start;  // what the classes have booked
+  Time next = kNever;
+  for (std::size_t k = 0; k + 1 < policies_.classes.size(); ++k) {
+    next = std::min(next, policies_.classes[k]->NextTickOfInterest(*this, c));
+  }
+  now_ = now;
+  return next;
+}
+
+// The next tick is armed, and the CPU goes on with what it was doing: lets the tick stand at the
+// first one that matters.
+void Machine::TryElide(CpuId c) {
+  CpuState& s = State(c);
+  if (s.mode == Mode::kOverhead) return;  // when its cost has been spent
+  s.wants_elision = false;
+  const Cpu& cpu = cpu_store_[c.index()];
+  const bool goes_on = s.mode == Mode::kRun && cpu.curr != kIdleTask &&
+                       s.tick_event != EventQueue::kNone && !cpu.need_resched &&
+                       !cpu.need_resched_lazy && !seg_end_due_.Test(c) && !resched_due_.Test(c);
+  if (!goes_on || CurrMode(c) == RunMode::kIrqsOff) return;
+  if (spinning_.Test(c) && (SpinOf(c).watch.interrupt || costs().c_tick > kZeroCycles)) return;
+  if (task_store_[cpu.curr.index()].pending_signals != 0) return;
+  const Time armed = queue_.TimeOf(s.tick_event);
+  const Time interest = NextTickOfInterest(c);
+  if (interest <= armed) return;
+  s.elides = true;
+  s.next_tick = armed;
+  queue_.Cancel(s.tick_event);
+  s.tick_event = EventQueue::kNone;
+  --ticks_pending_;
+  if (interest == kNever) return;
+  const int64_t tick = facts_.tick.count();
+  const int64_t ticks = ((interest - armed).count() + tick - 1) / tick;
+  PushTick(c, armed + Cycles(ticks * tick));
+}
+
+// Takes the ticks of this CPU that have gone by, and arms the next one.
+void Machine::TakeElidedTicks(CpuId c) {
+  CpuState& s = State(c);
+  s.elides = false;
+  const Time now = now_;
+  const auto is_over = [&](Time tick) {
+    return tick < now || (tick == now && passed_ > PassKey(Phase::kTick, c));
+  };
+  bool any = false;
+  while (is_over(s.next_tick)) {
+    any = true;
+    const Time end = s.next_tick + costs().c_tick;
+    if (end > now || (end == now && passed_ <= PassKey(Phase::kCostEnd, c))) {
+      // Its handler has not come to its end yet.
+      if (s.tick_event != EventQueue::kNone) StopTick(c);
+      TickInHandler(c);
+      return;
+    }
+    TakeTick(c);
+  }
+  if (s.tick_event != EventQueue::kNone && queue_.TimeOf(s.tick_event) > s.next_tick) StopTick(c);
+  if (s.tick_event == EventQueue::kNone) PushTick(c, s.next_tick);
+  if (any && costs().c_tick > kZeroCycles) RestartSegment(c);
+}
+
+// One tick that decides nothing, with its handler.
+void Machine::TakeTick(CpuId c) {
+  CpuState& s = State(c);
+  const Time now = now_;
+  now_ = s.next_tick;
+  s.next_tick += facts_.tick;
+  Charge(c);
+  const TaskId donor = cpu_store_[c.index()].donor;
+  ClassOf(donor).Tick(*this, c, donor, TickKind::kPeriodic);
+  Drain();
+  RQSIM_CHECK(!cpu_store_[c.index()].need_resched);
+  RQSIM_CHECK(!cpu_store_[c.index()].need_resched_lazy);
+  ++s.sums.ticks;
+  ++elided_ticks_;
+  const Cycles cost = costs().c_tick;
+  if (cost > kZeroCycles) {
+    WorkOff(c);
+    CloseSpan(c, now_);
+    s.sums.overhead[static_cast<std::size_t>(CostId::kTick)] += cost;
+    s.seg_start = s.span_start = now_ + cost;
+  }
+  last_event_ = std::max(last_event_, now_ + cost);
+  now_ = now;
+}
+
+// The last tick that was left out is still in its handler: from here on it is as if it had been an
+// event all along.
+void Machine::TickInHandler(CpuId c) {
+  const Time now = now_;
+  const CpuId actor = actor_;
+  const bool actor_is_task = actor_is_task_;
+  now_ = State(c).next_tick;
+  last_event_ = std::max(last_event_, now_);
+  Interrupt(c, Payload(Ev::kTick, c.value()));
+  State(c).wants_elision = false;
+  now_ = now;
+  actor_ = actor;
+  actor_is_task_ = actor_is_task;
+}
+
+// Ticks that cost something have pushed the end of the segment back.
+void Machine::RestartSegment(CpuId c) {
+  CpuState& s = State(c);
+  const Level& level = Top(Ctx(c));
+  if (level.resume != Resume::kSegment || s.end_event == EventQueue::kNone) return;
+  queue_.Cancel(s.end_event);
+  PushSegmentEnd(c, s.seg_start, level.remaining);
+}
+
+// Everything up to and including `t` has happened: also the ticks that were left out.
+void Machine::TakeAllTicks(Time t) {
+  now_ = t;
+  passed_ = ~uint32_t{0};
+  for (int i = 0; i < Kernel::num_cpus(); ++i) TakeTicks(CpuId(i));
+  // The instant at which the run would stand if they had been events.
+  now_ = last_event_;
+}
+
+}  // namespace rqsim
