@@ -19,8 +19,10 @@
 #include "rqsim/cpu_set.h"
 #include "rqsim/ids.h"
 #include "rqsim/limits.h"
+#include "rqsim/pelt.h"
 #include "rqsim/scenario.h"
 #include "rqsim/time.h"
+#include "rqsim/topology.h"
 #include "rqsim/trace_event.h"
 
 namespace rqsim {
@@ -76,6 +78,9 @@ struct Task {
   uint32_t pending_signals = 0;  // bit per SignalKind
   SchedAttr base, eff;
   CpuSet cpus_allowed;
+  // When it last gave up being the donor of the CPU whose queue it is on; negative: it has not run
+  // there since it came.
+  Time last_ran = Time(-1);
 };
 
 struct Cpu {
@@ -94,10 +99,11 @@ struct Cpu {
   int32_t nr_idle_policy = 0;  // those of them of policy idle: all of them makes the CPU `sidle`
   std::array<int32_t, kMaxClasses> nr_queued{};  // by class
   Time switch_end;  // when the last switch was or will be over: what slices are counted from
-  Time idle_since;  // start of the present idle spell; meaningful while curr is the idle task
+  Time idle_since;  // start of the last idle spell; the present one while curr is the idle task
+  Time idle_until;  // end of the last idle spell that is over
   Cycles idle_exit_latency;  // of the idle state it is in; 0 if it is in none
   int capacity = 1024;
-  int node = 0, llc = 0, core = 0;
+  int node = 0, llc = 0, core = 0;  // topology() has the rest
 };
 
 // Flags of a mutex word (Linux 7.2 kernel/locking/mutex.h).
@@ -125,7 +131,8 @@ struct MachineFacts {
   bool tick_runs = true;
   PreemptMode preempt = PreemptMode::kFull;
   KernelVersion kernel = KernelVersion::k7_2;
-  Cycles c_sched, c_ctx;
+  Cycles c_sched, c_ctx, c_lb, c_lb_cpu, c_stop;
+  uint8_t balanced_class = kMaxClasses;  // the class whose tasks a balancer moves; that value: none
   CpuSet possible, housekeeping;
 };
 
@@ -149,6 +156,7 @@ enum class CostId : uint8_t {
   kIdlePoll,
   kMigrate,
   kStop,
+  kLb,
   kLockRemote,
   kPolicy,  // overhead that a policy asked for inside schedule() (chain walk, proxy migration)
   kHold,    // a window fault held this CPU
@@ -159,7 +167,14 @@ inline constexpr int kNumCosts = static_cast<int>(CostId::kCount);
 
 // --- requests ------------------------------------------------------------------------------------
 
-enum class WakeFlags : uint8_t { kNone = 0, kSync = 1, kCurrentCpu = 2, kFork = 4, kExec = 8 };
+enum class WakeFlags : uint8_t {
+  kNone = 0,
+  kSync = 1,
+  kCurrentCpu = 2,
+  kFork = 4,
+  kExec = 8,
+  kInTask = 16,  // asked for by a task, not by an interrupt handler; the machine says so
+};
 constexpr WakeFlags operator|(WakeFlags a, WakeFlags b) {
   return static_cast<WakeFlags>(static_cast<uint8_t>(a) | static_cast<uint8_t>(b));
 }
@@ -210,6 +225,14 @@ struct Request {
     kPark,
     kUnpark,
     kSendCall,
+    kKickBalance,
+    kDetachTask,
+    kAttachDetached,
+    kPassOver,
+    kSetOverloaded,
+    kRefreshLoad,
+    kSpend,
+    kStopWork,
     kLookAgain,
     kEmit,
   };
@@ -257,6 +280,7 @@ class Kernel {
   const CpuSet& online() const { return online_; }
   const CpuSet& active() const { return active_; }
   const MachineFacts& facts() const { return facts_; }
+  const Topology& topology() const { return topology_; }
   // The hotplug callbacks of all policies of the run, by state; equal states in the order of the
   // policies. Whoever implements hotplug runs them with Next::Call.
   std::span<const HotplugCallback> hotplug_callbacks() const { return hotplug_callbacks_; }
@@ -264,6 +288,24 @@ class Kernel {
   bool ClassAbove(TaskId a, TaskId b) const { return task(a).sched_class < task(b).sched_class; }
   // The idle state of wake-up selection (machine.md 6): curr is the idle task, nothing queued, no
   // wake-up under way.
+  // The tasks of the balanced class on the queue of `id`, least recently run first (Linux 7.2:
+  // rq->cfs_tasks): an invalid id after the last. Kept only if the placement balances.
+  TaskId LeastRecentlyRun(CpuId id) const {
+    return run_orders_.empty() ? TaskId() : run_orders_[id.index()].oldest;
+  }
+  TaskId MoreRecentlyRun(TaskId id) const { return run_links_[id.index()].newer; }
+  // The CPUs that idle with their tick stopped (machine.md 4.1).
+  const CpuSet& tickless() const { return tickless_; }
+  // Some runqueue has had more than one task since a balancer last cleared this.
+  bool is_overloaded() const { return is_overloaded_; }
+  // Averages of a task and of a runqueue as of their last update; only with Hook::kTracksLoad.
+  const LoadAvg& load(TaskId id) const { return task_loads_[id.index()]; }
+  const RunqueueLoad& load(CpuId id) const { return runqueue_loads_[id.index()]; }
+  // A sleeping task's average as it would be if it were brought up to now.
+  virtual LoadAvg LoadNow(TaskId id) const = 0;
+  // Asks the class of `id`, a queued task that does not run, whether a balancer may take it
+  // (SchedClass::MayMove).
+  virtual bool MayMove(TaskId id) = 0;
   bool IsIdle(CpuId id) const {
     const Cpu& c = cpu(id);
     return c.curr == kIdleTask && c.nr_running == 0 && !c.ttwu_pending;
@@ -343,6 +385,33 @@ class Kernel {
     Request& r = Add(Request::Kind::kEnqueueOn);
     r.task = id;
     r.cpu = to;
+  }
+  // Balancing, in the hooks that do it. A pass detaches tasks one by one, each from its queue to be
+  // put on that of `to`; they arrive together, the last detached first, when AttachDetached is
+  // carried out, at the latest when the balancing is over.
+  void DetachTask(TaskId id, CpuId to) {
+    Request& r = Add(Request::Kind::kDetachTask);
+    r.task = id;
+    r.cpu = to;
+  }
+  void AttachDetached() { Add(Request::Kind::kAttachDetached); }
+  // A candidate that may not be moved goes to the most recent end of its queue's order of runs.
+  void PassOver(TaskId id) { Add(Request::Kind::kPassOver).task = id; }
+  // Brings the averages of the queue of `id` up to now.
+  void RefreshLoad(CpuId id) { Add(Request::Kind::kRefreshLoad).cpu = id; }
+  void SetOverloaded(bool overloaded) { Add(Request::Kind::kSetOverloaded).flag = overloaded; }
+  // Overhead of kind c_lb on the CPU that balances.
+  void Spend(Cycles cycles) { Add(Request::Kind::kSpend).at = Time(cycles.count()); }
+  // An IPI that makes an idle CPU balance for all idle CPUs (Placement::KickedBalance). It leaves
+  // after the sender's own schedule() of this instant.
+  void KickBalance(CpuId id) { Add(Request::Kind::kKickBalance).cpu = id; }
+  // The stop task of `id` runs `path` of `policy` with r[0] = `id` and r[1] = `arg`; nobody waits.
+  void QueueStopWork(CpuId id, PolicyId policy, PathId path, int64_t arg) {
+    Request& r = Add(Request::Kind::kStopWork);
+    r.cpu = id;
+    r.message.policy = policy;
+    r.message.what = path.value();
+    r.message.arg[0] = arg;
   }
   // For classes: a delayed dequeue is complete, the task has left the class's queue.
   void FinishDequeue(TaskId id) { Add(Request::Kind::kFinishDequeue).task = id; }
@@ -429,12 +498,27 @@ class Kernel {
     return r;
   }
 
+  // Who ran before whom on a queue.
+  struct RunLink {
+    TaskId newer, older;
+  };
+  struct RunOrder {
+    TaskId oldest, newest;
+  };
+
   Time now_;
+  std::span<RunLink> run_links_;    // by task
+  std::span<RunOrder> run_orders_;  // by CPU; empty: not kept
+  std::span<LoadAvg> task_loads_;   // empty: not kept
+  std::span<RunqueueLoad> runqueue_loads_;
+  CpuSet tickless_;
+  bool is_overloaded_ = false;
   std::span<Task> tasks_;
   std::span<Cpu> cpus_;
   std::span<Lock> locks_;
   CpuSet online_, active_;
   MachineFacts facts_;
+  Topology topology_;
   std::span<Request> requests_;
   std::span<const HotplugCallback> hotplug_callbacks_;
   int num_requests_ = 0;

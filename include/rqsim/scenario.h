@@ -171,7 +171,8 @@ struct CpuSpec {
   int capacity = 1024;  // 1..1024
   int node = 0;
   int llc = 0;
-  int core = -1;  // CPUs of one core are SMT siblings; -1 = a core of its own
+  int core = -1;     // CPUs of one core are SMT siblings; -1 = a core of its own
+  int cluster = -1;  // CPUs of one cluster share an L2 cache; -1 = none but the CPUs of its core
   bool online = true;
 };
 
@@ -196,8 +197,9 @@ struct MachineSpec {
   int64_t clock_hz = 1'000'000'000;
   int64_t hz = 250;
   bool tick = true;  // false: no periodic tick; TICK still follows from hz (lag limits, RR slices)
-  std::vector<CpuSpec> cpus{CpuSpec{}};  // index = CPU number
-  std::optional<CpuSet> housekeeping;    // none = all
+  std::vector<CpuSpec> cpus{CpuSpec{}};     // index = CPU number
+  std::vector<std::vector<int>> distances;  // between nodes, a row each; empty: 10 and 20
+  std::optional<CpuSet> housekeeping;       // none = all
   std::string cost_preset = "zero";
   MachineCosts costs;
   Nohz nohz = Nohz::kIdle;

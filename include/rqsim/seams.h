@@ -45,6 +45,8 @@ enum class Hook : uint32_t {
   kEffectiveAffinity = 1u << 19,
   kTickBalance = 1u << 20,
   kNewIdle = 1u << 21,
+  // Not a hook: the machine keeps load averages, and the placement reads them.
+  kTracksLoad = 1u << 26,
   // KernelService
   kBlockPath = 1u << 22,
   kSwitchedPath = 1u << 23,
@@ -241,9 +243,15 @@ class SchedClass : public Policy {
   // attributes, is on no queue. May:     nothing. Default: nothing (bit kForked).
   virtual void Forked(Kernel& kernel, TaskId parent, TaskId child);
 
-  // May a balancer take `task` from its queue?
-  // When:    balancing only. State: queued, not executing. May: nothing. Returns: whether it may.
-  // Default: yes (bit kMayMove).
+  // May a balancer that has not failed yet take `task` from its queue?
+  // When:    balancing, when the queue that it would come to is not empty (Linux 7.2
+  //          kernel/sched/fair.c: task_is_ineligible_on_dst_cpu()).
+  // State:   queued, not executing. The donor of its queue is not charged for this, as in the
+  //          kernel.
+  // May:     nothing.
+  // Returns: whether it may.
+  // Default: this class's tasks are not balanced (bit kMayMove); of several classes that have the
+  //          bit the weakest is balanced.
   virtual bool MayMove(Kernel& kernel, TaskId task);
 
   // The runqueue goes online (`online`) or offline.
@@ -378,6 +386,13 @@ class LockProtocol : public Policy {
 
 // ================================================================================= Placement
 
+// A balancing pass looks, moves something and looks again. So the hooks that balance make requests
+// and answer whether they have more to do: the machine carries the requests out and asks again.
+enum class BalanceAnswer : uint8_t {
+  kDone,
+  kAgain,  // carry out what was asked for, then call BalanceStep
+};
+
 // Where tasks go: wake-up selection, fallback, balancing.
 class Placement : public Policy {
  public:
@@ -405,15 +420,47 @@ class Placement : public Policy {
   // nothing. Returns: the CPUs it may use. Default: what was asked for (bit kEffectiveAffinity).
   virtual CpuSet EffectiveAffinity(Kernel& kernel, TaskId task);
 
-  // Periodic balancing, at the end of the timer interrupt of a tick (fair.c:
-  // sched_balance_trigger()). When:    ticks of `cpu`. State: all timers of the instant have run.
-  // May: MoveTask, Resched. Default: none (bit kTickBalance).
-  virtual void TickBalance(Kernel& kernel, CpuId cpu);
+  // Is `cpu` to balance at the end of this interrupt, and is an idle CPU to be kicked (Linux 7.2
+  // kernel/sched/fair.c: sched_balance_trigger())?
+  // When:    a tick of `cpu`, after the class's.
+  // State:   a busy CPU has left tickless(). `idle` is kBusy or kIdle.
+  // May:     KickBalance.
+  // Returns: whether PeriodicBalance is due.
+  // Default: no (bit kTickBalance).
+  virtual bool TickBalance(Kernel& kernel, CpuId cpu, IdleKind idle);
+
+  // Periodic balancing (fair.c: sched_balance_domains()).
+  // When:    the end of the timer interrupt whose tick asked for it.
+  // State:   all timers of the instant have run; `idle` is what the CPU was at the tick.
+  // May:     DetachTask, AttachDetached, PassOver, RefreshLoad, SetOverloaded, Spend,
+  //          QueueStopWork, Emit.
+  // Returns: see BalanceAnswer.
+  // Default: nothing (bit kTickBalance).
+  virtual BalanceAnswer PeriodicBalance(Kernel& kernel, CpuId cpu, IdleKind idle);
+
+  // `cpu`, an idle CPU, was kicked: balances for the idle CPUs (fair.c: nohz_idle_balance()).
+  // When:    the IPI of KickBalance has arrived.
+  // State:   interrupts off.
+  // May:     as PeriodicBalance.
+  // Returns: see BalanceAnswer.
+  // Default: nothing (bit kTickBalance).
+  virtual BalanceAnswer KickedBalance(Kernel& kernel, CpuId cpu);
 
   // `cpu` found nothing to run (fair.c: sched_balance_newidle()).
-  // When:    the pick, before idle is chosen. State: nothing queued. May: MoveTask to `cpu`.
-  // Default: none (bit kNewIdle).
-  virtual void NewIdle(Kernel& kernel, CpuId cpu);
+  // When:    the pick, before idle is chosen.
+  // State:   nothing is runnable; the old donor may still be the donor.
+  // May:     as PeriodicBalance.
+  // Returns: see BalanceAnswer. If something is runnable then, the pick begins again.
+  // Default: nothing (bit kNewIdle).
+  virtual BalanceAnswer NewIdle(Kernel& kernel, CpuId cpu);
+
+  // The balancing that answered kAgain goes on.
+  // When:    its requests have been carried out.
+  // State:   as in the hook that began it.
+  // May:     as PeriodicBalance.
+  // Returns: see BalanceAnswer.
+  // Default: it is done (bits kTickBalance, kNewIdle).
+  virtual BalanceAnswer BalanceStep(Kernel& kernel, CpuId cpu);
 };
 
 // ============================================================================= KernelService

@@ -56,15 +56,20 @@ enum class EventKind : uint16_t {
   kMutexRelease,
   kMutexHandoff,
   kMutexSteal,
-  kMutexSpin,        // a task stopped spinning
-  kProxyDonor,       // the donor of a CPU changed while the same task goes on executing
-  kProxyMigrate,     // a blocked donor was moved to its owner's CPU
-  kProxyDeactivate,  // a blocked donor was dequeued and waits as an ordinary sleeper
-  kProxyPark,        // … or parked on a sleeping owner
-  kStepBegin,        // a path began a named step
-  kPolicyViolation,  // a policy asked for what it may not
-  kProxyReturn,      // a donor that was moved is refused in place and placed anew
-  kProxyWalk,        // the chain of a blocked donor was followed
+  kMutexSpin,           // a task stopped spinning
+  kProxyDonor,          // the donor of a CPU changed while the same task goes on executing
+  kProxyMigrate,        // a blocked donor was moved to its owner's CPU
+  kProxyDeactivate,     // a blocked donor was dequeued and waits as an ordinary sleeper
+  kProxyPark,           // … or parked on a sleeping owner
+  kStepBegin,           // a path began a named step
+  kPolicyViolation,     // a policy asked for what it may not
+  kProxyReturn,         // a donor that was moved is refused in place and placed anew
+  kProxyWalk,           // the chain of a blocked donor was followed
+  kTtwuStat,            // a wake-up was placed: who woke whom where
+  kSchedWakeAffine,     // … and whether the waker's CPU was tried and taken
+  kSchedBalance,        // a balancing pass of one level is over
+  kSchedActiveBalance,  // a stop task looked for one task to push
+  kSchedMoveRefused,    // a balancer passed a task over
   kCount,
 };
 inline constexpr int kFirstPolicyEvent = 64;
@@ -443,6 +448,67 @@ struct PolicyViolation {
   int32_t detail = 0;
 };
 
+// --- wake-ups and balancing, for the counters of /proc/schedstat and /proc/PID/sched
+// ---------------
+
+// Linux 7.2 kernel/sched/core.c: ttwu_stat(). waker_cpu invalid: from outside.
+struct TtwuStat {
+  static constexpr EventKind kKind = EventKind::kTtwuStat;
+  TaskId pid;
+  CpuId waker_cpu;
+  CpuId target_cpu;
+  int16_t migrated = 0;  // 1: not the CPU it was on
+  int16_t sync = 0;
+};
+struct SchedWakeAffine {
+  static constexpr EventKind kKind = EventKind::kSchedWakeAffine;
+  TaskId pid;
+  CpuId this_cpu;
+  CpuId prev_cpu;
+  int32_t affine = 0;  // 1: this_cpu became the target
+};
+
+// cpu_idle_type.
+enum class IdleKind : int16_t { kBusy, kIdle, kNewlyIdle };
+// How a pass ended: the counter of /proc/schedstat that it raises besides lb_count.
+enum class BalanceResult : int16_t {
+  kNotHere,      // lb_balanced: another CPU of the group does it
+  kNoBusyGroup,  // lb_balanced, lb_nobusyg
+  kNoBusyQueue,  // lb_balanced, lb_nobusyq
+  kPinned,       // lb_balanced: nothing there may come here
+  kFailed,       // lb_failed
+  kMoved,        // lb_gained
+};
+// What the imbalance of a pass counts.
+enum class BalanceUnit : int16_t { kLoad, kUtil, kTask, kMisfit };
+struct SchedBalance {
+  static constexpr EventKind kKind = EventKind::kSchedBalance;
+  int64_t imbalance = 0;
+  CpuId dst_cpu;
+  CpuId src_cpu;      // invalid: none was found
+  int32_t level = 0;  // number of the domain of dst_cpu, from the lowest
+  IdleKind idle = IdleKind::kBusy;
+  BalanceResult result = BalanceResult::kFailed;
+  BalanceUnit unit = BalanceUnit::kTask;
+  int16_t active = 0;  // 1: it asked for an active balance
+  int16_t gained = 0;
+  int16_t hot_gained = 0;
+};
+struct SchedActiveBalance {
+  static constexpr EventKind kKind = EventKind::kSchedActiveBalance;
+  CpuId src_cpu;
+  CpuId dst_cpu;
+  int32_t level = 0;  // of dst_cpu
+  TaskId pid;         // pushed; invalid: alb_failed
+};
+enum class MoveRefusal : int32_t { kAffine, kRunning, kHot, kOther };
+struct SchedMoveRefused {
+  static constexpr EventKind kKind = EventKind::kSchedMoveRefused;
+  TaskId pid;
+  CpuId dst_cpu;
+  MoveRefusal reason = MoveRefusal::kOther;
+};
+
 // --- declared by policies ----------------------------------------------------------------------
 
 // Up to six integers; the first two are 64 bits wide, the others 32. EventInfo in policy.h names
@@ -464,7 +530,7 @@ struct FieldValue {
 };
 // Takes a record apart into at most kMaxEventFields values, in the order in which they are printed;
 // returns how many. For kinds of policies use EventInfo (policy.h).
-inline constexpr int kMaxEventFields = 8;
+inline constexpr int kMaxEventFields = 10;
 int FieldsOf(const TraceEvent& event, FieldValue out[kMaxEventFields]);
 
 }  // namespace rqsim

@@ -149,8 +149,11 @@ void LockProtocol::PrioChanged(Kernel&, TaskId) {}
 CpuSet Placement::EffectiveAffinity(Kernel& kernel, TaskId task) {
   return kernel.task(task).cpus_allowed;
 }
-void Placement::TickBalance(Kernel&, CpuId) {}
-void Placement::NewIdle(Kernel&, CpuId) {}
+bool Placement::TickBalance(Kernel&, CpuId, IdleKind) { return false; }
+BalanceAnswer Placement::PeriodicBalance(Kernel&, CpuId, IdleKind) { return BalanceAnswer::kDone; }
+BalanceAnswer Placement::KickedBalance(Kernel&, CpuId) { return BalanceAnswer::kDone; }
+BalanceAnswer Placement::NewIdle(Kernel&, CpuId) { return BalanceAnswer::kDone; }
+BalanceAnswer Placement::BalanceStep(Kernel&, CpuId) { return BalanceAnswer::kDone; }
 
 PathCall KernelService::BlockPath(Kernel&, TaskId) { return PathCall::None(); }
 PathCall KernelService::SwitchedPath(Kernel&, CpuId, TaskId, TaskId) { return PathCall::None(); }

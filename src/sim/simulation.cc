@@ -115,6 +115,17 @@ absl::Status Composer::CheckMachine() const {
   for (const CpuSpec& cpu : machine.cpus) any_online = any_online || cpu.online;
   if (!any_online)
     return absl::InvalidArgumentError("machine.cpus: at least one CPU must be online");
+  const std::size_t rows = machine.distances.size();
+  for (const CpuSpec& cpu : machine.cpus) {
+    if (rows > 0 && (cpu.node < 0 || static_cast<std::size_t>(cpu.node) >= rows)) {
+      return absl::InvalidArgumentError("machine.distances: a row for each node");
+    }
+  }
+  for (const std::vector<int>& row : machine.distances) {
+    if (row.size() != rows) {
+      return absl::InvalidArgumentError("machine.distances: as many columns as rows");
+    }
+  }
   return absl::OkStatus();
 }
 

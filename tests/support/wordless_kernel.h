@@ -19,6 +19,8 @@ class WordlessKernel : public Kernel {
   WordResult Exchange(WordId, int64_t) override { return {}; }
   WordResult CompareExchange(WordId, int64_t, int64_t) override { return {}; }
   WordId WordOf(PolicyId, TaskId, int) const override { return {}; }
+  LoadAvg LoadNow(TaskId id) const override { return load(id); }
+  bool MayMove(TaskId) override { return true; }
   void EmitDeclared(PolicyId, int, const PolicyEventPayload&) override {}
 
  protected:

@@ -30,13 +30,6 @@ namespace {
 
 constexpr int kHrtick = 0;
 
-// Linux 7.2 kernel/sched/core.c: sched_prio_to_weight, nice -20 to 19.
-constexpr int64_t kWeights[40] = {
-    88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916, 9548, 7620, 6100, 4904,
-    3906,  3121,  2501,  1991,  1586,  1277,  1024,  820,   655,   526,   423,  335,  272,  215,
-    172,   137,   110,   87,    70,    56,    45,    36,    29,    23,    18,   15};
-constexpr int64_t kIdlePolicyWeight = 3;
-
 // Linux 6.12 kernel/sched/core.c: sched_prio_to_wmult, nice -20 to 19; 2^32 / weight, some of them
 // rounded down and some to the nearest.
 constexpr uint32_t kInverses[40] = {
@@ -54,7 +47,7 @@ uint32_t InverseOf(const SchedAttr& attr) {
 
 int64_t WeightOf(const SchedAttr& attr) {
   if (attr.policy == SchedPolicy::kIdle) return kIdlePolicyWeight << 10;
-  return kWeights[std::clamp<int>(attr.nice, -20, 19) + 20] << 10;
+  return kPrioToWeight[std::clamp<int>(attr.nice, -20, 19) + 20] << 10;
 }
 
 struct FairParams {
@@ -82,13 +75,14 @@ class Fair final : public SchedClass {
                    Runqueue(entities_, params_.features, params_.rules)) {}
 
   HookMask Hooks() const override {
-    return Hook::kYield | Hook::kPrioChanged | Hook::kRqOnline | Hook::kNextTick | Hook::kNeedsTick;
+    return Hook::kYield | Hook::kPrioChanged | Hook::kRqOnline | Hook::kNextTick |
+           Hook::kNeedsTick | Hook::kMayMove;
   }
 
   void Enqueue(Kernel& kernel, CpuId cpu, TaskId task, QueueReason reason) override {
     FairQueue& queue = Of(cpu).queue;
     FairEntity& entity = entities_[task.index()];
-    if (entity.is_delayed && reason != QueueReason::kChange) {
+    if (entity.is_delayed && !StaysAsleep(reason)) {
       Requeue(cpu, task);
       return;
     }
@@ -108,7 +102,7 @@ class Fair final : public SchedClass {
   DequeueResult Dequeue(Kernel& kernel, CpuId cpu, TaskId task, QueueReason reason) override {
     FairQueue& queue = Of(cpu).queue;
     FairEntity& entity = entities_[task.index()];
-    if (entity.is_delayed && reason != QueueReason::kChange) {
+    if (entity.is_delayed && !StaysAsleep(reason)) {
       CompleteDequeue(cpu, task);
       return DequeueResult::kGone;
     }
@@ -248,6 +242,13 @@ class Fair final : public SchedClass {
 
   void RqChanged(Kernel&, CpuId, bool) override { base_slice_ = 0; }
 
+  // fair.c: task_is_ineligible_on_dst_cpu(). The donor's time may not be booked up to now; the
+  // kernel does not bring it up to date either.
+  bool MayMove(Kernel& kernel, TaskId task) override {
+    return !params_.features.place_lag ||
+           Of(kernel.task(task).cpu).queue.IsEligible(entities_[task.index()].vruntime);
+  }
+
   bool NeedsTick(Kernel&, CpuId cpu) override { return Of(cpu).queue.nr_queued() > 1; }
 
   // Charge() asks for nothing while the donor is in its request and protected.
@@ -286,6 +287,12 @@ class Fair final : public SchedClass {
     bool is_hrtick_armed = false;
     Time hrtick_expiry;  // nominal, see StartHrtick
   };
+
+  // A sleeper whose dequeue is put off is no less asleep for a change of its attributes or for
+  // being carried to another queue by a balancer.
+  static bool StaysAsleep(QueueReason reason) {
+    return reason == QueueReason::kChange || reason == QueueReason::kMigrate;
+  }
 
   Runqueue& Of(CpuId cpu) { return runqueues_[cpu.index()]; }
 

@@ -36,6 +36,7 @@ bool IsDecision(EventKind kind) {
     case EventKind::kProxyReturn:
     case EventKind::kProxyWalk:
     case EventKind::kPolicyViolation:
+    case EventKind::kSchedActiveBalance:
       return true;
     case EventKind::kSchedStatRuntime:
     case EventKind::kIpiExit:
@@ -49,6 +50,10 @@ bool IsDecision(EventKind kind) {
     case EventKind::kMutexWait:
     case EventKind::kMutexSpin:
     case EventKind::kStepBegin:
+    case EventKind::kTtwuStat:
+    case EventKind::kSchedWakeAffine:
+    case EventKind::kSchedBalance:
+    case EventKind::kSchedMoveRefused:
     case EventKind::kCount:
       return false;
   }

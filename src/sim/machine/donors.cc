@@ -22,8 +22,17 @@ void Machine::SetDonor(CpuId c, TaskId donor) {
 void Machine::ExchangeDonor(CpuId c, TaskId donor) {
   Cpu& cpu = MutableCpu(c);
   if (cpu.donor != kIdleTask) {
+    Task& old = MutableTask(cpu.donor);
+    if (old.on_rq && old.sched_class == facts_.balanced_class) TrackLoad(c, cpu.donor);
     ClassOf(cpu.donor).PutPrev(*this, c, cpu.donor);
     Drain();
+    old.last_ran = now_;
+  }
+  TrackStrongLoad(c, donor);
+  cpu.donor = kIdleTask;  // nobody runs between the two
+  if (donor != kIdleTask && task_store_[donor.index()].sched_class == facts_.balanced_class) {
+    TrackLoad(c, donor);
+    if (IsBalanced(donor)) NewestRun(c, donor);
   }
   cpu.donor = donor;
   if (donor != kIdleTask) {

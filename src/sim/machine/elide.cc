@@ -21,7 +21,9 @@ bool Machine::MayElideTicks() const {
   for (std::size_t k = 0; k + 1 < policies_.classes.size(); ++k) {
     if (!HasHook(policies_.class_ids[k], Hook::kNextTick)) return false;
   }
-  if (HasHook(policies_.placement_id, Hook::kTickBalance)) return false;
+  if (HasHook(policies_.placement_id, Hook::kTickBalance) || !runqueue_loads_.empty()) {
+    return false;
+  }
   // Donors that wait to be looked at again count the events of an instant.
   if (lock_hook_resolves_) return false;
   const bool is_timer = machine.ties == Ties::kTimersFirst;

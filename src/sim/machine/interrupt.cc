@@ -61,6 +61,11 @@ void Machine::HandleInterrupt(CpuId c, uint32_t payload) {
       Emit(c, IpiEntry{IpiReason::kResched});
       AddCost(c, CostId::kIpiRecv, costs().c_ipi_recv);
       break;
+    case Ev::kBalance:
+      Emit(c, IpiEntry{IpiReason::kCall});
+      AddCost(c, CostId::kCall, costs().c_call);
+      DriveBalance(c, policies_.placement->KickedBalance(*this, c));
+      break;
     case Ev::kPollNotice:
       HandleWakeList(c);
       break;
@@ -158,15 +163,26 @@ void Machine::HandleTick(CpuId c) {
     Charge(c);
     ClassOf(cpu.donor).Tick(*this, c, cpu.donor, TickKind::kPeriodic);
     Drain();
+    if (task_store_[cpu.donor.index()].sched_class == facts_.balanced_class) {
+      TrackLoad(c, cpu.donor);
+    }
+    TrackStrongLoad(c, cpu.donor);
   }
   Emit(c, Tick{cpu.curr, cpu.donor});
-  if (policies_.placement != nullptr &&
-      policies_.rows[policies_.placement_id.index()].hooks.Has(Hook::kTickBalance)) {
-    policies_.placement->TickBalance(*this, c);
+  const bool idle = cpu.curr == kIdleTask;
+  if (!idle) tickless_.Remove(c);
+  if (balances_on_tick_ && cpu.active) {
+    s.balance_idle = IsIdle(c) ? IdleKind::kIdle : IdleKind::kBusy;
+    s.balance_due = policies_.placement->TickBalance(*this, c, s.balance_idle);
     Drain();
   }
+  RunBalance(c);
   s.got_tick = true;
-  if (cpu.need_resched || TickWanted(c)) ArmTick(c);
+  if (cpu.need_resched || TickWanted(c)) {
+    ArmTick(c);
+  } else if (idle) {
+    tickless_.Add(c);
+  }
 }
 
 // The tasks that other CPUs put on this CPU's wake-up list are enqueued here.

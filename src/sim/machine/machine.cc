@@ -29,6 +29,9 @@ Machine::Machine(MachinePlan plan, MachinePolicies policies)
   facts_.kernel = plan_.kernel;
   facts_.c_sched = machine.costs.c_sched;
   facts_.c_ctx = machine.costs.c_ctx;
+  facts_.c_lb = machine.costs.c_lb;
+  facts_.c_lb_cpu = machine.costs.c_lb_cpu;
+  facts_.c_stop = machine.costs.c_stop;
   facts_.possible = CpuSet::FirstN(static_cast<int>(machine.cpus.size()));
   facts_.housekeeping = machine.housekeeping.value_or(facts_.possible);
 
@@ -46,7 +49,7 @@ Machine::Machine(MachinePlan plan, MachinePolicies policies)
     CpuState& state = cpu_states_[i];
     state.sums.overhead.resize(kNumCosts);
     state.outbox.reserve(16);
-    state.held_list_ipis.reserve(8);
+    state.held_ipis.reserve(8);
     state.arrivals.reserve(8);
     state.after_switch_timers.reserve(8);
     state.irqs.reserve(64);
@@ -57,6 +60,7 @@ Machine::Machine(MachinePlan plan, MachinePolicies policies)
       active_.Add(CpuId(static_cast<int32_t>(i)));
     }
   }
+  BuildTopology();
   lock_store_.resize(plan_.scenario.mutexes.size());
   request_store_.resize(kMaxRequests);
   task_store_.resize(static_cast<std::size_t>(plan_.task_capacity));
@@ -124,6 +128,7 @@ Machine::Machine(MachinePlan plan, MachinePolicies policies)
   own_timers_.resize(static_cast<std::size_t>(programs.num_unique_timers) * task_store_.size());
   own_timer_set_.assign(own_timers_.size(), false);
   levels_.reserve(64);
+  SetUpBalancing();
   CreateTasks();
 }
 
@@ -136,6 +141,20 @@ void Machine::AddListener(Listener& listener) {
 
 // ------------------------------------------------------------------------------------------
 // creation
+
+// The domains span the active CPUs (topology.c: partition_sched_domains()).
+void Machine::BuildTopology() {
+  const MachineSpec& machine = plan_.scenario.machine;
+  std::vector<CpuPlace> places(machine.cpus.size());
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const CpuSpec& spec = machine.cpus[i];
+    const Cpu& cpu = cpu_store_[i];
+    // A CPU without cluster is in that of its core.
+    const int cluster = spec.cluster >= 0 ? spec.cluster : kMaxCpus + cpu.core;
+    places[i] = {cpu.core, cluster, cpu.llc, cpu.node, cpu.capacity};
+  }
+  topology_.Build(places, active_, machine.distances);
+}
 
 void Machine::CreateTasks() {
   Task& idle = task_store_[0];
@@ -380,6 +399,7 @@ bool Machine::Step() {
         case Ev::kKick:
         case Ev::kWakeList:
         case Ev::kCall:
+        case Ev::kBalance:
         case Ev::kPollNotice:
         case Ev::kSleep:
         case Ev::kTimer:

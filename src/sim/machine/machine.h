@@ -7,10 +7,13 @@
 //   program_flow.cc  a task's program, and the way back from the kernel to it
 //   ops.cc           the operations of task programs, as paths of the machine itself
 //   schedule.cc      schedule(): pick, the switch
-//   donors.cc        … who executes for a blocked donor, and what becomes of donors that cannot
-//   stay wakeup.cc        the wake-up path W1 to W5, requests for a reschedule, IPIs idle.cc idle
-//   states tick.cc          the periodic tick: when a CPU has one elide.cc         ticks that
-//   decide nothing are no events interrupt.cc     IPIs, timers, ticks, actions from outside
+//   donors.cc        who executes for a blocked donor, what becomes of donors that cannot stay
+//   balance.cc       balancing: orders of runs, moves, load averages
+//   wakeup.cc        the wake-up path W1 to W5, requests for a reschedule, IPIs
+//   idle.cc          idle states
+//   tick.cc          the periodic tick: when a CPU has one
+//   elide.cc         ticks that decide nothing are no events
+//   interrupt.cc     IPIs, timers, ticks, actions from outside
 //   requests.cc      what policies asked for
 //
 // Terms (machine.md 2.3): a CPU is idle, runs a segment of its current task, or is in an overhead
@@ -107,6 +110,10 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   WordId WordOf(PolicyId policy, TaskId task, int k) const override;
   void EmitDeclared(PolicyId policy, int index, const PolicyEventPayload& payload) override;
 
+  // Kernel: looks that a class or the clock of a runqueue has to do with
+  LoadAvg LoadNow(TaskId id) const override;
+  bool MayMove(TaskId id) override;
+
   // RunInfo
   const Scenario& scenario() const override { return plan_.scenario; }
   std::string_view policy_set() const override { return plan_.set_name; }
@@ -197,7 +204,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     Cycles length;
     bool is_irq = false;  // of an interrupt handler
   };
-  enum class IpiKind : uint8_t { kResched, kWakeList, kCall, kKick };
+  enum class IpiKind : uint8_t { kResched, kWakeList, kCall, kKick, kBalance };
   struct OutgoingIpi {
     IpiKind kind = IpiKind::kResched;
     CpuId target;
@@ -232,12 +239,15 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     Mode mode = Mode::kIdle;
     After after = After::kNothing;
     bool has_pending_next = false;
-    bool hooks_due = false;      // SwitchedPath hooks of the last switch have not been asked
-    bool got_tick = true;        // this idle period has had its tick
-    bool elides = false;         // ticks from next_tick on are not in the queue
-    bool wants_elision = false;  // has just had a tick
-    Time next_tick;              // meaningful while it elides
-    int idle_state = -1;         // index into the machine's idle states; -1 none
+    bool hooks_due = false;          // SwitchedPath hooks of the last switch have not been asked
+    bool got_tick = true;            // this idle period has had its tick
+    bool elides = false;             // ticks from next_tick on are not in the queue
+    bool wants_elision = false;      // has just had a tick
+    Time next_tick;                  // meaningful while it elides
+    int idle_state = -1;             // index into the machine's idle states; -1 none
+    bool balance_due = false;        // at the end of the present interrupt
+    IdleKind balance_idle{};         // what the CPU was when that was noticed
+    Time load_clock, load_clock_at;  // clock_pelt, and when it stood there
     bool in_schedule = false;
     bool idle_flagged = false;    // the idle task's need_resched: a walk wants another look
     bool waits_to_retry = false;  // … which is put off, nothing having changed
@@ -265,8 +275,9 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     Next pending_next;
     DeferredWake deferred;
     std::vector<OutgoingIpi> outbox;
-    std::vector<CpuId> held_list_ipis;  // targets
-    std::vector<int32_t> ended_calls;   // handlers whose cost is being spent
+    // What arrives after this CPU's own schedule() of the instant: wake-up lists, kicks to balance.
+    std::vector<OutgoingIpi> held_ipis;
+    std::vector<int32_t> ended_calls;  // handlers whose cost is being spent
     std::vector<Arrival> arrivals;
     std::vector<AfterSwitchTimer> after_switch_timers;
     std::vector<uint32_t> irqs;  // interrupts that wait for the end of an overhead or irqs_off
@@ -287,6 +298,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     kKick,        // IPI that only makes the CPU pass the kernel's exit; CPU
     kWakeList,    // CPU
     kCall,        // index into calls_
+    kBalance,     // IPI that makes an idle CPU balance; CPU
     kPollNotice,  // idle CPU notices need_resched; CPU
     kSleep,       // task
     kTimer,       // index into timers_
@@ -327,6 +339,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     TaskId waiter;  // sleeps until it is done; invalid: nobody
     PolicyId policy;
     PathId path;
+    int64_t arg = 0;
     int32_t next_free = -1;
   };
   struct Grace {
@@ -341,6 +354,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   };
 
   // --- machine.cc
+  void BuildTopology();
   void CreateTasks();
   void CreateTask(TaskId id, const TaskPlan& plan);
   void CreatePolicyTasks();
@@ -487,6 +501,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   // --- wakeup.cc
   bool WakeTask(TaskId task, WakeFlags flags);
   void PlaceAndEnqueue(TaskId task, WakeFlags flags, CpuId waker, bool is_new);
+  void EmitTtwu(TaskId task, CpuId waker, CpuId before, WakeFlags flags);
   void ActivateWoken(CpuId c, TaskId task, WakeFlags flags, bool is_new);
   bool WakeQueuedTask(TaskId task, WakeFlags flags);
   void WakeInFlight(TaskId task, WakeFlags flags);
@@ -531,6 +546,26 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   void NotifyTask(TaskId task, TaskChange change);
   SchedAttr AttrOf(const SchedSpec& spec) const;
 
+  // --- balance.cc
+  void SetUpBalancing();
+  void RunBalance(CpuId c);
+  void DriveBalance(CpuId c, BalanceAnswer answer);
+  void NewIdleBalance(CpuId c);
+  void DetachTaskNow(TaskId task, CpuId to);
+  void AttachDetachedNow();
+  void NewestRun(CpuId c, TaskId task);  // goes to the recent end, wherever it was
+  void LeaveRunOrder(CpuId c, TaskId task);
+  bool IsBalanced(TaskId task) const {
+    return !run_orders_.empty() && task_store_[task.index()].sched_class == facts_.balanced_class;
+  }
+  Time LoadClockNow(CpuId c) const;
+  int64_t LoadClock(CpuId c);  // the same in ns, and from now on
+  int64_t Nanoseconds(Time t) const;
+  void TrackLoad(CpuId c, TaskId task);
+  void TrackStrongLoad(CpuId c, TaskId next);
+  void AttachLoad(CpuId c, TaskId task, bool is_new);
+  void DetachLoad(CpuId from, TaskId task);
+
   template <class T>
   void Emit(CpuId cpu, const T& payload) {
     trace_.Emit(now_, cpu, payload);
@@ -567,6 +602,16 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   std::vector<StopWork> stop_work_;
   int32_t free_stop_work_ = -1;
   std::vector<Grace> graces_;
+  std::vector<RunLink> run_link_store_;
+  std::vector<RunOrder> run_order_store_;
+  std::vector<LoadAvg> task_load_store_;
+  std::vector<RunqueueLoad> runqueue_load_store_;
+  std::vector<int64_t> queued_weight_;  // by CPU: table weights of the balanced class's tasks
+  std::vector<CpuId> load_on_;          // by task: the queue that holds its averages
+  std::vector<int64_t> load_weight_;    // by task: the weight its averages were kept with
+  std::vector<TaskId> detached_;        // on their way between two queues
+  std::vector<bool> detached_delayed_;  // … asleep, with their dequeue put off
+  bool balances_on_tick_ = false, balances_when_idle_ = false;
   std::vector<ExtAction> actions_;
   std::size_t next_action_ = 0;
   std::vector<int64_t> words_;

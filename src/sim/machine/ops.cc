@@ -391,7 +391,7 @@ Next Machine::StopperStep(CpuId c, Frame& frame) {
     if (work.kind == StopWork::Kind::kMove) {
       return Next::Run(StepId(1), costs().c_stop, RunMode::kKernelNoPreempt);
     }
-    const int64_t args[1] = {c.value()};
+    const int64_t args[2] = {c.value(), work.arg};
     return Next::Call(StepId(2), work.policy, work.path, args);
   }
   const StopWork work = stop_work_[static_cast<std::size_t>(s.stop_work.front())];

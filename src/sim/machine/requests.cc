@@ -122,6 +122,7 @@ void Machine::Carry(Request& request) {
     }
     case Request::Kind::kFinishDequeue:
       Emit(actor_, SchedUndelay{request.task});
+      TrackLoad(task_store_[request.task.index()].cpu, request.task);
       TaskLeft(task_store_[request.task.index()].cpu, request.task);
       break;
     case Request::Kind::kSetSched:
@@ -169,11 +170,13 @@ void Machine::Carry(Request& request) {
         Span(request.cpu, request.flag ? SegmentKind::kIdle : SegmentKind::kOffline, false);
         if (!request.flag) StopTick(request.cpu);
       }
+      if (!request.flag) tickless_.Remove(request.cpu);
       break;
     }
     case Request::Kind::kSetActive:
       MutableCpu(request.cpu).active = request.flag;
       request.flag ? active_.Add(request.cpu) : active_.Remove(request.cpu);
+      BuildTopology();
       break;
     case Request::Kind::kPark:
       MutableTask(request.task).should_park = true;
@@ -193,6 +196,39 @@ void Machine::Carry(Request& request) {
       } else {
         queue_.Push(now_ + costs().l_call, Phase::kIpi, request.cpu, Payload(Ev::kCall, call));
       }
+      break;
+    }
+    case Request::Kind::kKickBalance:
+      if (actor_.valid()) SendIpi(actor_, {IpiKind::kBalance, request.cpu, -1});
+      break;
+    case Request::Kind::kDetachTask:
+      DetachTaskNow(request.task, request.cpu);
+      break;
+    case Request::Kind::kAttachDetached:
+      AttachDetachedNow();
+      break;
+    case Request::Kind::kPassOver: {
+      const Task& t = task_store_[request.task.index()];
+      if (t.on_rq && IsBalanced(request.task)) NewestRun(t.cpu, request.task);
+      break;
+    }
+    case Request::Kind::kSetOverloaded:
+      is_overloaded_ = request.flag;
+      break;
+    case Request::Kind::kRefreshLoad:
+      TrackLoad(request.cpu, TaskId());
+      TrackStrongLoad(request.cpu, TaskId());
+      break;
+    case Request::Kind::kSpend:
+      if (actor_.valid()) AddCost(actor_, CostId::kLb, Cycles(request.at.cycles()));
+      break;
+    case Request::Kind::kStopWork: {
+      StopWork work;
+      work.kind = StopWork::Kind::kPath;
+      work.policy = request.message.policy;
+      work.path = PathId(request.message.what);
+      work.arg = request.message.arg[0];
+      QueueStopWork(request.cpu, work);
       break;
     }
     case Request::Kind::kLookAgain: {
@@ -323,6 +359,7 @@ void Machine::ApplyEffective(TaskId task, const SchedAttr& eff) {
     ClassOf(task).PutPrev(*this, c, task);
     Drain();
   }
+  if (class_changes && old_class == facts_.balanced_class) DetachLoad(c, task);
   t.eff = eff;
   t.sched_class = new_class;
   if (class_changes && has(old_class, Hook::kSwitchedFrom)) {

@@ -135,10 +135,18 @@ void Machine::EnqueueTask(CpuId c, TaskId task, QueueReason reason) {
   TakeTicks(c);
   ChargeIfClass(c, task);
   t.cpu = c;
+  const bool balanced = t.sched_class == facts_.balanced_class;
+  if (balanced) {
+    TrackLoad(c, task);
+    AttachLoad(c, task, reason == QueueReason::kNew);
+  }
   ClassOf(task).Enqueue(*this, c, task, reason);
   if (!t.on_rq) {
     t.on_rq = true;
-    ++cpu.nr_running;
+    if (balanced && !queued_weight_.empty())
+      queued_weight_[c.index()] += load_weight_[task.index()];
+    if (IsBalanced(task)) NewestRun(c, task);
+    if (++cpu.nr_running == 2) is_overloaded_ = true;
     ++cpu.nr_queued[t.sched_class];
     if (t.eff.policy == SchedPolicy::kIdle) ++cpu.nr_idle_policy;
   }
@@ -151,6 +159,10 @@ void Machine::TaskLeft(CpuId c, TaskId task) {
   Cpu& cpu = MutableCpu(c);
   if (!t.on_rq) return;
   SetDelayed(task, false);
+  if (IsBalanced(task)) LeaveRunOrder(c, task);
+  if (t.sched_class == facts_.balanced_class && !queued_weight_.empty()) {
+    queued_weight_[c.index()] -= load_weight_[task.index()];
+  }
   t.on_rq = false;
   --cpu.nr_running;
   --cpu.nr_queued[t.sched_class];
@@ -168,6 +180,11 @@ void Machine::SetDelayed(TaskId task, bool delayed) {
 void Machine::DequeueTask(CpuId c, TaskId task, QueueReason reason) {
   TakeTicks(c);
   ChargeIfClass(c, task);
+  const bool balanced = task_store_[task.index()].sched_class == facts_.balanced_class;
+  if (balanced) {
+    TrackLoad(c, task);
+    if (reason == QueueReason::kMigrate || reason == QueueReason::kSwitch) DetachLoad(c, task);
+  }
   const DequeueResult result = ClassOf(task).Dequeue(*this, c, task, reason);
   if (result == DequeueResult::kDelayed && reason == QueueReason::kSleep) {
     SetDelayed(task, true);
@@ -184,7 +201,7 @@ void Machine::DequeueTask(CpuId c, TaskId task, QueueReason reason) {
 TaskId Machine::PickTask(CpuId c, TaskId prev) {
   Cpu& cpu = MutableCpu(c);
   const std::size_t idle_class = policies_.classes.size() - 1;
-  for (;;) {
+  for (int rounds = 0;;) {
     for (std::size_t k = task_store_[prev.index()].sched_class; k < idle_class; ++k) {
       if (!policies_.rows[policies_.class_ids[k].index()].hooks.Has(Hook::kBalance)) continue;
       policies_.classes[k]->Balance(*this, c, prev);
@@ -200,13 +217,12 @@ TaskId Machine::PickTask(CpuId c, TaskId prev) {
       }
       if (result.kind == PickResult::Kind::kRunTask) return result.task;
     }
-    if (policies_.placement == nullptr ||
-        !policies_.rows[policies_.placement_id.index()].hooks.Has(Hook::kNewIdle)) {
+    if (!balances_when_idle_ || rounds++ > kMaxPickAgain) return kIdleTask;
+    NewIdleBalance(c);
+    // Something came, or a stronger class was woken meanwhile: from the strongest class again.
+    if (cpu.nr_queued[facts_.balanced_class] == 0 && cpu.next_class >= facts_.balanced_class) {
       return kIdleTask;
     }
-    policies_.placement->NewIdle(*this, c);
-    Drain();
-    if (cpu.nr_running == 0) return kIdleTask;
   }
 }
 
@@ -311,8 +327,10 @@ void Machine::FinishSchedule(CpuId c, const SwitchPlan& plan) {
     Emit(c, SchedSwitch{prev, next, PrioOf(prev), PrioOf(next), plan.prev_state,
                         static_cast<uint8_t>(plan.voluntary ? 1 : 0),
                         static_cast<uint8_t>(plan.kept_queued ? 1 : 0), cpu.donor});
+    if (!runqueue_loads_.empty()) LoadClock(c);  // it runs otherwise from here on
     cpu.curr = next;
     MarkCharged(s);
+    if (prev == kIdleTask) cpu.idle_until = now_;
     if (next != kIdleTask) {
       MutableTask(next).on_cpu = true;
       Watchers(LockId(), WordId(), next);

@@ -65,7 +65,10 @@ void Machine::TickOnSwitch(CpuId c) {
     return;
   }
   s.got_tick = false;
-  if (machine.nohz == Nohz::kIdle && machine.idle_tick == IdleTick::kStopAtOnce) StopTick(c);
+  if (machine.nohz == Nohz::kIdle && machine.idle_tick == IdleTick::kStopAtOnce) {
+    StopTick(c);
+    tickless_.Add(c);
+  }
 }
 
 }  // namespace rqsim

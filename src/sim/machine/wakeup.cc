@@ -28,11 +28,15 @@ bool Machine::WakeTask(TaskId task, WakeFlags flags) {
     CancelTimerEvent(ctx.sleep_timer, Payload(Ev::kSleep, task.value()));
   }
   Emit(actor_, SchedWaking{{task, t.eff.prio, t.cpu}});
-  if (actor_is_task_ && actor_.valid()) AddCost(actor_, CostId::kWake, costs().c_wake);
+  if (actor_is_task_ && actor_.valid()) {
+    AddCost(actor_, CostId::kWake, costs().c_wake);
+    flags = flags | WakeFlags::kInTask;
+  }
   if (t.on_cpu && cpu_store_[t.cpu.index()].curr == task) {
     // It has announced its sleep but still executes.
     t.state = TaskState::kRunning;
     Emit(actor_, SchedWakeup{{task, t.eff.prio, t.cpu}});
+    EmitTtwu(task, actor_, t.cpu, flags);
     return true;
   }
   if (t.on_rq) return WakeQueuedTask(task, flags);
@@ -78,6 +82,7 @@ bool Machine::WakeQueuedTask(TaskId task, WakeFlags flags) {
   const bool was_delayed = t.sched_delayed;
   if (was_delayed) {
     ChargeIfClass(c, task);
+    if (t.sched_class == facts_.balanced_class) TrackLoad(c, task);
     ClassOf(task).Enqueue(*this, c, task, QueueReason::kWakeup);
     SetDelayed(task, false);
     Drain();
@@ -108,6 +113,7 @@ bool Machine::WakeQueuedTask(TaskId task, WakeFlags flags) {
   if (!t.on_cpu && cpu_store_[c.index()].donor != task) WakeupPreempt(c, task, flags);
   if (answer == WakeAnswer::kInPlaceResched) ReschedCpu(c, ReschedKind::kFull);
   Emit(actor_, SchedWakeup{{task, t.eff.prio, c}});
+  EmitTtwu(task, actor_, c, flags);
   if (was_delayed && lock_hook_enqueued_) {
     policies_.lock->Enqueued(*this, task, c);
     Drain();
@@ -117,13 +123,22 @@ bool Machine::WakeQueuedTask(TaskId task, WakeFlags flags) {
 
 // W2: chooses the CPU; then the task is enqueued there by us, or by that CPU itself.
 void Machine::PlaceAndEnqueue(TaskId task, WakeFlags flags, CpuId waker, bool is_new) {
+  const CpuId before = task_store_[task.index()].cpu;
   const CpuId target = ChooseCpu(task, waker, flags);
   SetTaskCpu(task, target, true);
+  if (!is_new) EmitTtwu(task, waker, before, flags);
   if (!is_new && waker.valid() && UsesWakeList(task, waker, target)) {
     AppendToWakeList(target, task);
     return;
   }
   ActivateWoken(target, task, flags, is_new);
+}
+
+// ttwu_stat(). `before` is the CPU it was on.
+void Machine::EmitTtwu(TaskId task, CpuId waker, CpuId before, WakeFlags flags) {
+  const CpuId target = task_store_[task.index()].cpu;
+  Emit(actor_, TtwuStat{task, waker, target, static_cast<int16_t>(target != before ? 1 : 0),
+                        static_cast<int16_t>(Has(flags, WakeFlags::kSync) ? 1 : 0)});
 }
 
 // The enqueue and what follows it, in the order of machine.md 5 rule 7.
@@ -181,6 +196,7 @@ void Machine::SetTaskCpu(TaskId task, CpuId to, bool full_placement) {
   if (t.cpu != to) {
     Emit(actor_, SchedMigrateTask{task, t.eff.prio, t.cpu, to});
     ++contexts_[task.index()].sums.nr_migrations;
+    t.last_ran = Time(-1);
   }
   t.cpu = to;
   if (full_placement) t.wake_cpu = to;
@@ -270,15 +286,16 @@ void Machine::MarkResched(CpuId c) {
 
 // Leaves at the end of the sender's overhead. An idle CPU that polls needs none.
 void Machine::SendIpi(CpuId from, const OutgoingIpi& ipi) {
-  const bool polls =
-      ipi.kind != IpiKind::kCall && ipi.kind != IpiKind::kKick && PollsIdle(ipi.target);
+  const bool polls = ipi.kind != IpiKind::kCall && ipi.kind != IpiKind::kKick &&
+                     ipi.kind != IpiKind::kBalance && PollsIdle(ipi.target);
   if (polls) {
     Emit(from, SchedWakeIdleWithoutIpi{ipi.target});
     queue_.Push(now_ + costs().l_idle_poll, Phase::kIpi, ipi.target,
                 Payload(Ev::kPollNotice, ipi.target.value()));
     return;
   }
-  const IpiReason reason = ipi.kind == IpiKind::kCall       ? IpiReason::kCall
+  const bool calls = ipi.kind == IpiKind::kCall || ipi.kind == IpiKind::kBalance;
+  const IpiReason reason = calls                            ? IpiReason::kCall
                            : ipi.kind == IpiKind::kWakeList ? IpiReason::kWakeList
                                                             : IpiReason::kResched;
   Emit(from, IpiSendCpu{ipi.target, reason});
@@ -306,10 +323,18 @@ void Machine::FlushOutbox(CpuId c) {
         break;
       case IpiKind::kWakeList:
         if (costs().l_ipi == kZeroCycles) {
-          s.held_list_ipis.push_back(ipi.target);
+          s.held_ipis.push_back(ipi);
         } else {
           queue_.Push(now_ + costs().l_ipi, Phase::kIpi, ipi.target,
                       Payload(Ev::kWakeList, ipi.target.value()));
+        }
+        break;
+      case IpiKind::kBalance:
+        if (costs().l_call == kZeroCycles) {
+          s.held_ipis.push_back(ipi);
+        } else {
+          queue_.Push(now_ + costs().l_call, Phase::kIpi, ipi.target,
+                      Payload(Ev::kBalance, ipi.target.value()));
         }
         break;
     }
@@ -325,11 +350,12 @@ void Machine::EndOfEvent(CpuId c) {
     if (s.num_parts > 0) BeginOverhead(c, After::kNothing);
     if (s.mode != Mode::kOverhead && !s.outbox.empty()) FlushOutbox(c);
   }
-  if (s.held_list_ipis.empty() || resched_due_.Test(c)) return;
-  for (CpuId target : s.held_list_ipis) {
-    queue_.Push(now_, Phase::kIpi, target, Payload(Ev::kWakeList, target.value()));
+  if (s.held_ipis.empty() || resched_due_.Test(c)) return;
+  for (const OutgoingIpi& ipi : s.held_ipis) {
+    const Ev kind = ipi.kind == IpiKind::kWakeList ? Ev::kWakeList : Ev::kBalance;
+    queue_.Push(now_, Phase::kIpi, ipi.target, Payload(kind, ipi.target.value()));
   }
-  s.held_list_ipis.clear();
+  s.held_ipis.clear();
 }
 
 // ------------------------------------------------------------------------------------------ others

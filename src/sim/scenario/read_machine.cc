@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <map>
 
+#include "rqsim/topology.h"
 #include "sim/scenario/read_context.h"
 #include "sim/scenario/shape.h"
 
@@ -60,6 +61,7 @@ void ReadCpus(ReadContext& context, const JsonValue& list) {
     group.spec.llc = group.spec.node;
     ReadContext::ReadInteger(item, "llc", group.spec.llc);
     ReadContext::ReadInteger(item, "core", group.spec.core);
+    ReadContext::ReadInteger(item, "cluster", group.spec.cluster);
     ReadContext::ReadBool(item, "online", group.spec.online);
     const CpuSet twice = all & *ids;
     if (!twice.empty()) {
@@ -80,6 +82,8 @@ void ReadCpus(ReadContext& context, const JsonValue& list) {
   cpus.assign(static_cast<std::size_t>(all.Count()), CpuSpec{});
   std::map<int, int> node_of_llc;
   std::map<int, int> llc_of_core;
+  std::map<int, int> llc_of_cluster;
+  std::map<int, int> cluster_of_core;
   bool any_online = false;
   for (const CpuGroup& group : groups) {
     for (CpuId cpu = group.ids.First(); cpu.valid(); cpu = group.ids.After(cpu)) {
@@ -92,7 +96,22 @@ void ReadCpus(ReadContext& context, const JsonValue& list) {
                                 fmt::format("llc {} lies in node {} and in node {}", group.spec.llc,
                                             llc->second, group.spec.node));
     }
+    const int cluster_id = group.spec.cluster;
+    if (cluster_id >= 0) {
+      const auto [cluster, is_new] = llc_of_cluster.emplace(cluster_id, group.spec.llc);
+      if (!is_new && cluster->second != group.spec.llc) {
+        context.diagnostics.Error(ErrorCode::kMachine, *group.value,
+                                  fmt::format("cluster {} lies in llc {} and in llc {}", cluster_id,
+                                              cluster->second, group.spec.llc));
+      }
+    }
     if (group.spec.core < 0) continue;
+    const auto [in_cluster, is_first] = cluster_of_core.emplace(group.spec.core, cluster_id);
+    if (!is_first && in_cluster->second != cluster_id) {
+      context.diagnostics.Error(
+          ErrorCode::kMachine, *group.value,
+          fmt::format("core {} lies in more than one cluster", group.spec.core));
+    }
     const auto [core, new_core] = llc_of_core.emplace(group.spec.core, group.spec.llc);
     if (!new_core && core->second != group.spec.llc) {
       context.diagnostics.Error(ErrorCode::kMachine, *group.value,
@@ -102,6 +121,48 @@ void ReadCpus(ReadContext& context, const JsonValue& list) {
   }
   if (!any_online) {
     context.diagnostics.Error(ErrorCode::kMachine, list, "no CPU is online");
+  }
+}
+
+// A square of distances, a row for each node; a node is nearer to itself than to any other.
+void ReadDistances(ReadContext& context, const JsonValue& list) {
+  MachineSpec& machine = context.scenario.machine;
+  std::size_t nodes = 0;
+  for (const CpuSpec& cpu : machine.cpus) {
+    nodes = std::max(nodes, static_cast<std::size_t>(cpu.node) + 1);
+  }
+  const auto report = [&](const JsonValue& where, std::string message) {
+    context.diagnostics.Error(ErrorCode::kMachine, where, std::move(message));
+    machine.distances.clear();
+  };
+  if (list.items.size() != nodes) {
+    report(list, fmt::format("{} rows for nodes 0 to {}", list.items.size(), nodes - 1));
+    return;
+  }
+  for (const JsonValue& row : list.items) {
+    std::vector<int>& distances = machine.distances.emplace_back();
+    for (const JsonValue& item : row.items) {
+      if (item.kind != Kind::kInteger) return;
+      distances.push_back(static_cast<int>(std::clamp<int64_t>(item.integer, 0, 255)));
+    }
+    if (distances.size() != nodes) {
+      report(row, fmt::format("{} distances for nodes 0 to {}", row.items.size(), nodes - 1));
+      return;
+    }
+  }
+  for (std::size_t a = 0; a < nodes; ++a) {
+    for (std::size_t b = 0; b < nodes; ++b) {
+      const bool fits = a == b ? machine.distances[a][b] == kLocalDistance
+                               : machine.distances[a][b] > kLocalDistance &&
+                                     machine.distances[a][b] == machine.distances[b][a];
+      if (fits) continue;
+      report(list.items[a].items[b],
+             a == b ? fmt::format("the distance of node {} to itself is not 10", a)
+                    : fmt::format("nodes {} and {}: the distance must be above 10 and the same "
+                                  "both ways",
+                                  a, b));
+      return;
+    }
   }
 }
 
@@ -229,6 +290,7 @@ const Shape* MachineShape(ShapeBook& book) {
        {"node", book.Integer(0, kMaxCpus - 1), "NUMA node (default 0)"},
        {"llc", book.Integer(0, kMaxCpus - 1), "last-level cache (default: one for each node)"},
        {"core", book.Integer(0, kMaxCpus - 1), "CPUs of one core are SMT siblings"},
+       {"cluster", book.Integer(0, kMaxCpus - 1), "CPUs of one cluster share an L2 cache"},
        {"online", book.Bool(), "at the start (default true)"}});
   cpu->name = "cpu";
   std::vector<KeyShape> costs = {
@@ -250,6 +312,8 @@ const Shape* MachineShape(ShapeBook& book) {
        {"hz", book.Integer(1, 1'000'000'000), "ticks in a second (default 250)"},
        {"tick", book.Bool(), "whether the tick ticks; its length follows from hz all the same"},
        {"cpus", book.Array(cpu, 1, kMaxCpus), "the CPUs (default: one)"},
+       {"distances", book.Array(book.Array(book.Integer(10, 255), 1, kMaxCpus), 1, kMaxCpus),
+        "between nodes, a row for each (default: 10 to itself, 20 to others)"},
        {"housekeeping", book.String(TextForm::kCpuList), "CPUs for what may run anywhere"},
        {"costs", costs_shape, "cost parameters (machine.md 3.2)"},
        {"nohz", book.Word(WordList(kNohzWords)), "whether idle CPUs tick (default idle: no)"},
@@ -288,6 +352,9 @@ void ReadMachine(ReadContext& context, const JsonValue& value) {
   ReadContext::ReadBool(value, "tick", machine.tick);
   if (const JsonValue* cpus = ReadContext::Get(value, "cpus", Kind::kArray)) {
     ReadCpus(context, *cpus);
+  }
+  if (const JsonValue* distances = ReadContext::Get(value, "distances", Kind::kArray)) {
+    ReadDistances(context, *distances);
   }
   if (const JsonValue* costs = ReadContext::Get(value, "costs", Kind::kObject)) {
     ReadCosts(context, *costs);

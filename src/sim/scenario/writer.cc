@@ -180,7 +180,7 @@ Json OfAction(const ActionSpec& action) {
 
 bool SameSpec(const CpuSpec& a, const CpuSpec& b) {
   return a.capacity == b.capacity && a.node == b.node && a.llc == b.llc && a.core == b.core &&
-         a.online == b.online;
+         a.cluster == b.cluster && a.online == b.online;
 }
 
 Json OfCpus(const std::vector<CpuSpec>& cpus) {
@@ -197,6 +197,7 @@ Json OfCpus(const std::vector<CpuSpec>& cpus) {
     if (spec.node != 0) cpu["node"] = spec.node;
     if (spec.llc != spec.node) cpu["llc"] = spec.llc;
     if (spec.core >= 0) cpu["core"] = spec.core;
+    if (spec.cluster >= 0) cpu["cluster"] = spec.cluster;
     if (!spec.online) cpu["online"] = false;
     out.push_back(std::move(cpu));
     first = next;
@@ -231,6 +232,7 @@ Json OfMachine(const MachineSpec& machine) {
   if (machine.cpus.size() != 1 || !SameSpec(machine.cpus[0], CpuSpec())) {
     out["cpus"] = OfCpus(machine.cpus);
   }
+  if (!machine.distances.empty()) out["distances"] = machine.distances;
   if (machine.housekeeping) out["housekeeping"] = machine.housekeeping->ToString();
   if (Json costs = OfCosts(machine); !costs.empty()) out["costs"] = std::move(costs);
   if (machine.nohz != usual.nohz) out["nohz"] = WordOfValue(kNohzWords, machine.nohz);

@@ -536,6 +536,8 @@ std::string_view CostName(CostId cost) {
       return "c_migrate";
     case CostId::kStop:
       return "c_stop";
+    case CostId::kLb:
+      return "c_lb";
     case CostId::kLockRemote:
       return "c_lock_remote";
     case CostId::kPolicy:

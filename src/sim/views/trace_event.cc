@@ -256,6 +256,60 @@ constexpr EventField kPolicyViolationFields[] = {
     Field("detail", FieldKind::kInteger, offsetof(PolicyViolation, detail),
           sizeof(PolicyViolation::detail)),
 };
+constexpr EventField kTtwuStatFields[] = {
+    Field("pid", FieldKind::kTask, offsetof(TtwuStat, pid), sizeof(TtwuStat::pid)),
+    Field("waker_cpu", FieldKind::kCpu, offsetof(TtwuStat, waker_cpu), sizeof(TtwuStat::waker_cpu)),
+    Field("target_cpu", FieldKind::kCpu, offsetof(TtwuStat, target_cpu),
+          sizeof(TtwuStat::target_cpu)),
+    Field("migrated", FieldKind::kInteger, offsetof(TtwuStat, migrated),
+          sizeof(TtwuStat::migrated)),
+    Field("sync", FieldKind::kInteger, offsetof(TtwuStat, sync), sizeof(TtwuStat::sync)),
+};
+constexpr EventField kSchedWakeAffineFields[] = {
+    Field("pid", FieldKind::kTask, offsetof(SchedWakeAffine, pid), sizeof(SchedWakeAffine::pid)),
+    Field("this_cpu", FieldKind::kCpu, offsetof(SchedWakeAffine, this_cpu),
+          sizeof(SchedWakeAffine::this_cpu)),
+    Field("prev_cpu", FieldKind::kCpu, offsetof(SchedWakeAffine, prev_cpu),
+          sizeof(SchedWakeAffine::prev_cpu)),
+    Field("affine", FieldKind::kInteger, offsetof(SchedWakeAffine, affine),
+          sizeof(SchedWakeAffine::affine)),
+};
+constexpr EventField kSchedBalanceFields[] = {
+    Field("dst_cpu", FieldKind::kCpu, offsetof(SchedBalance, dst_cpu),
+          sizeof(SchedBalance::dst_cpu)),
+    Field("src_cpu", FieldKind::kCpu, offsetof(SchedBalance, src_cpu),
+          sizeof(SchedBalance::src_cpu)),
+    Field("level", FieldKind::kInteger, offsetof(SchedBalance, level), sizeof(SchedBalance::level)),
+    Field("idle", FieldKind::kInteger, offsetof(SchedBalance, idle), sizeof(SchedBalance::idle)),
+    Field("result", FieldKind::kInteger, offsetof(SchedBalance, result),
+          sizeof(SchedBalance::result)),
+    Field("unit", FieldKind::kInteger, offsetof(SchedBalance, unit), sizeof(SchedBalance::unit)),
+    Field("imbalance", FieldKind::kInteger, offsetof(SchedBalance, imbalance),
+          sizeof(SchedBalance::imbalance)),
+    Field("gained", FieldKind::kInteger, offsetof(SchedBalance, gained),
+          sizeof(SchedBalance::gained)),
+    Field("hot_gained", FieldKind::kInteger, offsetof(SchedBalance, hot_gained),
+          sizeof(SchedBalance::hot_gained)),
+    Field("active", FieldKind::kInteger, offsetof(SchedBalance, active),
+          sizeof(SchedBalance::active)),
+};
+constexpr EventField kSchedActiveBalanceFields[] = {
+    Field("src_cpu", FieldKind::kCpu, offsetof(SchedActiveBalance, src_cpu),
+          sizeof(SchedActiveBalance::src_cpu)),
+    Field("dst_cpu", FieldKind::kCpu, offsetof(SchedActiveBalance, dst_cpu),
+          sizeof(SchedActiveBalance::dst_cpu)),
+    Field("level", FieldKind::kInteger, offsetof(SchedActiveBalance, level),
+          sizeof(SchedActiveBalance::level)),
+    Field("pid", FieldKind::kTask, offsetof(SchedActiveBalance, pid),
+          sizeof(SchedActiveBalance::pid)),
+};
+constexpr EventField kSchedMoveRefusedFields[] = {
+    Field("pid", FieldKind::kTask, offsetof(SchedMoveRefused, pid), sizeof(SchedMoveRefused::pid)),
+    Field("dst_cpu", FieldKind::kCpu, offsetof(SchedMoveRefused, dst_cpu),
+          sizeof(SchedMoveRefused::dst_cpu)),
+    Field("reason", FieldKind::kInteger, offsetof(SchedMoveRefused, reason),
+          sizeof(SchedMoveRefused::reason)),
+};
 
 constexpr EventRow kTable[] = {
     {EventKind::kSchedWaking, "sched_waking", true, kSchedWakingFields,
@@ -338,6 +392,17 @@ constexpr EventRow kTable[] = {
     {EventKind::kProxyWalk, "proxy_walk", false, kProxyWalkFields,
      "a chain was followed; why 0 run, 1 no edge, 2 no owner, 3 owner asleep, 4 elsewhere, "
      "5 migrating, 6 its own owner, 7 deadlock, 8 too long; outcome 0 run, 1 idle, 2 again, 3 end"},
+    {EventKind::kTtwuStat, "ttwu_stat", false, kTtwuStatFields,
+     "a wake-up is placed; waker_cpu is where it was asked for"},
+    {EventKind::kSchedWakeAffine, "sched_wake_affine", false, kSchedWakeAffineFields,
+     "a wake-up chose between the CPU of the waker (affine 1) and that of before"},
+    {EventKind::kSchedBalance, "sched_balance", false, kSchedBalanceFields,
+     "a balancing pass is over; idle 0 busy, 1 idle, 2 newly idle; result 0 not here, 1 no busy "
+     "group, 2 no busy queue, 3 pinned, 4 failed, 5 moved; unit 0 load, 1 util, 2 tasks, 3 misfit"},
+    {EventKind::kSchedActiveBalance, "sched_active_balance", false, kSchedActiveBalanceFields,
+     "a stop task pushed pid, or found nobody to push"},
+    {EventKind::kSchedMoveRefused, "sched_move_refused", false, kSchedMoveRefusedFields,
+     "a balancer passed a task over; reason 0 affinity, 1 it runs, 2 cache hot, 3 another"},
 };
 constexpr std::size_t kKinds = static_cast<std::size_t>(EventKind::kCount);
 static_assert(std::size(kTable) == kKinds);
