@@ -51,6 +51,9 @@ absl::StatusOr<std::unique_ptr<LockProtocol>> MakeProxy72(const PolicyParams& pa
 extern const PolicyInfo kPrevPlacementInfo;
 absl::StatusOr<std::unique_ptr<Placement>> MakePrevPlacement(const PolicyParams& params,
                                                              const Limits& limits);
+extern const PolicyInfo kFaithfulPlacementInfo;
+absl::StatusOr<std::unique_ptr<Placement>> MakeFaithfulPlacement(const PolicyParams& params,
+                                                                 const Limits& limits);
 extern const PolicyInfo kSimplePlacementInfo;
 absl::StatusOr<std::unique_ptr<Placement>> MakeSimplePlacement(const PolicyParams& params,
                                                                const Limits& limits);

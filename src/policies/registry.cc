@@ -23,6 +23,7 @@ const Registry& Registry::BuiltIn() {
 
     table.Add(RegistryEntry::Place(kPrevPlacementInfo, MakePrevPlacement));
     table.Add(RegistryEntry::Place(kSimplePlacementInfo, MakeSimplePlacement));
+    table.Add(RegistryEntry::Place(kFaithfulPlacementInfo, MakeFaithfulPlacement));
 
     table.AddStack({"default", {"stop", "rt", "fair", "idle"}, "the classes of the kernel"});
     table.AddStack({"fifo", {"stop", "fifo", "idle"}, "the reference class for all tasks"});

@@ -8,26 +8,23 @@
 // What differs: a forked task starts where its parent is, nothing is spread.
 // Cost: O(1).
 // Tested by tests/unit/policies/placement/placement_test.cc.
-#include <absl/status/status.h>
+#include <utility>
 
-#include "placement/fallback.h"
+#include "placement/composed.h"
 #include "placement/params.h"
 #include "policies.h"
 
 namespace rqsim {
 namespace {
 
-class Prev final : public Placement {
+class Prev final : public WakeChoice {
  public:
-  CpuId SelectCpu(Kernel& kernel, TaskId id, CpuId waker, WakeFlags flags) override {
+  CpuId Select(Kernel& kernel, TaskId id, CpuId waker, WakeFlags flags) override {
     const Task& task = kernel.task(id);
     if (Has(flags, WakeFlags::kExec)) return task.cpu;
     if (Has(flags, WakeFlags::kCurrentCpu) && task.cpus_allowed.Contains(waker)) return waker;
     if (task.cpus_allowed.Contains(task.wake_cpu)) return task.wake_cpu;
     return task.cpus_allowed.First();
-  }
-  CpuId FallbackCpu(Kernel& kernel, CpuId from, TaskId task) override {
-    return SelectFallbackCpu(kernel, from, task);
   }
 };
 
@@ -39,13 +36,13 @@ constinit const PolicyInfo kPrevPlacementInfo = {
     .summary = "a woken task returns to its last CPU",
     .source = "machine.md 6.1",
     .params = kPlacementParams,
+    .paths = kPlacementPaths,
 };
 
 absl::StatusOr<std::unique_ptr<Placement>> MakePrevPlacement(const PolicyParams& params,
-                                                             const Limits&) {
-  const absl::Status status = CheckPlacementParams(params);
-  if (!status.ok()) return status;
-  return std::make_unique<Prev>();
+                                                             const Limits& limits) {
+  return ComposePlacement(std::make_unique<PlacementShared>(), std::make_unique<Prev>(), params,
+                          limits);
 }
 
 }  // namespace rqsim

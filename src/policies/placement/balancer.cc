@@ -1,0 +1,692 @@
+// Load balancing of the fair class; balancer.h says how it is driven.
+//
+// Origin: Linux 7.2 kernel/sched/fair.c, the functions named below. The file is long because it is
+// one state machine: a pass, and what decides when there is one.
+// Cost: O(CPUs of the domain) for a pass, and O(nr_migrate) for the tasks it looks at.
+// Tested by tests/unit/policies/placement/, scenarios/placement/ and scenarios/machine/M17 to M19.
+#include "placement/balancer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "placement/affine_wake.h"
+#include "placement/composed.h"
+#include "placement/group_stats.h"
+#include "placement/params.h"
+
+namespace rqsim {
+namespace {
+
+constexpr int64_t kMaxPinnedIntervalMs = 512;
+constexpr int64_t kLongestWait = 60;  // seconds
+
+// SplitMix64: the dice of NI_RANDOM.
+uint64_t NextRandom(uint64_t& state) {
+  uint64_t z = (state += 0x9e3779b97f4a7c15u);
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return z ^ (z >> 31);
+}
+
+bool IsLargest(const Kernel& kernel, const CpuSet& allowed, CpuId cpu) {
+  for (CpuId c = allowed.First(); c.valid(); c = allowed.After(c)) {
+    if (c.value() < kernel.num_cpus() && kernel.cpu(c).capacity > kernel.cpu(cpu).capacity) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+int64_t BalanceState::MisfitLoad(const Kernel& kernel, CpuId cpu) const {
+  const TaskId task = misfit[cpu.index()];
+  if (!task.valid() || kernel.cpu(cpu).donor != task) return 0;
+  return std::max<int64_t>(1, kernel.load(task).load_avg);
+}
+
+Balancer::Balancer(const BalanceParams& params, PlacementShared& shared,
+                   std::unique_ptr<BalanceState> state, std::unique_ptr<SourceFinder> finder,
+                   const Limits& limits)
+    : params_(params),
+      shared_(shared),
+      state_(std::move(state)),
+      finder_(std::move(finder)),
+      self_(limits.self),
+      tick_(std::max<int64_t>(1, limits.tick.count())),
+      hz_(std::max<int64_t>(1, limits.clock_hz / tick_)),
+      random_(limits.seed),
+      per_cpu_(static_cast<std::size_t>(limits.num_cpus)) {
+  for (PerCpu& cpu : per_cpu_) {
+    cpu.next = params_.last;
+    cpu.avg_idle = 2 * params_.migration_cost;
+    cpu.max_idle_cost = params_.migration_cost;
+  }
+  next_kick_ = params_.last;
+}
+
+// The levels of a CPU begin anew when the domains are built (topology.c: sd_init()).
+void Balancer::Prepare(const Kernel& kernel) {
+  const Topology& topology = kernel.topology();
+  if (generation_ == topology.generation()) return;
+  const bool first = generation_ < 0;
+  generation_ = topology.generation();
+  const auto cpus = static_cast<std::size_t>(kernel.num_cpus());
+  state_->max_levels = topology.max_domains();
+  const auto levels = static_cast<std::size_t>(state_->max_levels);
+  state_->levels.assign(cpus * levels, LevelState());
+  state_->imbalanced.assign(cpus * (levels + 1), 0);
+  state_->misfit.resize(cpus);
+  for (int i = 0; i < kernel.num_cpus(); ++i) {
+    for (int k = 0; k < topology.num_domains(CpuId(i)); ++k) {
+      LevelState& level = state_->Of(CpuId(i), k);
+      level.last = first ? params_.last : Jiffies(kernel);
+      level.interval_ms = topology.domain(CpuId(i), k).min_interval_ms;
+      level.newidle_stamp = kernel.now();
+    }
+  }
+}
+
+// ----------------------------------------------------------------------------------------------
+// when
+
+// fair.c: get_sd_balance_interval().
+int64_t Balancer::IntervalTicks(const Kernel& kernel, const LevelState& level, bool busy) const {
+  if (params_.period > 0) return (params_.period + tick_ - 1) / tick_;
+  int64_t ticks = Ticks(level.interval_ms * (busy ? kBusyFactor : 1));
+  if (busy) --ticks;
+  const int64_t longest = std::max<int64_t>(1, hz_ * kernel.online().Count() / 10);
+  return std::clamp<int64_t>(ticks, 1, longest);
+}
+
+// A CPU with nothing but policy idle counts as idle here.
+bool Balancer::IsBusy(const Kernel& kernel) const {
+  const Cpu& cpu = kernel.cpu(cpu_);
+  return pass_.idle != IdleKind::kIdle &&
+         !(cpu.nr_running > 0 && cpu.nr_running == cpu.nr_idle_policy);
+}
+
+// fair.c: update_misfit_status().
+void Balancer::NoteMisfit(const Kernel& kernel, CpuId cpu) {
+  TaskId& misfit = state_->misfit[cpu.index()];
+  misfit = TaskId();
+  if (!kernel.topology().has_asym_capacity()) return;
+  const TaskId donor = kernel.cpu(cpu).donor;
+  const Task& task = kernel.task(donor);
+  if (donor == kIdleTask || task.sched_class != kernel.facts().balanced_class ||
+      task.nr_cpus_allowed == 1 || IsLargest(kernel, task.cpus_allowed, cpu) ||
+      FitsCapacity(kernel.load(donor).util_avg, shared_.capacity[cpu.index()])) {
+    return;
+  }
+  misfit = donor;
+}
+
+// fair.c: sched_balance_trigger(), nohz_balancer_kick().
+bool Balancer::Tick(Kernel& kernel, CpuId cpu, IdleKind idle) {
+  Prepare(kernel);
+  NoteMisfit(kernel, cpu);
+  if (kernel.topology().num_domains(cpu) == 0) return false;
+  if (idle == IdleKind::kBusy && Kicks(kernel, cpu)) {
+    const CpuSet& tickless = kernel.tickless();
+    for (CpuId c = tickless.First(); c.valid(); c = tickless.After(c)) {
+      if (c == cpu || !kernel.IsIdle(c)) continue;
+      next_kick_ = Jiffies(kernel) + 1;
+      kernel.KickBalance(c);
+      break;
+    }
+  }
+  return Jiffies(kernel) >= per_cpu_[cpu.index()].next;
+}
+
+bool Balancer::Kicks(const Kernel& kernel, CpuId cpu) const {
+  const CpuSet& tickless = kernel.tickless();
+  if (tickless.empty() || Jiffies(kernel) < next_kick_) return false;
+  if (kernel.cpu(cpu).nr_running >= 2) return true;
+  const Topology& topology = kernel.topology();
+  if (finder_->tracks_load() && RunnableFair(kernel, cpu) >= 1 &&
+      shared_.capacity[cpu.index()] * topology.domain(cpu, 0).imbalance_pct <
+          int64_t{kernel.cpu(cpu).capacity} * 100) {
+    return true;
+  }
+  if (topology.AsymDomain(cpu) != nullptr) return state_->misfit[cpu.index()].valid();
+  return ((topology.llc(cpu) & kernel.active()) - tickless).Count() > 1;
+}
+
+BalanceAnswer Balancer::Periodic(Kernel& kernel, CpuId cpu, IdleKind idle) {
+  Prepare(kernel);
+  mode_ = Mode::kPeriodic;
+  StartCpu(kernel, cpu, idle);
+  return Go(kernel);
+}
+
+BalanceAnswer Balancer::Kicked(Kernel& kernel, CpuId cpu) {
+  Prepare(kernel);
+  if (!kernel.IsIdle(cpu)) return BalanceAnswer::kDone;
+  mode_ = Mode::kKicked;
+  kicked_ = cpu;
+  ring_ = 0;
+  kick_next_ = Jiffies(kernel) + kLongestWait * hz_;
+  stage_ = Stage::kNextCpu;
+  return Go(kernel);
+}
+
+BalanceAnswer Balancer::NewIdle(Kernel& kernel, CpuId cpu) {
+  Prepare(kernel);
+  if (kernel.cpu(cpu).ttwu_pending || !kernel.cpu(cpu).active) return BalanceAnswer::kDone;
+  if (kernel.topology().num_domains(cpu) == 0) return BalanceAnswer::kDone;
+  state_->misfit[cpu.index()] = TaskId();
+  mode_ = Mode::kNewIdle;
+  cpu_ = cpu;
+  if (SkipsNewIdle(kernel, cpu)) return BalanceAnswer::kDone;
+  StartCpu(kernel, cpu, IdleKind::kNewlyIdle);
+  return Go(kernel);
+}
+
+// fair.c: update_rq_avg_idle(): the last idle spell, if there was one since.
+void Balancer::SampleIdle(const Kernel& kernel, CpuId id) {
+  PerCpu& own = per_cpu_[id.index()];
+  const Cpu& cpu = kernel.cpu(id);
+  if (cpu.idle_until <= own.idle_counted) return;
+  own.idle_counted = cpu.idle_until;
+  const int64_t sample = (cpu.idle_until - cpu.idle_since).count();
+  own.avg_idle += (sample - own.avg_idle) / 8;
+  own.avg_idle = std::min(own.avg_idle, 2 * own.max_idle_cost);
+}
+
+bool Balancer::SkipsNewIdle(Kernel& kernel, CpuId cpu) {
+  SampleIdle(kernel, cpu);
+  PerCpu& own = per_cpu_[cpu.index()];
+  const LevelState& lowest = state_->Of(cpu, 0);
+  const bool skips =
+      !kernel.is_overloaded() || (params_.estimates_idle && own.avg_idle < lowest.max_newidle_cost);
+  if (skips) {
+    own.next = std::min(own.next, lowest.last + IntervalTicks(kernel, lowest, false));
+  }
+  return skips;
+}
+
+// ----------------------------------------------------------------------------------------------
+// the state machine
+
+BalanceAnswer Balancer::Go(Kernel& kernel) {
+  for (;;) {
+    if (std::exchange(refresh_, false)) return BalanceAnswer::kAgain;
+    switch (stage_) {
+      case Stage::kNextCpu:
+        stage_ = NextCpu(kernel);
+        break;
+      case Stage::kNextLevel:
+        stage_ = NextLevel(kernel);
+        break;
+      case Stage::kFind:
+        stage_ = Find(kernel);
+        break;
+      case Stage::kDetach:
+        if (DetachOne(kernel)) return BalanceAnswer::kAgain;
+        stage_ = AfterDetach(kernel);
+        // What was detached has to arrive before the next look.
+        if (moved_now_ > 0) return BalanceAnswer::kAgain;
+        break;
+      case Stage::kMoved:
+        stage_ = EndPass(kernel, BalanceResult::kMoved);
+        break;
+      case Stage::kDone:
+        return BalanceAnswer::kDone;
+    }
+  }
+}
+
+// The idle CPUs in ring order, the kicked one last (fair.c: _nohz_idle_balance()).
+Balancer::Stage Balancer::NextCpu(Kernel& kernel) {
+  while (ring_++ < kernel.num_cpus()) {
+    const CpuId next((kicked_.value() + ring_) % kernel.num_cpus());
+    if (!kernel.tickless().Contains(next) || !kernel.IsIdle(next)) continue;
+    // It has got work itself: somebody else may do the rest.
+    if (!kernel.IsIdle(kicked_)) return Stage::kDone;
+    const PerCpu& own = per_cpu_[next.index()];
+    if (Jiffies(kernel) >= own.next && kernel.topology().num_domains(next) > 0) {
+      StartCpu(kernel, next, IdleKind::kIdle);
+      return Stage::kNextLevel;
+    }
+    kick_next_ = std::min(kick_next_, own.next);
+  }
+  next_kick_ = kick_next_;
+  return Stage::kDone;
+}
+
+void Balancer::StartCpu(Kernel& kernel, CpuId cpu, IdleKind idle) {
+  cpu_ = cpu;
+  pass_ = Pass();
+  pass_.idle = idle;
+  pass_.level = -1;
+  next_ = Jiffies(kernel) + (idle == IdleKind::kNewlyIdle ? hz_ : kLongestWait * hz_);
+  next_found_ = false;
+  goes_on_ = true;
+  pulled_ = false;
+  spent_ = 0;
+  stage_ = Stage::kNextLevel;
+  if (finder_->tracks_load()) {
+    kernel.RefreshLoad(cpu);
+    refresh_ = true;
+  }
+}
+
+Balancer::Stage Balancer::NextLevel(Kernel& kernel) {
+  const Topology& topology = kernel.topology();
+  PerCpu& own = per_cpu_[cpu_.index()];
+  while (++pass_.level < topology.num_domains(cpu_)) {
+    LevelState& level = state_->Of(cpu_, pass_.level);
+    if (mode_ == Mode::kNewIdle) {
+      if (pulled_ || !goes_on_) break;
+      next_ = std::min(next_, level.last + IntervalTicks(kernel, level, false));
+      if (params_.estimates_idle && own.avg_idle < spent_ + level.max_newidle_cost) break;
+      if (!Domain(kernel).balance_newidle || ThrowsNewIdle(kernel, level)) continue;
+      StartPass(kernel);
+      return Stage::kFind;
+    }
+    if (!goes_on_) break;
+    if (Jiffies(kernel) >= level.last + IntervalTicks(kernel, level, IsBusy(kernel))) {
+      StartPass(kernel);
+      return Stage::kFind;
+    }
+    next_ = std::min(next_, level.last + IntervalTicks(kernel, level, IsBusy(kernel)));
+    next_found_ = true;
+  }
+  return EndOfLevels();
+}
+
+Balancer::Stage Balancer::EndOfLevels() {
+  PerCpu& own = per_cpu_[cpu_.index()];
+  if (mode_ == Mode::kNewIdle) {
+    own.next = std::min(own.next, next_);
+    own.max_idle_cost = std::max(own.max_idle_cost, spent_);
+    return Stage::kDone;
+  }
+  if (next_found_) own.next = next_;
+  if (mode_ == Mode::kPeriodic) return Stage::kDone;
+  kick_next_ = std::min(kick_next_, own.next);
+  return Stage::kNextCpu;
+}
+
+// NI_RANDOM: a level whose newidle passes seldom succeed is seldom tried (fair.c:
+// update_newidle_stats()). True: not this time.
+bool Balancer::ThrowsNewIdle(const Kernel& kernel, LevelState& level) {
+  weight_ = 1;
+  if (!params_.ni_random || level.newidle_ratio >= 1024) return false;
+  const auto dice = static_cast<int64_t>(NextRandom(random_) % 1024);
+  weight_ = 1 + level.newidle_ratio;
+  if (dice > weight_) {
+    weight_ = 0;
+    CountNewIdle(kernel, level, -1);
+    return true;
+  }
+  weight_ = (1024 + weight_ / 2) / weight_;
+  return false;
+}
+
+// `cost` -1: the pass was not made.
+void Balancer::CountNewIdle(const Kernel& kernel, LevelState& level, int64_t cost) {
+  if (cost != 0) {
+    level.newidle_calls += 1;
+    level.newidle_successes += cost > 0 && moved_ > 0 ? weight_ : 0;
+    if (level.newidle_calls >= 1024) {
+      // NI_RATE: how many of them there were in a second counts too.
+      const int64_t us = (kernel.now() - level.newidle_stamp).count() /
+                         std::max<int64_t>(1, kernel.facts().clock_hz / 1'000'000);
+      level.newidle_stamp = kernel.now();
+      level.newidle_ratio =
+          std::min<int64_t>(1024, us * 1000 / (1 << 22) + level.newidle_successes);
+      level.newidle_calls /= 2;
+      level.newidle_successes /= 2;
+    }
+  }
+  if (cost < 0) return;
+  if (cost > level.max_newidle_cost) {
+    level.max_newidle_cost = cost;
+    level.last_decay = Jiffies(kernel);
+  } else if (Jiffies(kernel) > level.last_decay + hz_) {
+    level.max_newidle_cost = level.max_newidle_cost * 253 / 256;
+    level.last_decay = Jiffies(kernel);
+  }
+}
+
+// ----------------------------------------------------------------------------------------------
+// a pass: fair.c: sched_balance_rq()
+
+void Balancer::StartPass(Kernel& kernel) {
+  pass_.dst = cpu_;
+  pass_.failed = state_->Of(cpu_, pass_.level).failed;
+  pass_.cpus = Domain(kernel).span & kernel.active();
+  pass_.src = CpuId();
+  pass_.amount = 0;
+  new_dst_ = CpuId();
+  all_pinned_ = some_pinned_ = asked_active_ = false;
+  moved_ = moved_now_ = hot_moved_ = found_amount_ = 0;
+  spent_before_ = spent_;
+  Charge(kernel, 0);
+}
+
+void Balancer::Charge(Kernel& kernel, int64_t cpus) {
+  const MachineFacts& facts = kernel.facts();
+  const Cycles cost = cpus == 0 ? facts.c_lb : Cycles(cpus * facts.c_lb_cpu.count());
+  spent_ += cost.count();
+  if (cost > kZeroCycles) kernel.Spend(cost);
+}
+
+// fair.c: should_we_balance().
+bool Balancer::BalancesHere(const Kernel& kernel) const {
+  if (!pass_.cpus.Contains(pass_.dst)) return false;
+  const Cpu& dst = kernel.cpu(pass_.dst);
+  if (pass_.idle == IdleKind::kNewlyIdle) return dst.nr_running == 0 && !dst.ttwu_pending;
+  const SchedDomain& domain = Domain(kernel);
+  const SchedGroup& group = domain.groups[static_cast<std::size_t>(domain.group_of[cpu_.index()])];
+  CpuSet cpus = group.cpus & pass_.cpus;
+  CpuId idle_thread;
+  for (CpuId cpu = cpus.First(); cpu.valid(); cpu = cpus.After(cpu)) {
+    if (!kernel.IsIdle(cpu)) continue;
+    if (kernel.topology().has_smt() && !domain.shares_capacity && !IsCoreIdle(kernel, cpu)) {
+      if (!idle_thread.valid()) idle_thread = cpu;
+      continue;
+    }
+    return cpu == pass_.dst;
+  }
+  if (idle_thread.valid()) return idle_thread == pass_.dst;
+  return group.cpus.First() == pass_.dst;
+}
+
+Balancer::Stage Balancer::Find(Kernel& kernel) {
+  if (!BalancesHere(kernel)) {
+    goes_on_ = false;
+    Balanced(kernel);
+    return EndPass(kernel, BalanceResult::kNotHere);
+  }
+  Charge(kernel, pass_.cpus.Count());
+  const BalanceResult result = finder_->Find(kernel, pass_);
+  if (result != BalanceResult::kMoved) {
+    Balanced(kernel);
+    return EndPass(kernel, result);
+  }
+  found_amount_ = pass_.amount;
+  all_pinned_ = true;
+  looked_ = 0;
+  moved_now_ = 0;
+  const Cpu& src = kernel.cpu(pass_.src);
+  look_max_ = std::min<int64_t>(params_.nr_migrate, src.nr_running);
+  if (src.nr_running > 1) return Stage::kDetach;
+  all_pinned_ = false;
+  Failed(kernel);
+  return EndPass(kernel, BalanceResult::kFailed);
+}
+
+// One task of detach_tasks(); true: it was asked for.
+bool Balancer::DetachOne(Kernel& kernel) {
+  const Cpu& src = kernel.cpu(pass_.src);
+  if (src.nr_running <= 1 && looked_ == 0) all_pinned_ = false;
+  // NEWIDLE balancing stops after the first task, and nobody takes more than was asked for.
+  if (moved_now_ > 0 && (pass_.idle == IdleKind::kNewlyIdle || pass_.amount <= 0)) return false;
+  if (pass_.amount <= 0 || looked_ >= look_max_) return false;
+  if (pass_.dst_is_idle() && src.nr_running <= 1) return false;
+  const TaskId task = kernel.LeastRecentlyRun(pass_.src);
+  if (!task.valid()) return false;
+  ++looked_;
+  if (CanMove(kernel, task, false) && TakesFromAmount(kernel, task)) {
+    ++moved_now_;
+    ++moved_;
+    if (hot_) ++hot_moved_;
+    kernel.DetachTask(task, pass_.dst);
+  } else {
+    kernel.PassOver(task);
+  }
+  return true;
+}
+
+// fair.c: can_migrate_task().
+bool Balancer::CanMove(Kernel& kernel, TaskId id, bool active) {
+  const Task& task = kernel.task(id);
+  hot_ = false;
+  const auto refuse = [&](MoveRefusal reason) {
+    kernel.Emit(SchedMoveRefused{id, pass_.dst, reason});
+    return false;
+  };
+  if (task.sched_delayed && pass_.unit != BalanceUnit::kLoad) return refuse(MoveRefusal::kOther);
+  // Linux 6.12 does not ask.
+  if (kernel.facts().kernel == KernelVersion::k7_2 && pass_.failed == 0 &&
+      QueuedFair(kernel, pass_.dst) > 0 && !kernel.MayMove(id)) {
+    return refuse(MoveRefusal::kOther);
+  }
+  if (task.per_cpu_kthread || task.is_blocked) return refuse(MoveRefusal::kOther);
+  if (!task.cpus_allowed.Contains(pass_.dst) || task.migration_disabled > 0) {
+    some_pinned_ = true;
+    if (pass_.idle != IdleKind::kNewlyIdle && !new_dst_.valid() && !active &&
+        task.migration_disabled == 0) {
+      const SchedDomain& domain = Domain(kernel);
+      const CpuSet& group =
+          domain.groups[static_cast<std::size_t>(domain.group_of[cpu_.index()])].cpus;
+      new_dst_ = (group & pass_.cpus & task.cpus_allowed).First();
+    }
+    return refuse(MoveRefusal::kAffine);
+  }
+  all_pinned_ = false;
+  const Cpu& src = kernel.cpu(pass_.src);
+  if (src.curr == id || src.donor == id || task.on_cpu) return refuse(MoveRefusal::kRunning);
+  if (active) return true;
+  const SchedDomain& domain = Domain(kernel);
+  hot_ = task.eff.policy != SchedPolicy::kIdle && !domain.shares_capacity &&
+         task.last_ran.cycles() >= 0 &&
+         (kernel.now() - task.last_ran).count() < params_.migration_cost;
+  if (!hot_ || pass_.failed > domain.cache_nice_tries) return true;
+  return refuse(MoveRefusal::kHot);
+}
+
+// The units of detach_tasks(). False: too much for what is left of the amount.
+bool Balancer::TakesFromAmount(const Kernel& kernel, TaskId task) {
+  const auto shift = std::min<int64_t>(pass_.failed, 63);
+  switch (pass_.unit) {
+    case BalanceUnit::kLoad: {
+      const int64_t load = std::max<int64_t>(1, kernel.load(task).load_avg);
+      if (load >> shift > pass_.amount) return false;
+      pass_.amount -= load;
+      return true;
+    }
+    case BalanceUnit::kUtil: {
+      const int64_t util = kernel.load(task).util_avg;
+      if (util >> shift > pass_.amount) return false;
+      pass_.amount -= util;
+      return true;
+    }
+    case BalanceUnit::kTask:
+      --pass_.amount;
+      return true;
+    case BalanceUnit::kMisfit:
+      if (FitsCapacity(kernel.load(task).util_avg, shared_.capacity[pass_.src.index()])) {
+        return false;
+      }
+      pass_.amount = 0;
+      return true;
+  }
+  return true;
+}
+
+// All that could be detached is: it arrives, and what affinity kept back is tried elsewhere.
+Balancer::Stage Balancer::AfterDetach(Kernel& kernel) {
+  if (moved_now_ > 0) kernel.AttachDetached();
+  const SchedDomain& domain = Domain(kernel);
+  if (new_dst_.valid() && pass_.amount > 0) {
+    pass_.cpus.Remove(pass_.dst);
+    pass_.dst = new_dst_;
+    new_dst_ = CpuId();
+    looked_ = 0;
+    moved_now_ = 0;
+    return Stage::kDetach;
+  }
+  const CpuSet& group = domain.groups[static_cast<std::size_t>(domain.group_of[cpu_.index()])].cpus;
+  if (pass_.level + 1 < kernel.topology().num_domains(cpu_) && some_pinned_ && pass_.amount > 0) {
+    state_->Imbalanced(pass_.level + 1, domain.span) = 1;
+  }
+  if (all_pinned_ && moved_ == 0) {
+    pass_.cpus.Remove(pass_.src);
+    if (!(pass_.cpus - group).empty()) return Stage::kFind;
+    Balanced(kernel);
+    return EndPass(kernel, BalanceResult::kPinned);
+  }
+  if (moved_ > 0) {
+    LevelState& level = state_->Of(cpu_, pass_.level);
+    level.failed = 0;
+    level.interval_ms = domain.min_interval_ms;
+    return Stage::kMoved;
+  }
+  Failed(kernel);
+  return EndPass(kernel, BalanceResult::kFailed);
+}
+
+// fair.c: need_active_balance().
+bool Balancer::WantsActive(const Kernel& kernel) const {
+  const SchedDomain& domain = Domain(kernel);
+  if (pass_.unit == BalanceUnit::kTask &&
+      state_->Of(cpu_, pass_.level).failed > domain.cache_nice_tries + 2) {
+    return true;
+  }
+  if (pass_.unit == BalanceUnit::kMisfit) return true;
+  const int64_t capacity = shared_.capacity[pass_.src.index()];
+  return finder_->tracks_load() && pass_.dst_is_idle() && RunnableFair(kernel, pass_.src) == 1 &&
+         capacity * domain.imbalance_pct < int64_t{kernel.cpu(pass_.src).capacity} * 100 &&
+         capacity * domain.imbalance_pct < shared_.capacity[pass_.dst.index()] * 100;
+}
+
+// Nothing was moved although it should have been.
+void Balancer::Failed(Kernel& kernel) {
+  LevelState& level = state_->Of(cpu_, pass_.level);
+  if (pass_.idle != IdleKind::kNewlyIdle && pass_.unit != BalanceUnit::kMisfit) ++level.failed;
+  const TaskId curr = kernel.cpu(pass_.src).curr;
+  if (WantsActive(kernel)) {
+    if (!kernel.task(curr).cpus_allowed.Contains(cpu_)) {
+      // out_one_pinned: the interval grows as if it were balanced.
+      const SchedDomain& domain = Domain(kernel);
+      if (pass_.idle != IdleKind::kNewlyIdle && pass_.unit != BalanceUnit::kMisfit &&
+          level.interval_ms < domain.max_interval_ms) {
+        level.interval_ms *= 2;
+      }
+      return;
+    }
+    PerCpu& src = per_cpu_[pass_.src.index()];
+    if (!src.active) {
+      src.active = true;
+      src.push_to = cpu_;
+      asked_active_ = true;
+      kernel.QueueStopWork(pass_.src, self_, kActiveBalancePath, cpu_.value());
+    }
+  }
+  level.interval_ms = Domain(kernel).min_interval_ms;
+}
+
+// There is nothing to do: the next passes may wait longer.
+void Balancer::Balanced(const Kernel& kernel) {
+  LevelState& level = state_->Of(cpu_, pass_.level);
+  const SchedDomain& domain = Domain(kernel);
+  const bool has_parent = pass_.level + 1 < kernel.topology().num_domains(cpu_);
+  if (has_parent && !all_pinned_) state_->Imbalanced(pass_.level + 1, domain.span) = 0;
+  level.failed = 0;
+  if (pass_.idle != IdleKind::kNewlyIdle && pass_.unit != BalanceUnit::kMisfit &&
+      ((all_pinned_ && level.interval_ms < kMaxPinnedIntervalMs) ||
+       level.interval_ms < domain.max_interval_ms)) {
+    level.interval_ms *= 2;
+  }
+}
+
+Balancer::Stage Balancer::EndPass(Kernel& kernel, BalanceResult result) {
+  LevelState& level = state_->Of(cpu_, pass_.level);
+  SchedBalance event;
+  event.imbalance = found_amount_;
+  event.dst_cpu = cpu_;
+  event.src_cpu = pass_.src;
+  event.level = pass_.level;
+  event.idle = pass_.idle;
+  event.result = result;
+  event.unit = pass_.unit;
+  event.active = asked_active_ ? 1 : 0;
+  event.gained = static_cast<int16_t>(std::min<int64_t>(moved_, INT16_MAX));
+  event.hot_gained = static_cast<int16_t>(std::min<int64_t>(hot_moved_, INT16_MAX));
+  kernel.Emit(event);
+  if (mode_ == Mode::kNewIdle) {
+    pulled_ = moved_ > 0;
+    CountNewIdle(kernel, level, spent_ - spent_before_);
+    return Stage::kNextLevel;
+  }
+  if (moved_ > 0) pass_.idle = kernel.IsIdle(cpu_) ? IdleKind::kIdle : IdleKind::kBusy;
+  level.last = Jiffies(kernel);
+  next_ = std::min(next_, level.last + IntervalTicks(kernel, level, IsBusy(kernel)));
+  next_found_ = true;
+  return Stage::kNextLevel;
+}
+
+// ----------------------------------------------------------------------------------------------
+// active balance: fair.c: active_load_balance_cpu_stop(), detach_one_task()
+
+Next Balancer::ActiveStep(Kernel& kernel, Frame& frame) {
+  const CpuId src(static_cast<int32_t>(frame.r[0]));
+  if (frame.step == StepId(0)) {
+    return Next::Run(StepId(1), kernel.facts().c_stop, RunMode::kKernelNoPreempt);
+  }
+  Prepare(kernel);
+  PerCpu& own = per_cpu_[src.index()];
+  own.active = false;
+  const CpuId dst = own.push_to;
+  const Topology& topology = kernel.topology();
+  int level = 0;
+  while (level < topology.num_domains(dst) && !topology.domain(dst, level).span.Contains(src)) {
+    ++level;
+  }
+  // The stop task itself is one of those that run here.
+  if (!kernel.cpu(src).active || !kernel.cpu(dst).active || kernel.cpu(src).nr_running <= 1 ||
+      level == topology.num_domains(dst)) {
+    return Next::Return(0);
+  }
+  const Pass kept = pass_;
+  const CpuId kept_cpu = cpu_;
+  cpu_ = dst;
+  pass_ = Pass();
+  pass_.dst = dst;
+  pass_.src = src;
+  pass_.level = level;
+  pass_.idle = IdleKind::kIdle;
+  pass_.failed = state_->Of(dst, level).failed;
+  TaskId pushed;
+  for (TaskId task = kernel.LeastRecentlyRun(src); task.valid() && !pushed.valid();
+       task = kernel.MoreRecentlyRun(task)) {
+    if (CanMove(kernel, task, true)) pushed = task;
+  }
+  if (pushed.valid()) {
+    state_->Of(dst, level).failed = 0;
+    kernel.DetachTask(pushed, dst);
+    kernel.AttachDetached();
+  }
+  kernel.Emit(SchedActiveBalance{src, dst, level, pushed});
+  pass_ = kept;
+  cpu_ = kept_cpu;
+  return Next::Return(0);
+}
+
+// ----------------------------------------------------------------------------------------------
+
+std::unique_ptr<Balancer> MakeBalancer(PlacementShared& shared, const PolicyParams& params,
+                                       const Limits& limits) {
+  const std::string_view kind = params.Text("balance");
+  if (kind == "off") return nullptr;
+  const bool is_faithful = kind == "faithful";
+  BalanceParams values;
+  values.period = params.Length("balance_period").count();
+  values.migration_cost = params.Length("migration_cost").count();
+  values.nr_migrate = params.Integer("nr_migrate");
+  values.last = params.Integer("balance_last");
+  values.ni_random = is_faithful && params.Flag("ni_random");
+  values.estimates_idle = is_faithful;
+  auto state = std::make_unique<BalanceState>();
+  const int64_t tick = std::max<int64_t>(1, limits.tick.count());
+  std::unique_ptr<SourceFinder> finder =
+      is_faithful
+          ? MakeFaithfulSource(*state, shared, std::max<int64_t>(1, limits.clock_hz / tick), tick)
+          : MakeSimpleSource(*state, params.Flag("busy_pull"));
+  return std::make_unique<Balancer>(values, shared, std::move(state), std::move(finder), limits);
+}
+
+}  // namespace rqsim

@@ -1,0 +1,76 @@
+// A placement from its parts.
+//
+// Idea: the hooks of the seam belong to one part each; this file hands them on.
+// Origin: machine.md 6 and 7, where wake-up selection and balancing are separate choices.
+// Cost: none of its own.  Tested by tests/unit/policies/placement/placement_test.cc.
+#include "placement/composed.h"
+
+#include <utility>
+
+#include "placement/balancer.h"
+#include "placement/fallback.h"
+#include "placement/params.h"
+
+namespace rqsim {
+namespace {
+
+class Composed final : public Placement {
+ public:
+  Composed(std::unique_ptr<PlacementShared> shared, std::unique_ptr<WakeChoice> wake,
+           std::unique_ptr<Balancer> balancer)
+      : shared_(std::move(shared)), wake_(std::move(wake)), balancer_(std::move(balancer)) {}
+
+  HookMask Hooks() const override {
+    HookMask mask;
+    if (balancer_ != nullptr) mask = mask | Hook::kTickBalance | Hook::kNewIdle;
+    if (wake_->tracks_load() || (balancer_ != nullptr && balancer_->tracks_load())) {
+      mask = mask | Hook::kTracksLoad;
+    }
+    return mask;
+  }
+  CpuId SelectCpu(Kernel& kernel, TaskId task, CpuId waker, WakeFlags flags) override {
+    shared_->Prepare(kernel);
+    return wake_->Select(kernel, task, waker, flags);
+  }
+  CpuId FallbackCpu(Kernel& kernel, CpuId from, TaskId task) override {
+    return SelectFallbackCpu(kernel, from, task);
+  }
+  bool TickBalance(Kernel& kernel, CpuId cpu, IdleKind idle) override {
+    shared_->Prepare(kernel);
+    return balancer_->Tick(kernel, cpu, idle);
+  }
+  BalanceAnswer PeriodicBalance(Kernel& kernel, CpuId cpu, IdleKind idle) override {
+    return balancer_->Periodic(kernel, cpu, idle);
+  }
+  BalanceAnswer KickedBalance(Kernel& kernel, CpuId cpu) override {
+    return balancer_->Kicked(kernel, cpu);
+  }
+  BalanceAnswer NewIdle(Kernel& kernel, CpuId cpu) override {
+    shared_->Prepare(kernel);
+    return balancer_->NewIdle(kernel, cpu);
+  }
+  BalanceAnswer BalanceStep(Kernel& kernel, CpuId) override { return balancer_->Go(kernel); }
+  Next Step(Kernel& kernel, Frame& frame) override { return balancer_->ActiveStep(kernel, frame); }
+  void Describe(const Kernel&, TaskId task, StateWriter& writer) const override {
+    wake_->Describe(task, writer);
+  }
+
+ private:
+  std::unique_ptr<PlacementShared> shared_;
+  std::unique_ptr<WakeChoice> wake_;
+  std::unique_ptr<Balancer> balancer_;  // null: balance off
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Placement>> ComposePlacement(std::unique_ptr<PlacementShared> shared,
+                                                            std::unique_ptr<WakeChoice> wake,
+                                                            const PolicyParams& params,
+                                                            const Limits& limits) {
+  const absl::Status status = CheckPlacementParams(params);
+  if (!status.ok()) return status;
+  std::unique_ptr<Balancer> balancer = MakeBalancer(*shared, params, limits);
+  return std::make_unique<Composed>(std::move(shared), std::move(wake), std::move(balancer));
+}
+
+}  // namespace rqsim

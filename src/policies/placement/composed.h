@@ -1,0 +1,28 @@
+// A placement from a wake choice and what the parameters say of balancing.
+#ifndef RQSIM_POLICIES_PLACEMENT_COMPOSED_H_
+#define RQSIM_POLICIES_PLACEMENT_COMPOSED_H_
+
+#include <absl/status/statusor.h>
+
+#include <memory>
+
+#include "placement/parts.h"
+#include "rqsim/policy.h"
+#include "rqsim/seams.h"
+
+namespace rqsim {
+
+// Paths of every placement: what the stop task does for a balancer.
+inline constexpr PathId kActiveBalancePath{0};
+inline constexpr StepInfo kActiveBalanceSteps[] = {{"enter"}, {"push"}};
+inline constexpr PathInfo kPlacementPaths[] = {{"active_balance", kActiveBalanceSteps}};
+
+// `shared` is what `wake` was made with.
+absl::StatusOr<std::unique_ptr<Placement>> ComposePlacement(std::unique_ptr<PlacementShared> shared,
+                                                            std::unique_ptr<WakeChoice> wake,
+                                                            const PolicyParams& params,
+                                                            const Limits& limits);
+
+}  // namespace rqsim
+
+#endif  // RQSIM_POLICIES_PLACEMENT_COMPOSED_H_
