@@ -17,13 +17,17 @@ namespace {
 class Composed final : public Placement {
  public:
   Composed(std::unique_ptr<PlacementShared> shared, std::unique_ptr<WakeChoice> wake,
-           std::unique_ptr<Balancer> balancer)
-      : shared_(std::move(shared)), wake_(std::move(wake)), balancer_(std::move(balancer)) {}
+           std::unique_ptr<Balancer> balancer, bool tracks_load)
+      : shared_(std::move(shared)),
+        wake_(std::move(wake)),
+        balancer_(std::move(balancer)),
+        tracks_load_(tracks_load) {}
 
   HookMask Hooks() const override {
     HookMask mask;
     if (balancer_ != nullptr) mask = mask | Hook::kTickBalance | Hook::kNewIdle;
-    if (wake_->tracks_load() || (balancer_ != nullptr && balancer_->tracks_load())) {
+    if (tracks_load_ || wake_->tracks_load() ||
+        (balancer_ != nullptr && balancer_->tracks_load())) {
       mask = mask | Hook::kTracksLoad;
     }
     return mask;
@@ -59,6 +63,7 @@ class Composed final : public Placement {
   std::unique_ptr<PlacementShared> shared_;
   std::unique_ptr<WakeChoice> wake_;
   std::unique_ptr<Balancer> balancer_;  // null: balance off
+  bool tracks_load_;                    // asked for by the policy set
 };
 
 }  // namespace
@@ -70,7 +75,8 @@ absl::StatusOr<std::unique_ptr<Placement>> ComposePlacement(std::unique_ptr<Plac
   const absl::Status status = CheckPlacementParams(params);
   if (!status.ok()) return status;
   std::unique_ptr<Balancer> balancer = MakeBalancer(*shared, params, limits);
-  return std::make_unique<Composed>(std::move(shared), std::move(wake), std::move(balancer));
+  return std::make_unique<Composed>(std::move(shared), std::move(wake), std::move(balancer),
+                                    params.Flag("load_tracking"));
 }
 
 }  // namespace rqsim

@@ -34,6 +34,7 @@ constexpr ParamInfo kFaithfulParams[] = {
     kNrMigrateParam,
     kBalanceLastParam,
     kNiRandomParam,
+    kLoadTrackingParam,
     kKthreadParam,
     Switch("wake_wide", "no affine wake-up among tasks that wake many others (wake_wide())"),
     Switch("affine_domain", "an affine wake-up needs a domain with both CPUs (SD_WAKE_AFFINE)"),

@@ -49,6 +49,11 @@ inline constexpr ParamInfo kNiRandomParam = {
     .kind = ParamKind::kBool,
     .default_value = 0,
     .summary = "balance faithful: feature NI_RANDOM, newidle passes by their success, seeded"};
+inline constexpr ParamInfo kLoadTrackingParam = {
+    .name = "load_tracking",
+    .kind = ParamKind::kBool,
+    .default_value = 0,
+    .summary = "keep load averages (machine.md 10) although nothing of the placement reads them"};
 inline constexpr ParamInfo kKthreadParam = {
     .name = "kthread",
     .kind = ParamKind::kEnum,
@@ -57,8 +62,8 @@ inline constexpr ParamInfo kKthreadParam = {
     .summary = "who keeps kernel threads near their CPUs (kthread-affinity.md 2)"};
 
 inline constexpr ParamInfo kPlacementParams[] = {
-    kBalanceParam,   kBusyPullParam,    kBalancePeriodParam, kMigrationCostParam,
-    kNrMigrateParam, kBalanceLastParam, kNiRandomParam,      kKthreadParam,
+    kBalanceParam,     kBusyPullParam, kBalancePeriodParam, kMigrationCostParam, kNrMigrateParam,
+    kBalanceLastParam, kNiRandomParam, kLoadTrackingParam,  kKthreadParam,
 };
 
 // Says what of them this version does not model.

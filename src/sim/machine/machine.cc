@@ -634,6 +634,12 @@ void Machine::Describe(TaskId task, StateWriter& writer) const {
   for (const PolicyRow& row : policies_.rows) {
     if (row.policy != nullptr) row.policy->Describe(*this, task, writer);
   }
+  if (task_loads_.empty()) return;
+  const LoadAvg& load = task_loads_[task.index()];
+  writer.Field("load_avg", load.load_avg);
+  writer.Field("runnable_avg", load.runnable_avg);
+  writer.Field("util_avg", load.util_avg);
+  writer.Field("util_sum", load.util_sum);
 }
 
 void Machine::DescribeForCheck() const {
