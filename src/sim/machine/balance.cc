@@ -36,8 +36,9 @@ void Machine::SetUpBalancing() {
     }
   }
   if (plan_.scenario.machine.nohz == Nohz::kIdle) tickless_ = online_;
-  balances_on_tick_ = hooks.Has(Hook::kTickBalance);
-  balances_when_idle_ = hooks.Has(Hook::kNewIdle);
+  const bool any_class = facts_.balanced_class < kMaxClasses;
+  balances_on_tick_ = any_class && hooks.Has(Hook::kTickBalance);
+  balances_when_idle_ = any_class && hooks.Has(Hook::kNewIdle);
   if (balances_on_tick_ || balances_when_idle_) {
     run_link_store_.resize(task_store_.size());
     run_order_store_.resize(cpu_store_.size());
