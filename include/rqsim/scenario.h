@@ -83,6 +83,8 @@ enum class OpKind : uint8_t {
   kKill,
   kPreemptOff,
   kIrqsOff,
+  kMigrateDisable,
+  kMigrateEnable,
   kLoop,
   kService,
 };

@@ -44,6 +44,8 @@ ObjectKind ObjectOf(OpKind kind) {
     case OpKind::kExit:
     case OpKind::kPreemptOff:
     case OpKind::kIrqsOff:
+    case OpKind::kMigrateDisable:
+    case OpKind::kMigrateEnable:
     case OpKind::kLoop:
     case OpKind::kService:
       return ObjectKind::kNone;

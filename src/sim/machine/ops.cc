@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "rqsim/ops.h"
 #include "sim/machine/machine.h"
 
 namespace rqsim {
@@ -23,16 +24,38 @@ constexpr std::array<StepInfo, 3> kStopperSteps{{{"next"}, {"move"}, {"called"}}
 
 // Path 0 is the stop task's; the path of an operation is 1 + its OpKind.
 constexpr std::array<PathInfo, 1 + static_cast<std::size_t>(OpKind::kService) + 1> kPaths{{
-    {"stopper", kStopperSteps}, {"run", kOpSteps},      {"runtime", kOpSteps},
-    {"sleep", kOpSteps},        {"timer", kOpSteps},    {"lock", kOpSteps},
-    {"unlock", kOpSteps},       {"trylock", kOpSteps},  {"wait", kOpSteps},
-    {"signal", kOpSteps},       {"broad", kOpSteps},    {"sync", kOpSteps},
-    {"barrier", kOpSteps},      {"suspend", kOpSteps},  {"resume", kOpSteps},
-    {"sem_post", kOpSteps},     {"sem_wait", kOpSteps}, {"yield", kOpSteps},
-    {"block", kOpSteps},        {"wake", kOpSteps},     {"set_sched", kOpSteps},
-    {"set_affinity", kOpSteps}, {"fork", kOpSteps},     {"exec", kOpSteps},
-    {"exit", kOpSteps},         {"kill", kOpSteps},     {"preempt_off", kOpSteps},
-    {"irqs_off", kOpSteps},     {"loop", kOpSteps},     {"service", kOpSteps},
+    {"stopper", kStopperSteps},
+    {"run", kOpSteps},
+    {"runtime", kOpSteps},
+    {"sleep", kOpSteps},
+    {"timer", kOpSteps},
+    {"lock", kOpSteps},
+    {"unlock", kOpSteps},
+    {"trylock", kOpSteps},
+    {"wait", kOpSteps},
+    {"signal", kOpSteps},
+    {"broad", kOpSteps},
+    {"sync", kOpSteps},
+    {"barrier", kOpSteps},
+    {"suspend", kOpSteps},
+    {"resume", kOpSteps},
+    {"sem_post", kOpSteps},
+    {"sem_wait", kOpSteps},
+    {"yield", kOpSteps},
+    {"block", kOpSteps},
+    {"wake", kOpSteps},
+    {"set_sched", kOpSteps},
+    {"set_affinity", kOpSteps},
+    {"fork", kOpSteps},
+    {"exec", kOpSteps},
+    {"exit", kOpSteps},
+    {"kill", kOpSteps},
+    {"preempt_off", kOpSteps},
+    {"irqs_off", kOpSteps},
+    {"migrate_disable", kOpSteps},
+    {"migrate_enable", kOpSteps},
+    {"loop", kOpSteps},
+    {"service", kOpSteps},
 }};
 
 constexpr PolicyInfo MakeInfo() {
@@ -78,8 +101,9 @@ Next Machine::OpStep(CpuId c, Frame& frame) {
   }
   if (frame.step == kEntry) {
     const bool pays =
-        kind != OpKind::kService ||
-        plan_.programs.service_ops[static_cast<std::size_t>(instr.operand)].pays_syscall;
+        kind == OpKind::kService
+            ? plan_.programs.service_ops[static_cast<std::size_t>(instr.operand)].pays_syscall
+            : OpInfoOf(kind).pays_syscall;
     return Next::Run(kEffect, pays ? costs().c_syscall : kZeroCycles, RunMode::kKernel);
   }
   return frame.step == kEffect ? OpEffect(c, frame, instr) : AfterEffect(frame, instr);
@@ -142,6 +166,19 @@ Next Machine::OpEffect(CpuId c, Frame& frame, const Instr& instr) {
       if (must_wait) return Next::Block(kResumed, TaskState::kUninterruptible);
       // The stop task takes a task that moves itself inside the call, on the way out of the
       // runqueue lock.
+      Next point = Next::Run(kResumed, kZeroCycles, RunMode::kKernel);
+      point.cond_resched = true;
+      return point;
+    }
+    case OpKind::kMigrateDisable:
+      ++MutableTask(self).migration_disabled;
+      return Next::Return(0);
+    case OpKind::kMigrateEnable: {
+      Task& t = MutableTask(self);
+      if (t.migration_disabled == 0 || --t.migration_disabled > 0) return Next::Return(0);
+      // Its affinity may have changed meanwhile.
+      bool must_wait = false;
+      ChangeAffinity(self, CpuSet(t.cpus_allowed), self, must_wait);
       Next point = Next::Run(kResumed, kZeroCycles, RunMode::kKernel);
       point.cond_resched = true;
       return point;

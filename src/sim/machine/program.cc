@@ -135,6 +135,8 @@ class Compiler {
       case OpKind::kExit:
       case OpKind::kPreemptOff:
       case OpKind::kIrqsOff:
+      case OpKind::kMigrateDisable:
+      case OpKind::kMigrateEnable:
       case OpKind::kLoop:
         return;
       case OpKind::kSleep:

@@ -158,6 +158,8 @@ void Machine::FinishOp(CpuId c, Context& ctx, int64_t result) {
       break;
     case OpKind::kPreemptOff:
     case OpKind::kIrqsOff:
+    case OpKind::kMigrateDisable:
+    case OpKind::kMigrateEnable:
     case OpKind::kLock:
     case OpKind::kUnlock:
     case OpKind::kTrylock:

@@ -8,8 +8,8 @@ namespace rqsim {
 namespace {
 
 // What is kernel code on the task's behalf without being a system call pays nothing (machine.md
-// 3.1): the mutex operations, `loop`, `preempt_off`, `irqs_off`. `run` and `runtime` are the user's
-// own code.
+// 3.1): the mutex operations, `loop`, `preempt_off`, `irqs_off`, `migrate_disable` and `_enable`.
+// `run` and `runtime` are the user's own code.
 constexpr std::array kOps = {
     OpInfo{OpKind::kRun, "run", R"({"run": {"for": "3ms", "mode": "kernel"}})", "user", false,
            "Executes for that many cycles; a number, a string with a unit, or \"forever\"."},
@@ -69,6 +69,10 @@ constexpr std::array kOps = {
            "Executes with preemption off: interrupts are taken, a reschedule waits for the end."},
     OpInfo{OpKind::kIrqsOff, "irqs_off", R"({"irqs_off": 300})", "kernel", false,
            "Executes with interrupts off: they are handled at the end."},
+    OpInfo{OpKind::kMigrateDisable, "migrate_disable", R"({"migrate_disable": {}})", "kernel",
+           false, "Executes on no other CPU from here on; can be nested (migrate_disable())."},
+    OpInfo{OpKind::kMigrateEnable, "migrate_enable", R"({"migrate_enable": {}})", "kernel", false,
+           "Ends the last migrate_disable."},
     OpInfo{OpKind::kLoop, "loop", R"({"loop": {"count": 3, "ops": []}})", "-", false,
            "Repeats its operations count times, or \"forever\"."},
 };

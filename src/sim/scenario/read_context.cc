@@ -119,6 +119,8 @@ bool ReadContext::CanTakeTime(const std::vector<OpSpec>& ops) const {
       case OpKind::kService:
         return true;
       case OpKind::kUnlock:
+      case OpKind::kMigrateDisable:
+      case OpKind::kMigrateEnable:
         break;
       case OpKind::kTrylock:
       case OpKind::kLoop:

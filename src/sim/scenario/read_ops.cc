@@ -89,6 +89,8 @@ const Shape* OpShape(ShapeBook& book, OpKind kind, const Shape* ops, const Shape
     case OpKind::kSemWait:
       return NameOrObject(book, "name", "the semaphore", {timeout});
     case OpKind::kYield:
+    case OpKind::kMigrateDisable:
+    case OpKind::kMigrateEnable:
     case OpKind::kExec:
     case OpKind::kExit:
       return book.Object({});
@@ -227,6 +229,8 @@ class OpReader {
         ReadName(value, "name", op, nullptr, "");
         return ReadTimeout(value, op);
       case OpKind::kYield:
+      case OpKind::kMigrateDisable:
+      case OpKind::kMigrateEnable:
       case OpKind::kExec:
       case OpKind::kExit:
       case OpKind::kService:

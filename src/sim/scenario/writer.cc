@@ -103,6 +103,8 @@ Json OfForm(const OpSpec& op) {
     case OpKind::kSemWait:
       return NameOrObject("name", op.name, more);
     case OpKind::kYield:
+    case OpKind::kMigrateDisable:
+    case OpKind::kMigrateEnable:
     case OpKind::kExec:
     case OpKind::kExit:
       return Json::object();

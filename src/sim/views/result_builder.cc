@@ -41,6 +41,8 @@ bool IsVoluntary(int32_t op) {
     case OpKind::kKill:
     case OpKind::kPreemptOff:
     case OpKind::kIrqsOff:
+    case OpKind::kMigrateDisable:
+    case OpKind::kMigrateEnable:
     case OpKind::kLoop:
       return false;
   }

@@ -26,12 +26,13 @@ TEST_CASE("Operations have distinct names and show them in their form", "[scenar
   }
 }
 
-// machine.md 3.1: `loop`, mutex operations, `preempt_off` and `irqs_off` are not system calls, and
-// neither is work.
+// machine.md 3.1: `loop`, mutex operations, `preempt_off`, `irqs_off` and turning migration off and
+// on are not system calls, and neither is work.
 TEST_CASE("What is no system call pays none", "[scenario][ops]") {
-  const std::set<OpKind> free = {OpKind::kRun,     OpKind::kRuntime, OpKind::kLock,
-                                 OpKind::kUnlock,  OpKind::kTrylock, OpKind::kPreemptOff,
-                                 OpKind::kIrqsOff, OpKind::kLoop};
+  const std::set<OpKind> free = {OpKind::kRun,          OpKind::kRuntime, OpKind::kLock,
+                                 OpKind::kUnlock,       OpKind::kTrylock, OpKind::kPreemptOff,
+                                 OpKind::kIrqsOff,      OpKind::kLoop,    OpKind::kMigrateDisable,
+                                 OpKind::kMigrateEnable};
   for (const OpInfo& info : OpTable()) {
     INFO(info.name);
     CHECK(info.pays_syscall == (free.count(info.kind) == 0));
