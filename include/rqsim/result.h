@@ -36,6 +36,7 @@ struct WaitCause {
 
 struct TaskResult {
   std::string name;
+  TaskId id;  // what traces and reports give as its pid
   bool kthread = false;
   Cycles exec, charged, work;
   Cycles run_delay;  // queued, not executing
@@ -51,6 +52,18 @@ struct TaskResult {
   int64_t nr_switches = 0, nr_voluntary_switches = 0, nr_involuntary_switches = 0,
           nr_migrations = 0;
   int64_t deadline_misses = 0;
+  // /proc/PID/schedstat and /proc/PID/sched (machine.md 11.2); sim/views/sched_stats.h says which
+  // event counts where.
+  int64_t pcount = 0;                           // times it got a CPU
+  Cycles run_delay_max;                         // the longest wait that ended …
+  Time run_delay_max_start, run_delay_max_end;  // … and when that was, the first of equals
+  Cycles wait_sum, wait_max;
+  int64_t wait_count = 0;
+  Cycles sum_sleep_runtime, sum_block_runtime;
+  int64_t nr_wakeups = 0, nr_wakeups_local = 0, nr_wakeups_remote = 0, nr_wakeups_sync = 0,
+          nr_wakeups_migrate = 0, nr_wakeups_affine = 0, nr_wakeups_affine_attempts = 0;
+  int64_t nr_failed_migrations_affine = 0, nr_failed_migrations_running = 0,
+          nr_failed_migrations_hot = 0;
   std::vector<WaitCause> waits;  // by cause, largest first, ties by name
 };
 
@@ -59,6 +72,10 @@ struct CpuResult {
   Cycles user, kernel, idle, offline;
   std::vector<std::pair<std::string, Cycles>>
       overhead;  // by cost, those that are not 0, in CostId order
+  // /proc/schedstat, version 17.
+  int64_t yld_count = 0, sched_count = 0, sched_goidle = 0, ttwu_count = 0, ttwu_local = 0;
+  Cycles rq_cpu_time, run_delay;
+  int64_t pcount = 0;
 };
 
 struct LockResult {
@@ -97,6 +114,7 @@ struct Result {
                                   // policies' own, then forked
   std::vector<CpuResult> cpus;
   std::vector<LockResult> locks;
+  int64_t clock_hz = 1'000'000'000;  // cycles a second
   std::vector<std::pair<std::string, int64_t>>
       metrics;                          // of the run, and of the services in use; by name
   std::vector<TimelineCell> timeline;   // by cpu, then start; empty unless asked for

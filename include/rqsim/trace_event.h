@@ -70,6 +70,8 @@ enum class EventKind : uint16_t {
   kSchedBalance,        // a balancing pass of one level is over
   kSchedActiveBalance,  // a stop task looked for one task to push
   kSchedMoveRefused,    // a balancer passed a task over
+  kSchedEntry,          // schedule() begins; also the kernel's
+  kSchedDelay,          // a task that sleeps keeps its place in the queue for now
   kCount,
 };
 inline constexpr int kFirstPolicyEvent = 64;
@@ -375,6 +377,15 @@ struct SignalDeliver {
 struct SchedUndelay {
   static constexpr EventKind kKind = EventKind::kSchedUndelay;
   TaskId pid;
+};
+struct SchedDelay {
+  static constexpr EventKind kKind = EventKind::kSchedDelay;
+  TaskId pid;
+};
+// A raw tracepoint of the kernel: it has no text format there.
+struct SchedEntry {
+  static constexpr EventKind kKind = EventKind::kSchedEntry;
+  int32_t preempt = 0;  // 0 or 1
 };
 struct Tick {
   static constexpr EventKind kKind = EventKind::kTick;

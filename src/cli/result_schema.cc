@@ -6,6 +6,7 @@
 
 #include "rqsim/expect.h"
 #include "rqsim/result.h"
+#include "sim/views/result_fields.h"
 
 namespace rqsim {
 namespace {
@@ -36,46 +37,33 @@ Json Object(Properties properties) {
           {"additionalProperties", false}};
 }
 
-Json DistributionSchema() {
-  return Object({{"n", Count()},
-                 {"p50", Integer()},
-                 {"p90", Integer()},
-                 {"p95", Integer()},
-                 {"p99", Integer()},
-                 {"p999", Integer()},
-                 {"max", Integer()},
-                 {"sum", Integer()}});
+// What `more` says after the plain numbers of a part.
+template <class Thing, std::size_t N>
+Json PartSchema(Properties first, const ResultField<Thing> (&fields)[N], Properties more) {
+  Json schema = Object(first);
+  const auto add = [&schema](std::string_view name, Json property) {
+    schema["required"].push_back(name);
+    schema["properties"][std::string(name)] = std::move(property);
+  };
+  for (const ResultField<Thing>& field : fields) add(field.name(), Count());
+  for (const auto& [name, property] : more) add(name, property);
+  return schema;
 }
 
+Json DistributionSchema() { return PartSchema({}, kDistributionFields, {}); }
+
 Json TaskSchema() {
-  return Object(
-      {{"name", Text()},
-       {"exec", Count()},
-       {"charged", Count()},
-       {"run_delay", Count()},
-       {"blocked", Count()},
-       {"sleeping", Count()},
-       {"finish", OrNull("integer")},
-       {"response", DistributionSchema()},
+  const Json wait = Object({{"cause", Text()}, {"cycles", Count()}, {"voluntary", Boolean()}});
+  return PartSchema(
+      {{"name", Text()}, {"id", Count()}, {"kthread", Boolean()}, {"finish", OrNull("integer")}},
+      kTaskFields,
+      {{"response", DistributionSchema()},
        {"wakeup_latency", DistributionSchema()},
-       {"nr_switches", Count()},
-       {"nr_voluntary_switches", Count()},
-       {"nr_involuntary_switches", Count()},
-       {"nr_migrations", Count()},
-       {"waits",
-        ListOf(Object({{"cause", Text()}, {"cycles", Count()}, {"voluntary", Boolean()}}))},
-       {"kthread", Boolean()},
-       {"start", Count()},
-       {"lifetime", Count()},
-       {"work", Count()},
-       {"run", Count()},
-       {"runnable", Count()},
-       {"blocked_queued", Count()},
-       {"parked", Count()},
-       {"frozen", Count()},
-       {"throttled", Count()},
-       {"migrating", Count()},
-       {"deadline_misses", Count()}});
+       {"waits", ListOf(wait)}});
+}
+
+Json CpuSchema() {
+  return PartSchema({{"id", Count()}}, kCpuFields, {{"overhead", NumbersByName()}});
 }
 
 Json LockSchema() {
@@ -83,24 +71,10 @@ Json LockSchema() {
                          {"items", Json::array({Count(), Text()})},
                          {"minItems", 2},
                          {"maxItems", 2}};
-  return Object({{"name", Text()},
-                 {"acquisitions", Count()},
-                 {"fast", Count()},
-                 {"trylock", Count()},
-                 {"osq_spin", Count()},
-                 {"waiter_spin", Count()},
-                 {"slow", Count()},
-                 {"steals", Count()},
-                 {"handoffs", Count()},
-                 {"handoffs_flag", Count()},
-                 {"handoffs_donor", Count()},
-                 {"handoffs_always", Count()},
-                 {"fifo_bypass_by_donor", Count()},
-                 {"wakeups", Count()},
-                 {"spin_cycles", Count()},
-                 {"wait", DistributionSchema()},
-                 {"hold", DistributionSchema()},
-                 {"acquired", ListOf(acquired)}});
+  return PartSchema({{"name", Text()}}, kLockFields,
+                    {{"wait", DistributionSchema()},
+                     {"hold", DistributionSchema()},
+                     {"acquired", ListOf(acquired)}});
 }
 
 Json OutcomeSchema() {
@@ -138,12 +112,7 @@ std::string ResultSchema() {
                                                               {"lock", OrNull("string")},
                                                               {"message", Text()}}))},
                                 {"tasks", ListOf(TaskSchema())},
-                                {"cpus", ListOf(Object({{"id", Count()},
-                                                        {"user", Count()},
-                                                        {"kernel", Count()},
-                                                        {"idle", Count()},
-                                                        {"offline", Count()},
-                                                        {"overhead", NumbersByName()}}))},
+                                {"cpus", ListOf(CpuSchema())},
                                 {"locks", ListOf(LockSchema())},
                                 {"metrics", NumbersByName()}});
   schema.update(document);

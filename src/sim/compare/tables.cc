@@ -58,7 +58,7 @@ std::vector<ComparedThing> SideBySide(const std::vector<Result>& results,
     ComparedThing compared;
     compared.name = name;
     for (const MetricRow& row : MetricTable()) {
-      if (row.of != of) continue;
+      if (row.of != of || !row.in_compare) continue;
       std::vector<std::optional<int64_t>> values;
       for (const Thing* thing : things) {
         values.push_back(thing == nullptr ? std::nullopt : MetricValue(*thing, row.name));

@@ -54,6 +54,8 @@ bool IsDecision(EventKind kind) {
     case EventKind::kSchedWakeAffine:
     case EventKind::kSchedBalance:
     case EventKind::kSchedMoveRefused:
+    case EventKind::kSchedEntry:
+    case EventKind::kSchedDelay:
     case EventKind::kCount:
       return false;
   }

@@ -2,6 +2,10 @@
 
 #include <array>
 
+#include "rqsim/kernel.h"
+#include "sim/views/accountant.h"
+#include "sim/views/result_fields.h"
+
 namespace rqsim {
 namespace {
 
@@ -50,6 +54,30 @@ constexpr std::array kTable = {
     MetricRow{Of::kTask, "nr_involuntary_switches", Unit::kCount, "… preempted or yielding"},
     MetricRow{Of::kTask, "nr_migrations", Unit::kCount, "changes of its CPU"},
     MetricRow{Of::kTask, "deadline_misses", Unit::kCount, "jobs that ended after their deadline"},
+    MetricRow{Of::kTask, "pcount", Unit::kCount, "times it got a CPU (schedstat)", false},
+    MetricRow{Of::kTask, "run_delay_max", Unit::kCycles, "the longest of the waits of run_delay",
+              false},
+    MetricRow{Of::kTask, "run_delay_max_start", Unit::kInstant, "… when it began", false},
+    MetricRow{Of::kTask, "run_delay_max_end", Unit::kInstant, "… when it ended", false},
+    MetricRow{Of::kTask, "wait_sum", Unit::kCycles,
+              "in its class's queue, not picked; a delayed dequeue counts", false},
+    MetricRow{Of::kTask, "wait_max", Unit::kCycles, "… the longest", false},
+    MetricRow{Of::kTask, "wait_count", Unit::kCount, "… how many", false},
+    MetricRow{Of::kTask, "sum_sleep_runtime", Unit::kCycles,
+              "asleep in S, D or I, until the wake-up", false},
+    MetricRow{Of::kTask, "sum_block_runtime", Unit::kCycles, "… in D or I", false},
+    MetricRow{Of::kTask, "nr_wakeups", Unit::kCount, "times it was woken", false},
+    MetricRow{Of::kTask, "nr_wakeups_local", Unit::kCount, "… on the CPU of its waker", false},
+    MetricRow{Of::kTask, "nr_wakeups_remote", Unit::kCount, "… on another", false},
+    MetricRow{Of::kTask, "nr_wakeups_sync", Unit::kCount, "… by one about to sleep", false},
+    MetricRow{Of::kTask, "nr_wakeups_migrate", Unit::kCount, "… on another CPU than before", false},
+    MetricRow{Of::kTask, "nr_wakeups_affine", Unit::kCount, "… brought to its waker's CPU", false},
+    MetricRow{Of::kTask, "nr_wakeups_affine_attempts", Unit::kCount, "… times that was tried",
+              false},
+    MetricRow{Of::kTask, "nr_failed_migrations_affine", Unit::kCount,
+              "passed over by a balancer: its CPUs", false},
+    MetricRow{Of::kTask, "nr_failed_migrations_running", Unit::kCount, "… it was running", false},
+    MetricRow{Of::kTask, "nr_failed_migrations_hot", Unit::kCount, "… cache hot", false},
 
     MetricRow{Of::kLock, "acquisitions", Unit::kCount, "times it was taken"},
     MetricRow{Of::kLock, "fast", Unit::kCount, "… at the first try"},
@@ -85,24 +113,64 @@ constexpr std::array kTable = {
     MetricRow{Of::kCpu, "offline", Unit::kCycles, "offline"},
     MetricRow{Of::kCpu, "overhead", Unit::kCycles,
               "all costs together; overhead.NAME for one of them"},
+    MetricRow{Of::kCpu, "yld_count", Unit::kCount, "yields (schedstat)", false},
+    MetricRow{Of::kCpu, "sched_count", Unit::kCount, "schedule() calls", false},
+    MetricRow{Of::kCpu, "sched_goidle", Unit::kCount, "switches to idle", false},
+    MetricRow{Of::kCpu, "ttwu_count", Unit::kCount, "wake-ups made here", false},
+    MetricRow{Of::kCpu, "ttwu_local", Unit::kCount, "… of tasks that came here", false},
+    MetricRow{Of::kCpu, "rq_cpu_time", Unit::kCycles, "tasks were on it", false},
+    MetricRow{Of::kCpu, "run_delay", Unit::kCycles, "tasks waited in its queue, all together",
+              false},
+    MetricRow{Of::kCpu, "pcount", Unit::kCount, "switches to tasks", false},
 
     MetricRow{Of::kRun, "end", Unit::kInstant, "when the run ended"},
     MetricRow{Of::kRun, "events", Unit::kCount, "trace records"},
     MetricRow{Of::kRun, "violations", Unit::kCount, "what the invariant checkers reported"},
+    MetricRow{Of::kRun, "chains_of_1", Unit::kCount, "walks along a chain of 1 mutex"},
+    MetricRow{Of::kRun, "chains_of_2", Unit::kCount, "… of 2"},
+    MetricRow{Of::kRun, "chains_of_3", Unit::kCount, "… of 3"},
+    MetricRow{Of::kRun, "chains_of_4_or_more", Unit::kCount, "… of more"},
     MetricRow{Of::kRun, "deadline_misses", Unit::kCount, "of all tasks together"},
+    MetricRow{Of::kRun, "dispatches", Unit::kCount, "switches to tasks"},
+    MetricRow{Of::kRun, "donor_cycles", Unit::kCycles,
+              "executed by one task and charged to another"},
+    MetricRow{Of::kRun, "fifo_bypass_by_donor", Unit::kCount, "of all mutexes together"},
+    MetricRow{Of::kRun, "handoffs", Unit::kCount, "of all mutexes together"},
+    MetricRow{Of::kRun, "idle_cycles", Unit::kCycles, "of all CPUs together"},
+    MetricRow{Of::kRun, "idle_retries", Unit::kCount, "walks that ended in idling and another try"},
+    MetricRow{Of::kRun, "inversion_cycles", Unit::kCycles,
+              "a more important waiter was kept waiting for nothing"},
+    MetricRow{Of::kRun, "ipis", Unit::kCount, "IPIs sent"},
+    MetricRow{Of::kRun, "jobs", Unit::kCount, "jobs that ended, of all tasks"},
+    MetricRow{Of::kRun, "longest_chain", Unit::kCount, "mutexes in the longest chain"},
+    MetricRow{Of::kRun, "migrations", Unit::kCount, "changes of a task's CPU"},
+    MetricRow{Of::kRun, "misplaced_wakeups", Unit::kCount, "donors woken away from home"},
+    MetricRow{Of::kRun, "need_resched", Unit::kCount, "requests to reschedule"},
+    MetricRow{Of::kRun, "overhead_cycles", Unit::kCycles, "costs of all CPUs together"},
+    MetricRow{Of::kRun, "overrun_cycles", Unit::kCycles,
+              "executed for a donor whose chain ended elsewhere"},
+    MetricRow{Of::kRun, "pi_setprio", Unit::kCount, "changes of priority by inheritance"},
+    MetricRow{Of::kRun, "pick_agains", Unit::kCount, "walks that ended in another pick"},
+    MetricRow{Of::kRun, "proxy_deactivations", Unit::kCount, "donors that went to sleep"},
+    MetricRow{Of::kRun, "proxy_migrations", Unit::kCount, "donors moved to their owner's CPU"},
+    MetricRow{Of::kRun, "proxy_parks", Unit::kCount, "donors parked on a sleeping owner"},
+    MetricRow{Of::kRun, "return_migrations", Unit::kCount, "donors moved back home"},
+    MetricRow{Of::kRun, "signals", Unit::kCount, "signals sent"},
+    MetricRow{Of::kRun, "spawns", Unit::kCount, "tasks made"},
+    MetricRow{Of::kRun, "spin_cycles", Unit::kCycles, "burnt by spinners"},
+    MetricRow{Of::kRun, "steals", Unit::kCount, "of all mutexes together"},
+    MetricRow{Of::kRun, "switches", Unit::kCount, "switches, those to idle included"},
+    MetricRow{Of::kRun, "ticks", Unit::kCount, "ticks handled"},
+    MetricRow{Of::kRun, "wakeups", Unit::kCount, "tasks woken"},
 };
 
 std::optional<int64_t> Of1(const Distribution& d, std::string_view part) {
-  if (part == "n") return d.n;
-  if (part == "sum") return d.sum.count();
   // A distribution of nothing has no largest element; 0 would satisfy every `max`.
-  if (d.n == 0) return std::nullopt;
-  if (part.empty() || part == "max") return d.max.count();
-  if (part == "p50") return d.p50.count();
-  if (part == "p90") return d.p90.count();
-  if (part == "p95") return d.p95.count();
-  if (part == "p99") return d.p99.count();
-  if (part == "p999") return d.p999.count();
+  if (d.n == 0 && part != "n" && part != "sum") return std::nullopt;
+  if (part.empty()) return d.max.count();
+  for (const ResultField<Distribution>& field : kDistributionFields) {
+    if (field.name() == part) return field.Get(d);
+  }
   return std::nullopt;
 }
 
@@ -115,28 +183,38 @@ std::optional<std::string_view> PartOf(std::string_view name, std::string_view w
   return name.substr(1);
 }
 
-template <class Thing>
-struct Member {
-  std::string_view name;
-  Cycles Thing::*cycles;
-};
-template <class Thing>
-struct Counter {
-  std::string_view name;
-  int64_t Thing::*count;
-};
-
-template <class Thing, std::size_t M, std::size_t C>
+template <class Thing, std::size_t N>
 std::optional<int64_t> Plain(const Thing& thing, std::string_view name,
-                             const Member<Thing> (&members)[M],
-                             const Counter<Thing> (&counters)[C]) {
-  for (const auto& member : members) {
-    if (member.name == name) return (thing.*member.cycles).count();
-  }
-  for (const auto& counter : counters) {
-    if (counter.name == name) return thing.*counter.count;
+                             const ResultField<Thing> (&fields)[N]) {
+  for (const ResultField<Thing>& field : fields) {
+    if (field.name() == name) return field.Get(thing);
   }
   return std::nullopt;
+}
+
+// Whether `name` is a part of that distribution, also one that the table has no row for.
+bool IsPartOf(std::string_view name, std::string_view distribution) {
+  const auto part = PartOf(name, distribution);
+  if (!part) return false;
+  for (const ResultField<Distribution>& field : kDistributionFields) {
+    if (field.name() == *part) return true;
+  }
+  return false;
+}
+
+// The kernel's longer names.
+std::string_view WithoutAlias(MetricOf of, std::string_view name) {
+  if (of != MetricOf::kTask) return name;
+  if (name == "se.sum_exec_runtime") return "exec";
+  if (name == "se.nr_migrations") return "nr_migrations";
+  return name;
+}
+
+bool IsCost(std::string_view name) {
+  for (int i = 0; i < kNumCosts; ++i) {
+    if (CostName(static_cast<CostId>(i)) == name) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -144,6 +222,7 @@ std::optional<int64_t> Plain(const Thing& thing, std::string_view name,
 std::span<const MetricRow> MetricTable() { return kTable; }
 
 const MetricRow* FindMetricRow(MetricOf of, std::string_view name) {
+  name = WithoutAlias(of, name);
   for (const MetricRow& row : kTable) {
     if (row.of != of) continue;
     if (row.name == name) return &row;
@@ -153,23 +232,45 @@ const MetricRow* FindMetricRow(MetricOf of, std::string_view name) {
   return nullptr;
 }
 
+bool IsMetric(MetricOf of, std::string_view name, const Registry& registry) {
+  if (FindMetricRow(of, name) != nullptr) return true;
+  switch (of) {
+    case MetricOf::kTask: {
+      const auto cause = PartOf(name, "waits");
+      return (cause && !cause->empty()) || IsPartOf(name, "response") ||
+             IsPartOf(name, "wakeup_latency");
+    }
+    case MetricOf::kLock:
+      return IsPartOf(name, "wait") || IsPartOf(name, "hold");
+    case MetricOf::kCpu: {
+      const auto cost = PartOf(name, "overhead");
+      return cost && IsCost(*cost);
+    }
+    case MetricOf::kRun:
+      break;
+  }
+  for (const RegistryEntry& entry : registry.entries()) {
+    for (const MetricInfo& metric : entry.info->metrics) {
+      if (metric.name == name) return true;
+    }
+  }
+  return false;
+}
+
+std::vector<std::string> MetricNames(MetricOf of, const Registry& registry) {
+  std::vector<std::string> names;
+  for (const MetricRow& row : kTable) {
+    if (row.of == of) names.emplace_back(row.name);
+  }
+  if (of != MetricOf::kRun) return names;
+  for (const RegistryEntry& entry : registry.entries()) {
+    for (const MetricInfo& metric : entry.info->metrics) names.emplace_back(metric.name);
+  }
+  return names;
+}
+
 std::optional<int64_t> MetricValue(const TaskResult& task, std::string_view name) {
-  using T = TaskResult;
-  static constexpr Member<T> kMembers[] = {
-      {"lifetime", &T::lifetime},   {"exec", &T::exec},
-      {"charged", &T::charged},     {"work", &T::work},
-      {"run_delay", &T::run_delay}, {"blocked", &T::blocked},
-      {"sleeping", &T::sleeping},   {"run", &T::run},
-      {"runnable", &T::runnable},   {"blocked_queued", &T::blocked_queued},
-      {"parked", &T::parked},       {"frozen", &T::frozen},
-      {"throttled", &T::throttled}, {"migrating", &T::migrating}};
-  static constexpr Counter<T> kCounters[] = {
-      {"nr_switches", &T::nr_switches},
-      {"nr_voluntary_switches", &T::nr_voluntary_switches},
-      {"nr_involuntary_switches", &T::nr_involuntary_switches},
-      {"nr_migrations", &T::nr_migrations},
-      {"deadline_misses", &T::deadline_misses}};
-  if (name == "start") return task.start.cycles();
+  name = WithoutAlias(MetricOf::kTask, name);
   if (name == "finish") {
     if (!task.finish) return std::nullopt;
     return task.finish->cycles();
@@ -182,37 +283,18 @@ std::optional<int64_t> MetricValue(const TaskResult& task, std::string_view name
     }
     return 0;
   }
-  return Plain(task, name, kMembers, kCounters);
+  return Plain(task, name, kTaskFields);
 }
 
 std::optional<int64_t> MetricValue(const LockResult& lock, std::string_view name) {
-  using L = LockResult;
-  static constexpr Member<L> kMembers[] = {{"spin_cycles", &L::spin_cycles}};
-  static constexpr Counter<L> kCounters[] = {{"acquisitions", &L::acquisitions},
-                                             {"fast", &L::fast},
-                                             {"trylock", &L::trylock},
-                                             {"osq_spin", &L::osq_spin},
-                                             {"waiter_spin", &L::waiter_spin},
-                                             {"slow", &L::slow},
-                                             {"steals", &L::steals},
-                                             {"handoffs", &L::handoffs},
-                                             {"handoffs_flag", &L::handoffs_flag},
-                                             {"handoffs_donor", &L::handoffs_donor},
-                                             {"handoffs_always", &L::handoffs_always},
-                                             {"fifo_bypass_by_donor", &L::fifo_bypass_by_donor},
-                                             {"wakeups", &L::wakeups}};
   if (const auto part = PartOf(name, "wait")) return Of1(lock.wait, *part);
   if (const auto part = PartOf(name, "hold")) return Of1(lock.hold, *part);
-  return Plain(lock, name, kMembers, kCounters);
+  return Plain(lock, name, kLockFields);
 }
 
 std::optional<int64_t> MetricValue(const CpuResult& cpu, std::string_view name) {
-  if (name == "user") return cpu.user.count();
-  if (name == "kernel") return cpu.kernel.count();
-  if (name == "idle") return cpu.idle.count();
-  if (name == "offline") return cpu.offline.count();
   const auto part = PartOf(name, "overhead");
-  if (!part) return std::nullopt;
+  if (!part) return Plain(cpu, name, kCpuFields);
   int64_t sum = 0;
   for (const auto& [cost, cycles] : cpu.overhead) {
     if (part->empty() || cost == *part) sum += cycles.count();

@@ -188,6 +188,7 @@ void Machine::DequeueTask(CpuId c, TaskId task, QueueReason reason) {
   const DequeueResult result = ClassOf(task).Dequeue(*this, c, task, reason);
   if (result == DequeueResult::kDelayed && reason == QueueReason::kSleep) {
     SetDelayed(task, true);
+    Emit(c, SchedDelay{task});
   } else {
     TaskLeft(c, task);
   }
@@ -241,6 +242,7 @@ void Machine::Schedule(CpuId c, bool preempt) {
                                         kMaxSchedulesPerInstant, c.value(), now_.cycles()));
     return;
   }
+  Emit(c, SchedEntry{preempt ? 1 : 0});
   PauseSegment(c);
   s.mode = Mode::kPaused;
   s.in_schedule = true;

@@ -38,6 +38,7 @@ enum class ErrorCode : int {
   kExpectUnknown = 212,
   kExpectForm = 213,
   kReservedName = 214,
+  kUnknownMetric = 215,
   // Warnings: a run would report these by itself.
   kWarnRecursiveLock = 301,
   kWarnLockHeld = 302,

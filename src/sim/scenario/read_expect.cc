@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "rqsim/metrics.h"
 #include "sim/scenario/expect_text.h"
 #include "sim/scenario/read_context.h"
 #include "sim/scenario/shape.h"
@@ -42,6 +43,12 @@ class TaskNames final : public NameCheck {
   const ReadContext& context_;
 };
 
+std::string NoMetric(MetricOf of, std::string_view name) {
+  static constexpr const char* kOf[] = {"a task", "a mutex", "a CPU", "a run"};
+  return fmt::format("{} has no metric {}; rqsim list metrics", kOf[static_cast<std::size_t>(of)],
+                     QuoteJson(name));
+}
+
 class ExpectReader {
  public:
   explicit ExpectReader(ReadContext& context) : context_(context), names_(context) {}
@@ -59,10 +66,12 @@ class ExpectReader {
     spec.work = ReadLanes(value, "work", false);
     spec.user = ReadLanes(value, "user", false);
     ReadSwitches(value, spec);
-    spec.tasks = ReadNamed(value, "tasks");
-    spec.locks = ReadNamed(value, "locks");
-    spec.cpus = ReadNamed(value, "cpus");
-    if (const JsonValue* metrics = value.Find("metrics")) spec.metrics = ReadMetrics(*metrics);
+    spec.tasks = ReadNamed(value, "tasks", MetricOf::kTask);
+    spec.locks = ReadNamed(value, "locks", MetricOf::kLock);
+    spec.cpus = ReadNamed(value, "cpus", MetricOf::kCpu);
+    if (const JsonValue* metrics = value.Find("metrics")) {
+      spec.metrics = ReadMetrics(*metrics, MetricOf::kRun);
+    }
     ReadReturns(value, spec);
     ReadTexts(value, "events", spec.events);
     ReadTexts(value, "no_events", spec.no_events);
@@ -149,10 +158,14 @@ class ExpectReader {
     }
   }
 
-  MetricValues ReadMetrics(const JsonValue& map) {
+  MetricValues ReadMetrics(const JsonValue& map, MetricOf of) {
     MetricValues values;
     for (const JsonMember& member : map.members) {
-      if (IsNote(member.key) || member.key == "acquired") continue;
+      if (IsNote(member.key) || (of == MetricOf::kLock && member.key == "acquired")) continue;
+      if (!IsMetric(of, member.key, context_.registry)) {
+        context_.diagnostics.ErrorAtKey(ErrorCode::kUnknownMetric, member, NoMetric(of, member.key),
+                                        DidYouMean(member.key, MetricNames(of, context_.registry)));
+      }
       if (const auto number = context_.LengthOf(member.value, kMetricMin)) {
         values.emplace_back(member.key, *number);
       }
@@ -160,7 +173,7 @@ class ExpectReader {
     return values;
   }
 
-  std::vector<ExpectNamed> ReadNamed(const JsonValue& value, std::string_view key) {
+  std::vector<ExpectNamed> ReadNamed(const JsonValue& value, std::string_view key, MetricOf of) {
     std::vector<ExpectNamed> list;
     const JsonValue* map = value.Find(key);
     if (map == nullptr) return list;
@@ -170,7 +183,7 @@ class ExpectReader {
       ExpectNamed named;
       named.name = member.key;
       named.pos = member.key_pos;
-      named.values = ReadMetrics(member.value);
+      named.values = ReadMetrics(member.value, of);
       const JsonValue* acquired = ReadContext::Get(member.value, "acquired", Kind::kString);
       if (key == "locks" && acquired != nullptr) {
         std::vector<TextError> errors;
@@ -287,6 +300,23 @@ const Shape* AssertsShape(ShapeBook& book) {
   return book.Array(assertion);
 }
 
+namespace {
+
+void CheckMetric(ReadContext& context, const JsonValue& item, AssertSpec& spec) {
+  const JsonValue* metric = ReadContext::Get(item, "metric", Kind::kString);
+  if (metric == nullptr) return;
+  spec.metric = metric->text;
+  MetricOf of = MetricOf::kRun;
+  if (!spec.task.empty()) of = MetricOf::kTask;
+  if (!spec.lock.empty()) of = MetricOf::kLock;
+  if (!spec.cpu.empty()) of = MetricOf::kCpu;
+  if (IsMetric(of, spec.metric, context.registry)) return;
+  context.diagnostics.Error(ErrorCode::kUnknownMetric, *metric, NoMetric(of, spec.metric),
+                            DidYouMean(spec.metric, MetricNames(of, context.registry)));
+}
+
+}  // namespace
+
 void ReadAsserts(ReadContext& context, const JsonValue& value) {
   TaskNames names(context);
   for (const JsonValue& item : value.items) {
@@ -312,7 +342,7 @@ void ReadAsserts(ReadContext& context, const JsonValue& value) {
                                   fmt::format("CPU {} does not exist", cpu->integer));
       }
     }
-    ReadContext::ReadText(item, "metric", spec.metric);
+    CheckMetric(context, item, spec);
     spec.min = context.LengthAt(item, "min", kMetricMin);
     spec.max = context.LengthAt(item, "max", kMetricMin);
     spec.equals = context.LengthAt(item, "equals", kMetricMin);

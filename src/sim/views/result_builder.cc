@@ -78,7 +78,7 @@ Distribution Summarise(std::vector<int64_t>& samples) {
 }
 
 EventMask ResultBuilder::Wants() const {
-  return accountant_.Wants() | ProxyBooks::Wants() |
+  return accountant_.Wants() | ProxyBooks::Wants() | SchedStats::Wants() |
          EventMask::Of(EventKind::kIpiSendCpu, EventKind::kSchedSetNeedResched,
                        EventKind::kSchedPiSetprio, EventKind::kSignalGenerate,
                        EventKind::kContentionBegin, EventKind::kContentionEnd,
@@ -91,6 +91,7 @@ void ResultBuilder::OnStart(const RunInfo& info, ViolationSink& sink) {
   info_ = &info;
   accountant_.OnStart(info, sink);
   proxies_.OnStart(info);
+  stats_.OnStart(info, sink);
   const std::size_t tasks = static_cast<std::size_t>(info.num_tasks());
   jobs_.assign(tasks, Job());
   links_.assign(tasks, WaitList::Links());
@@ -123,6 +124,7 @@ ResultBuilder::Job& ResultBuilder::JobOf(TaskId task) {
 void ResultBuilder::OnEvent(const TraceEvent& event) {
   proxies_.OnEvent(event);
   accountant_.OnEvent(event);
+  stats_.OnEvent(event);
   switch (event.kind()) {
     case EventKind::kSchedSwitch:
       OnSwitch(event);
@@ -340,10 +342,13 @@ bool ResultBuilder::IsHidden(TaskId id) const {
 void ResultBuilder::OnEnd(const RunEnd& end) {
   proxies_.OnEnd(end.end);
   accountant_.OnEnd(end);
+  stats_.OnEnd(end);
+  if (reports_ == Accountant::Reports::kAll) stats_.Check(accountant_, end);
   result_ = Result();
   ticks_ = 0;
   for (const CpuSums& cpu : end.cpus) ticks_ += cpu.ticks;
   result_.scenario = info_->scenario().name;
+  result_.clock_hz = info_->scenario().machine.clock_hz;
   result_.policy = std::string(info_->policy_set());
   result_.outcome = end.outcome;
   result_.message = end.message;
@@ -365,13 +370,13 @@ void ResultBuilder::TakeTask(TaskId id, const RunEnd& end) {
   Job& job = JobOf(id);
   TaskResult task;
   task.name = std::string(info_->task_name(id));
+  task.id = id;
   task.kthread = info_->is_kthread(id);
   task.exec = account.exec;
   task.charged = account.charged;
   task.work = account.work;
   task.run = account.In(TaskPhase::kRunning);
   task.runnable = account.In(TaskPhase::kRunnable);
-  task.run_delay = task.runnable;
   task.blocked_queued = account.In(TaskPhase::kBlockedQueued);
   task.blocked = account.In(TaskPhase::kBlocked);
   task.sleeping = account.In(TaskPhase::kSleeping);
@@ -386,6 +391,7 @@ void ResultBuilder::TakeTask(TaskId id, const RunEnd& end) {
   task.nr_involuntary_switches = account.nr_involuntary_switches;
   task.nr_switches = task.nr_voluntary_switches + task.nr_involuntary_switches;
   task.nr_migrations = account.nr_migrations;
+  stats_.Fill(id, task);
   task.deadline_misses = job.misses;
   if (job.running && job.deadline && end.end - job.release > *job.deadline) ++task.deadline_misses;
   task.response = Summarise(job.responses);
@@ -411,6 +417,7 @@ void ResultBuilder::TakeCpus() {
     cpu.kernel = account.kernel;
     cpu.idle = account.idle;
     cpu.offline = account.offline;
+    stats_.Fill(cpu.id, cpu);
     for (std::size_t cost = 0; cost < account.overhead.size(); ++cost) {
       if (account.overhead[cost] == kZeroCycles) continue;
       cpu.overhead.push_back(
@@ -434,9 +441,11 @@ void ResultBuilder::TakeLocks() {
 }
 
 void ResultBuilder::TakeMetrics() {
-  int64_t idle = 0, overhead = 0, steals = 0, handoffs = 0, bypasses = 0, spin = 0, misses = 0;
+  int64_t idle = 0, overhead = 0, jobs = 0, dispatches = 0, steals = 0, handoffs = 0, bypasses = 0,
+          spin = 0, misses = 0;
   for (const CpuResult& cpu : result_.cpus) {
     idle += cpu.idle.count();
+    dispatches += cpu.pcount;
     for (const auto& [name, length] : cpu.overhead) overhead += length.count();
   }
   for (const LockResult& lock : result_.locks) {
@@ -445,12 +454,17 @@ void ResultBuilder::TakeMetrics() {
     bypasses += lock.fifo_bypass_by_donor;
     spin += lock.spin_cycles.count();
   }
-  for (const TaskResult& task : result_.tasks) misses += task.deadline_misses;
+  for (const TaskResult& task : result_.tasks) {
+    misses += task.deadline_misses;
+    jobs += task.response.n;
+  }
   result_.metrics = {{"deadline_misses", misses},
+                     {"dispatches", dispatches},
                      {"fifo_bypass_by_donor", bypasses},
                      {"handoffs", handoffs},
                      {"idle_cycles", idle},
                      {"ipis", ipis_},
+                     {"jobs", jobs},
                      {"migrations", migrations_},
                      {"need_resched", need_resched_},
                      {"overhead_cycles", overhead},

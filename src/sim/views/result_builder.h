@@ -31,6 +31,7 @@
 #include "rqsim/trace_event.h"
 #include "sim/views/accountant.h"
 #include "sim/views/proxy_books.h"
+#include "sim/views/sched_stats.h"
 #include "sim/views/wait_list.h"
 
 namespace rqsim {
@@ -39,7 +40,7 @@ class ResultBuilder final : public Listener {
  public:
   // `reports` goes to the accountant, whose sums are needed in any case.
   explicit ResultBuilder(Accountant::Reports reports = Accountant::Reports::kAll)
-      : accountant_(reports) {}
+      : accountant_(reports), reports_(reports) {}
 
   EventMask Wants() const override;
   void OnStart(const RunInfo& info, ViolationSink& sink) override;
@@ -94,6 +95,8 @@ class ResultBuilder final : public Listener {
 
   Accountant accountant_;
   ProxyBooks proxies_{accountant_};
+  SchedStats stats_;
+  Accountant::Reports reports_;
   const RunInfo* info_ = nullptr;
   int32_t declared_tasks_ = 0;  // ids 1 to this are the scenario's
   std::vector<Job> jobs_;

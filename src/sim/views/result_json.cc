@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string_view>
 
 #include "rqsim/expect.h"
+#include "sim/views/result_fields.h"
 
 namespace rqsim {
 namespace {
@@ -21,15 +23,18 @@ std::string NameOf(const Result& result, TaskId task) {
 
 Json NameOrNull(std::string name) { return name.empty() ? Json(nullptr) : Json(std::move(name)); }
 
+// Appends the plain numbers of `thing` to `out`.
+template <class Thing, std::size_t N>
+void AddFields(const Thing& thing, const ResultField<Thing> (&fields)[N], Json& out) {
+  for (const ResultField<Thing>& field : fields) {
+    out[std::string(field.name())] = field.Get(thing);
+  }
+}
+
 Json ToJson(const Distribution& values) {
-  return Json{{"n", values.n},
-              {"p50", values.p50.count()},
-              {"p90", values.p90.count()},
-              {"p95", values.p95.count()},
-              {"p99", values.p99.count()},
-              {"p999", values.p999.count()},
-              {"max", values.max.count()},
-              {"sum", values.sum.count()}};
+  Json out = Json::object();
+  AddFields(values, kDistributionFields, out);
+  return out;
 }
 
 Json ToJson(const Result& result, const Violation& violation) {
@@ -48,63 +53,35 @@ Json ToJson(const TaskResult& task) {
     waits.push_back(Json{
         {"cause", wait.cause}, {"cycles", wait.cycles.count()}, {"voluntary", wait.voluntary}});
   }
-  return Json{{"name", task.name},
-              {"exec", task.exec.count()},
-              {"charged", task.charged.count()},
-              {"run_delay", task.run_delay.count()},
-              {"blocked", task.blocked.count()},
-              {"sleeping", task.sleeping.count()},
-              {"finish", task.finish ? Json(task.finish->cycles()) : Json(nullptr)},
-              {"response", ToJson(task.response)},
-              {"wakeup_latency", ToJson(task.wakeup_latency)},
-              {"nr_switches", task.nr_switches},
-              {"nr_voluntary_switches", task.nr_voluntary_switches},
-              {"nr_involuntary_switches", task.nr_involuntary_switches},
-              {"nr_migrations", task.nr_migrations},
-              {"waits", std::move(waits)},
-              {"kthread", task.kthread},
-              {"start", task.start.cycles()},
-              {"lifetime", task.lifetime.count()},
-              {"work", task.work.count()},
-              {"run", task.run.count()},
-              {"runnable", task.runnable.count()},
-              {"blocked_queued", task.blocked_queued.count()},
-              {"parked", task.parked.count()},
-              {"frozen", task.frozen.count()},
-              {"throttled", task.throttled.count()},
-              {"migrating", task.migrating.count()},
-              {"deadline_misses", task.deadline_misses}};
+  Json out{{"name", task.name},
+           {"id", task.id.value()},
+           {"kthread", task.kthread},
+           {"finish", task.finish ? Json(task.finish->cycles()) : Json(nullptr)}};
+  AddFields(task, kTaskFields, out);
+  out["response"] = ToJson(task.response);
+  out["wakeup_latency"] = ToJson(task.wakeup_latency);
+  out["waits"] = std::move(waits);
+  return out;
 }
 
 Json ToJson(const CpuResult& cpu) {
   Json overhead = Json::object();
   for (const auto& [name, length] : cpu.overhead) overhead[name] = length.count();
-  return Json{{"id", cpu.id.value()},           {"user", cpu.user.count()},
-              {"kernel", cpu.kernel.count()},   {"idle", cpu.idle.count()},
-              {"offline", cpu.offline.count()}, {"overhead", std::move(overhead)}};
+  Json out{{"id", cpu.id.value()}};
+  AddFields(cpu, kCpuFields, out);
+  out["overhead"] = std::move(overhead);
+  return out;
 }
 
 Json ToJson(const LockResult& lock) {
   Json acquired = Json::array();
   for (const auto& [t, task] : lock.acquired) acquired.push_back(Json::array({t.cycles(), task}));
-  return Json{{"name", lock.name},
-              {"acquisitions", lock.acquisitions},
-              {"fast", lock.fast},
-              {"trylock", lock.trylock},
-              {"osq_spin", lock.osq_spin},
-              {"waiter_spin", lock.waiter_spin},
-              {"slow", lock.slow},
-              {"steals", lock.steals},
-              {"handoffs", lock.handoffs},
-              {"handoffs_flag", lock.handoffs_flag},
-              {"handoffs_donor", lock.handoffs_donor},
-              {"handoffs_always", lock.handoffs_always},
-              {"fifo_bypass_by_donor", lock.fifo_bypass_by_donor},
-              {"wakeups", lock.wakeups},
-              {"spin_cycles", lock.spin_cycles.count()},
-              {"wait", ToJson(lock.wait)},
-              {"hold", ToJson(lock.hold)},
-              {"acquired", std::move(acquired)}};
+  Json out{{"name", lock.name}};
+  AddFields(lock, kLockFields, out);
+  out["wait"] = ToJson(lock.wait);
+  out["hold"] = ToJson(lock.hold);
+  out["acquired"] = std::move(acquired);
+  return out;
 }
 
 std::string_view KindName(TimelineCell::Kind kind) {

@@ -14,24 +14,12 @@ constexpr EventField Field(std::string_view name, FieldKind kind, std::size_t of
   return EventField{name, kind, static_cast<uint8_t>(offset), static_cast<uint8_t>(size)};
 }
 
-constexpr EventField kSchedWakingFields[] = {
-    Field("pid", FieldKind::kTask, offsetof(SchedWaking, pid), sizeof(SchedWaking::pid)),
-    Field("prio", FieldKind::kInteger, offsetof(SchedWaking, prio), sizeof(SchedWaking::prio)),
-    Field("target_cpu", FieldKind::kCpu, offsetof(SchedWaking, target_cpu),
-          sizeof(SchedWaking::target_cpu)),
-};
-constexpr EventField kSchedWakeupFields[] = {
-    Field("pid", FieldKind::kTask, offsetof(SchedWakeup, pid), sizeof(SchedWakeup::pid)),
-    Field("prio", FieldKind::kInteger, offsetof(SchedWakeup, prio), sizeof(SchedWakeup::prio)),
-    Field("target_cpu", FieldKind::kCpu, offsetof(SchedWakeup, target_cpu),
-          sizeof(SchedWakeup::target_cpu)),
-};
-constexpr EventField kSchedWakeupNewFields[] = {
-    Field("pid", FieldKind::kTask, offsetof(SchedWakeupNew, pid), sizeof(SchedWakeupNew::pid)),
-    Field("prio", FieldKind::kInteger, offsetof(SchedWakeupNew, prio),
-          sizeof(SchedWakeupNew::prio)),
-    Field("target_cpu", FieldKind::kCpu, offsetof(SchedWakeupNew, target_cpu),
-          sizeof(SchedWakeupNew::target_cpu)),
+// Of the three wake-up tracepoints.
+constexpr EventField kWakeFields[] = {
+    Field("pid", FieldKind::kTask, offsetof(WakePayload, pid), sizeof(WakePayload::pid)),
+    Field("prio", FieldKind::kInteger, offsetof(WakePayload, prio), sizeof(WakePayload::prio)),
+    Field("target_cpu", FieldKind::kCpu, offsetof(WakePayload, target_cpu),
+          sizeof(WakePayload::target_cpu)),
 };
 constexpr EventField kSchedSwitchFields[] = {
     Field("prev_pid", FieldKind::kTask, offsetof(SchedSwitch, prev_pid),
@@ -132,6 +120,13 @@ constexpr EventField kSignalDeliverFields[] = {
 };
 constexpr EventField kSchedUndelayFields[] = {
     Field("pid", FieldKind::kTask, offsetof(SchedUndelay, pid), sizeof(SchedUndelay::pid)),
+};
+constexpr EventField kSchedDelayFields[] = {
+    Field("pid", FieldKind::kTask, offsetof(SchedDelay, pid), sizeof(SchedDelay::pid)),
+};
+constexpr EventField kSchedEntryFields[] = {
+    Field("preempt", FieldKind::kInteger, offsetof(SchedEntry, preempt),
+          sizeof(SchedEntry::preempt)),
 };
 constexpr EventField kTickFields[] = {
     Field("curr", FieldKind::kTask, offsetof(Tick, curr), sizeof(Tick::curr)),
@@ -312,11 +307,11 @@ constexpr EventField kSchedMoveRefusedFields[] = {
 };
 
 constexpr EventRow kTable[] = {
-    {EventKind::kSchedWaking, "sched_waking", true, kSchedWakingFields,
+    {EventKind::kSchedWaking, "sched_waking", true, kWakeFields,
      "a wake-up begins; the task is not queued yet"},
-    {EventKind::kSchedWakeup, "sched_wakeup", true, kSchedWakeupFields,
+    {EventKind::kSchedWakeup, "sched_wakeup", true, kWakeFields,
      "a woken task is queued (or was still running)"},
-    {EventKind::kSchedWakeupNew, "sched_wakeup_new", true, kSchedWakeupNewFields,
+    {EventKind::kSchedWakeupNew, "sched_wakeup_new", true, kWakeFields,
      "a new task is queued for the first time"},
     {EventKind::kSchedSwitch, "sched_switch", true, kSchedSwitchFields,
      "a CPU changes from prev to next; donor is the scheduling context that was picked"},
@@ -403,6 +398,10 @@ constexpr EventRow kTable[] = {
      "a stop task pushed pid, or found nobody to push"},
     {EventKind::kSchedMoveRefused, "sched_move_refused", false, kSchedMoveRefusedFields,
      "a balancer passed a task over; reason 0 affinity, 1 it runs, 2 cache hot, 3 another"},
+    {EventKind::kSchedEntry, "sched_entry", true, kSchedEntryFields,
+     "schedule() begins; preempt 1: the task did not ask for it"},
+    {EventKind::kSchedDelay, "sched_delay", false, kSchedDelayFields,
+     "a task that sleeps keeps its place in the queue for now"},
 };
 constexpr std::size_t kKinds = static_cast<std::size_t>(EventKind::kCount);
 static_assert(std::size(kTable) == kKinds);

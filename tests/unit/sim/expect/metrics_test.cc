@@ -13,7 +13,11 @@ TEST_CASE("Every metric of the table has a value when there is something to meas
   LockResult lock;
   lock.wait.n = lock.hold.n = 1;
   const CpuResult cpu;
-  const Result result;
+  Result result;
+  // Those of a run are filled in by its listeners.
+  for (const MetricRow& row : MetricTable()) {
+    if (row.of == MetricOf::kRun) result.metrics.emplace_back(row.name, 0);
+  }
   for (const MetricRow& row : MetricTable()) {
     CAPTURE(row.name);
     switch (row.of) {
@@ -71,6 +75,34 @@ TEST_CASE("Causes of waiting, single costs and metrics of services go by name",
   Result result;
   result.metrics = {{"proxy_migrations", 2}};
   CHECK(MetricValue(result, "proxy_migrations") == 2);
+}
+
+TEST_CASE("The kernel's longer names mean the same", "[expect][metrics]") {
+  TaskResult task;
+  task.exec = Cycles(7);
+  task.nr_migrations = 3;
+  CHECK(MetricValue(task, "se.sum_exec_runtime") == 7);
+  CHECK(MetricValue(task, "se.nr_migrations") == 3);
+  CHECK(FindMetricRow(MetricOf::kTask, "se.nr_migrations") ==
+        FindMetricRow(MetricOf::kTask, "nr_migrations"));
+}
+
+TEST_CASE("A metric is one of the table, a part of a distribution, a cause, a cost",
+          "[expect][metrics]") {
+  const Registry registry;
+  for (const char* name : {"exec", "pcount", "response", "response.p95", "waits.ran B",
+                           "se.sum_exec_runtime", "wakeup_latency.n"}) {
+    CHECK(IsMetric(MetricOf::kTask, name, registry));
+  }
+  CHECK(IsMetric(MetricOf::kLock, "wait.p90", registry));
+  CHECK(IsMetric(MetricOf::kCpu, "overhead.c_tick", registry));
+  CHECK(IsMetric(MetricOf::kCpu, "sched_count", registry));
+  CHECK(IsMetric(MetricOf::kRun, "jobs", registry));
+  for (const char* name : {"", "waits", "waits.", "response.p42", "idle", "jobs"}) {
+    CHECK_FALSE(IsMetric(MetricOf::kTask, name, registry));
+  }
+  CHECK_FALSE(IsMetric(MetricOf::kCpu, "overhead.c_tik", registry));
+  CHECK_FALSE(IsMetric(MetricOf::kRun, "response", registry));
 }
 
 }  // namespace

@@ -136,7 +136,7 @@ constexpr std::string_view kEverything = R"({
       "work": {"1": "[19,29)b"},
       "user": {"0": "[11,22)b"},
       "switches": {"0": "0 idle→b, 110 b→idle, 120 child-3"},
-      "tasks": {"b": {"finish": 8, "lag": -3}},
+      "tasks": {"b": {"finish": 8, "exec": -3}},
       "locks": {"A": {"steals": 0, "acquired": "0 b, 6 a-0"}},
       "cpus": {"1": {"idle": 3}},
       "metrics": {"proxy_migrations": 1},
