@@ -100,6 +100,17 @@ struct TimelineCell {
   TaskId curr, donor;
 };
 
+// A task on a CPU from the sched_switch in to the sched_switch out. Unlike cells of the timeline
+// these may be of length 0, and a change of donor does not end one.
+struct Dispatch {
+  CpuId cpu;
+  TaskId task;
+  std::optional<Time> woken;  // by the wake-up after which it got the CPU; none: it was preempted
+  Time start;
+  std::optional<Time> end;  // none: it is still there at the end of the run
+  char state = 'R';         // prev_state of the switch out; '-' without one
+};
+
 struct Result {
   std::string scenario;
   uint64_t scenario_hash = 0;
@@ -118,6 +129,8 @@ struct Result {
   std::vector<std::pair<std::string, int64_t>>
       metrics;                          // of the run, and of the services in use; by name
   std::vector<TimelineCell> timeline;   // by cpu, then start; empty unless asked for
+  std::vector<Dispatch> dispatches;     // with the timeline: in the order of their ends, open ones
+                                        // last, by cpu
   std::vector<std::string> task_names;  // by TaskId, for the timeline
 };
 

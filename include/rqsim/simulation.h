@@ -62,7 +62,7 @@ class Simulation {
 
 struct RunOptions {
   bool check = true;                 // accountant and invariant checkers
-  bool timeline = false;             // fill Result::timeline
+  bool timeline = false;             // fill Result::timeline and dispatches
   std::vector<Listener*> listeners;  // further ones, after the default ones
 };
 

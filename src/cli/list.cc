@@ -14,6 +14,7 @@
 #include "rqsim/scenario_reader.h"
 #include "sim/scenario/read_context.h"
 #include "sim/views/event_table.h"
+#include "sim/views/report_json.h"
 
 namespace rqsim {
 namespace {
@@ -179,6 +180,14 @@ Listing Costs() {
   return out;
 }
 
+Listing Views() {
+  Listing out{{"name", "summary"}, {}};
+  for (const ReportView& view : ReportViews()) {
+    out.rows.push_back({std::string(view.name), std::string(view.summary)});
+  }
+  return out;
+}
+
 // Scenarios below a folder, with what they say about themselves.
 bool Scenarios(const std::string& folder, Listing& out, Terminal& terminal) {
   namespace fs = std::filesystem;
@@ -225,11 +234,11 @@ class ListCommand final : public Command {
            "scenarios/tutorial";
   }
   void Declare(CLI::App& app) override {
-    app.add_option("WHAT", what_, "policies, ops, faults, metrics, events, costs, scenarios")
+    app.add_option("WHAT", what_, "policies, ops, faults, metrics, events, costs, views, scenarios")
         ->required()
-        ->check(
-            CLI::IsMember({"policies", "ops", "faults", "metrics", "events", "costs", "scenarios"})
-                .description(""));
+        ->check(CLI::IsMember({"policies", "ops", "faults", "metrics", "events", "costs", "views",
+                               "scenarios"})
+                    .description(""));
     app.add_option("FOLDER", folder_, "where scenarios are looked for")->capture_default_str();
     app.add_flag("--json", json_, "as JSON");
   }
@@ -241,6 +250,7 @@ class ListCommand final : public Command {
     if (what_ == "metrics") listing = Metrics();
     if (what_ == "events") listing = Events();
     if (what_ == "costs") listing = Costs();
+    if (what_ == "views") listing = Views();
     if (what_ == "scenarios" && !Scenarios(folder_, listing, terminal)) return kExitFile;
     terminal.Out(json_ ? ListingJson(listing) : ListingText(listing));
     return kExitFine;

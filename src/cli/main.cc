@@ -69,6 +69,7 @@ std::vector<std::unique_ptr<Command>> AllCommands() {
   commands.push_back(MakeCompareCommand());
   commands.push_back(MakeCheckCommand());
   commands.push_back(MakeTestCommand());
+  commands.push_back(MakeReportCommand());
   commands.push_back(MakeImportCommand());
   commands.push_back(MakeListCommand());
   commands.push_back(MakeSchemaCommand());

@@ -6,6 +6,7 @@ namespace rqsim {
 
 nlohmann::ordered_json ResultTree(Result result) {
   result.timeline.clear();
+  result.dispatches.clear();
   return ResultToJson(result);
 }
 

@@ -98,6 +98,7 @@ std::string ResultSchema() {
   const Json document = Object({{"schema_version", Json{{"const", kResultSchemaVersion}}},
                                 {"model_version", Count()},
                                 {"scenario", Object({{"name", Text()}, {"hash", Hex()}})},
+                                {"clock_hz", Count()},
                                 {"policy", Text()},
                                 {"outcome", OutcomeSchema()},
                                 {"end_cycles", Count()},
@@ -123,6 +124,13 @@ std::string ResultSchema() {
                      {"kind", Json{{"enum", Json::array({"idle", "offline", "task"})}}},
                      {"curr", OrNull("string")},
                      {"donor", OrNull("string")}}));
+  schema["properties"]["dispatches"] =
+      ListOf(Object({{"cpu", Count()},
+                     {"task", Text()},
+                     {"woken", OrNull("integer")},
+                     {"start", Count()},
+                     {"end", OrNull("integer")},
+                     {"state", Json{{"type", "string"}, {"minLength", 1}, {"maxLength", 1}}}}));
   return schema.dump(2) + "\n";
 }
 

@@ -5,6 +5,7 @@
 
 #include "rqsim/scenario_reader.h"
 #include "rqsim/simulation.h"
+#include "sim/views/dispatches.h"
 #include "sim/views/mutex_checker.h"
 #include "sim/views/pi_checker.h"
 #include "sim/views/result_builder.h"
@@ -22,6 +23,7 @@ absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& se
   MutexChecker mutex_checker;
   PiChecker pi_checker;
   Timeline timeline;
+  Dispatches dispatches;
   const std::unique_ptr<Simulation> simulation = *std::move(created);
   simulation->AddListener(builder);
   if (options.check && !scenario.mutexes.empty()) {
@@ -29,14 +31,20 @@ absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& se
     const PolicySet resolved = ResolvePolicySet(scenario, set);
     if (resolved.lock && resolved.lock->name == "pi") simulation->AddListener(pi_checker);
   }
-  if (options.timeline) simulation->AddListener(timeline);
+  if (options.timeline) {
+    simulation->AddListener(timeline);
+    simulation->AddListener(dispatches);
+  }
   for (Listener* listener : options.listeners) simulation->AddListener(*listener);
   simulation->Run();
 
   Result result = builder.Take();
   result.scenario_hash = ScenarioHash(scenario);
   result.violations = simulation->violations();
-  if (options.timeline) result.timeline = timeline.cells();
+  if (options.timeline) {
+    result.timeline = timeline.cells();
+    result.dispatches = dispatches.Take();
+  }
   return result;
 }
 

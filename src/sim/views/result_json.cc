@@ -106,6 +106,15 @@ Json ToJson(const Result& result, const TimelineCell& cell) {
               {"donor", is_task ? NameOrNull(NameOf(result, cell.donor)) : Json(nullptr)}};
 }
 
+Json ToJson(const Result& result, const Dispatch& dispatch) {
+  const auto instant = [](const std::optional<Time>& t) {
+    return t ? Json(t->cycles()) : Json(nullptr);
+  };
+  return Json{{"cpu", dispatch.cpu.value()},      {"task", NameOf(result, dispatch.task)},
+              {"woken", instant(dispatch.woken)}, {"start", dispatch.start.cycles()},
+              {"end", instant(dispatch.end)},     {"state", std::string(1, dispatch.state)}};
+}
+
 template <class List, class Convert>
 Json ListOf(const List& list, Convert convert) {
   Json out = Json::array();
@@ -121,6 +130,7 @@ nlohmann::ordered_json ResultToJson(const Result& result) {
   Json out{{"schema_version", kResultSchemaVersion},
            {"model_version", kModelVersion},
            {"scenario", Json{{"name", result.scenario}, {"hash", Hex(result.scenario_hash)}}},
+           {"clock_hz", result.clock_hz},
            {"policy", result.policy},
            {"outcome", OutcomeName(result.outcome)},
            {"end_cycles", result.end.cycles()},
@@ -137,6 +147,10 @@ nlohmann::ordered_json ResultToJson(const Result& result) {
   if (!result.timeline.empty()) {
     out["timeline"] =
         ListOf(result.timeline, [&](const TimelineCell& cell) { return ToJson(result, cell); });
+  }
+  if (!result.dispatches.empty()) {
+    out["dispatches"] =
+        ListOf(result.dispatches, [&](const Dispatch& d) { return ToJson(result, d); });
   }
   return out;
 }

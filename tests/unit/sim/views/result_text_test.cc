@@ -107,7 +107,7 @@ TEST_CASE("The result document has the keys of DESIGN 8 in a fixed order", "[vie
   std::string keys;
   for (const auto& [key, value] : document.items()) keys += key + " ";
   CHECK(keys ==
-        "schema_version model_version scenario policy outcome end_cycles events digest "
+        "schema_version model_version scenario clock_hz policy outcome end_cycles events digest "
         "schedule_digest message violations tasks cpus locks metrics timeline ");
   CHECK(document["outcome"] == "done");
   CHECK(document["end_cycles"] == 11);

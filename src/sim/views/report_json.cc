@@ -1,0 +1,85 @@
+#include "sim/views/report_json.h"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "sim/views/report_text.h"
+#include "sim/views/result_json.h"
+#include "sim/views/summary.h"
+
+namespace rqsim {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json Page(const Result& result, std::string_view view, const char* key, Json rows) {
+  return Json{{"view", view},
+              {"policy", result.policy},
+              {"clock_hz", result.clock_hz},
+              {key, std::move(rows)}};
+}
+
+Json Latency(const Result& result) {
+  Json tasks = Json::array();
+  for (const TaskResult* task : LatencyRows(result)) {
+    tasks.push_back(Json{{"name", task->name},
+                         {"id", task->id.value()},
+                         {"runtime", task->exec.count()},
+                         {"count", task->pcount},
+                         {"avg_delay", AverageDelay(*task).count()},
+                         {"max_delay", task->run_delay_max.count()},
+                         {"max_delay_start", task->run_delay_max_start.cycles()},
+                         {"max_delay_end", task->run_delay_max_end.cycles()}});
+  }
+  return Page(result, "latency", "tasks", std::move(tasks));
+}
+
+Json Timehist(const Result& result) {
+  Json stays = Json::array();
+  for (const TimehistRow& row : TimehistRows(result)) {
+    stays.push_back(Json{{"time", row.stay->end->cycles()},
+                         {"cpu", row.stay->cpu.value()},
+                         {"task", CommOf(result, row.stay->task)},
+                         {"id", row.stay->task.value()},
+                         {"wait_time", row.wait.count()},
+                         {"sch_delay", row.delay.count()},
+                         {"run_time", row.run.count()},
+                         {"state", std::string(1, row.stay->state)}});
+  }
+  return Page(result, "timehist", "stays", std::move(stays));
+}
+
+Json Map(const Result& result) {
+  Json switches = Json::array();
+  for (const MapRow& row : MapRows(result)) {
+    switches.push_back(Json{{"time", row.at.cycles()},
+                            {"cpu", row.cpu.value()},
+                            {"task", CommOf(result, row.next)},
+                            {"id", row.next.value()}});
+  }
+  return Page(result, "map", "switches", std::move(switches));
+}
+
+std::string Summary(const Result& result) { return SummaryText(result, kSummaryWidth); }
+
+constexpr ReportView kViews[] = {
+    {"summary", "what `run` prints", false, Summary, ResultToJson},
+    {"latency", "how long tasks waited for a CPU (perf sched latency)", false, LatencyText,
+     Latency},
+    {"timehist", "each stay on a CPU and the waits before it (perf sched timehist)", true,
+     TimehistText, Timehist},
+    {"map", "who ran where, a line for each switch (perf sched map)", true, MapText, Map},
+};
+
+}  // namespace
+
+std::span<const ReportView> ReportViews() { return kViews; }
+
+const ReportView* FindReportView(std::string_view name) {
+  for (const ReportView& view : kViews) {
+    if (view.name == name) return &view;
+  }
+  return nullptr;
+}
+
+}  // namespace rqsim
