@@ -114,6 +114,7 @@ struct Dispatch {
 struct Result {
   std::string scenario;
   uint64_t scenario_hash = 0;
+  int64_t clock_hz = 1'000'000'000;  // cycles a second
   std::string policy;
   Outcome outcome = Outcome::kDone;
   std::string message;
@@ -125,7 +126,6 @@ struct Result {
                                   // policies' own, then forked
   std::vector<CpuResult> cpus;
   std::vector<LockResult> locks;
-  int64_t clock_hz = 1'000'000'000;  // cycles a second
   std::vector<std::pair<std::string, int64_t>>
       metrics;                          // of the run, and of the services in use; by name
   std::vector<TimelineCell> timeline;   // by cpu, then start; empty unless asked for

@@ -71,6 +71,7 @@ std::vector<std::unique_ptr<Command>> AllCommands() {
   commands.push_back(MakeTestCommand());
   commands.push_back(MakeReportCommand());
   commands.push_back(MakeImportCommand());
+  commands.push_back(MakeGenCommand());
   commands.push_back(MakeListCommand());
   commands.push_back(MakeSchemaCommand());
   commands.push_back(MakeVersionCommand());

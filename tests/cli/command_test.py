@@ -20,7 +20,7 @@ except ImportError:
     jsonschema = None
 
 PROGRAM = "rqsim"
-VERBS = ["run", "compare", "check", "test", "import", "list", "schema", "version"]
+VERBS = ["run", "compare", "check", "test", "report", "import", "gen", "list", "schema", "version"]
 
 # One CPU. L takes A at 0 and needs it for 4; H wants it at 1, M comes at 2 and needs 3. By hand:
 #   mutex  [0,1)L [1,2)L [2,5)M [5,8)L [8,9)H          H waits from 1 to 8
@@ -336,6 +336,108 @@ class Files(Command):
         self.assertEqual(direct["digest"], imported["digest"])
 
 
+class Report(Command):
+    # pi, by hand: L 0 to 4, H 4 to 5, M 5 to 8, L 8 to 9. H blocks at 1 and is woken at 4; M waits from 2 to 5.
+    def test_latency_counts_waits_for_a_cpu(self):
+        self.file("s.json", INVERSION)
+        page = json.loads(self.rqsim("report", "s.json", "-p", "pi", "--view", "latency", "--json")[0])
+        rows = {row["name"]: row for row in page["tasks"]}
+        # M: one wait, [2,5). H: [1,1) and [4,4). L: [0,0), preempted at 1 by H for no time, and [4,8).
+        self.assertEqual((rows["M"]["count"], rows["M"]["max_delay"], rows["M"]["max_delay_start"]), (1, 3, 2))
+        self.assertEqual((rows["H"]["count"], rows["H"]["max_delay"]), (2, 0))
+        self.assertEqual((rows["L"]["runtime"], rows["L"]["max_delay"], rows["L"]["max_delay_end"]), (5, 4, 8))
+        out, _ = self.rqsim("report", "s.json", "-p", "pi", "--view", "latency")
+        self.assertIn("  Task                  |   Runtime ms  |  Count   | Avg delay ms    | Max delay ms    |", out)
+        self.assertIn("\n  M:3                   |", out)
+
+    def test_a_stored_result_gives_the_same_pages_as_the_scenario(self):
+        self.file("s.json", INVERSION)
+        out, _ = self.rqsim("run", "s.json", "--json", "--timeline")
+        self.file("r.json", out)
+        for view in ["summary", "latency", "timehist", "map"]:
+            for more in [[], ["--json"], ["-p", "pi"]]:
+                if [view, *more] == ["summary", "--json"]:
+                    continue  # the document itself, with whatever it stores
+                words = ["--view", view, *more]
+                self.assertEqual(self.rqsim("report", "r.json", *words), self.rqsim("report", "s.json", *words))
+        self.assertEqual(self.rqsim("report", "-", "--view", "map", stdin=out),
+                         self.rqsim("report", "s.json", "--view", "map"))
+
+    def test_map_and_timehist_tell_the_schedule(self):
+        self.file("s.json", INVERSION)
+        switches = json.loads(self.rqsim("report", "s.json", "-p", "pi", "--view", "map", "--json")[0])["switches"]
+        self.assertEqual([(s["time"], s["task"]) for s in switches],
+                         [(0, "L"), (1, "H"), (1, "L"), (4, "H"), (5, "M"), (8, "L"), (9, "swapper")])
+        stays = json.loads(self.rqsim("report", "s.json", "-p", "pi", "--view", "timehist", "--json")[0])["stays"]
+        self.assertEqual([(s["time"], s["task"], s["wait_time"], s["sch_delay"], s["run_time"], s["state"])
+                          for s in stays],
+                         [(1, "L", 0, 0, 1, "R"), (1, "H", 0, 0, 0, "D"), (4, "L", 0, 0, 3, "R"),
+                          (5, "H", 3, 0, 1, "X"), (8, "M", 0, 3, 3, "X"), (9, "L", 4, 0, 1, "X")])
+
+    def test_what_a_result_lacks_is_said_with_the_command_that_stores_it(self):
+        self.file("s.json", INVERSION)
+        self.file("r.json", self.rqsim("run", "s.json", "-p", "pi", "--json")[0])
+        self.rqsim("report", "r.json", "--view", "latency")
+        for view in ["timehist", "map"]:
+            out, err = self.rqsim("report", "r.json", "--view", view, status=2)
+            self.assertEqual(out, "")
+            self.assertIn("rqsim run SCENARIO -p pi --json --timeline", err)
+
+    def test_wrong_use_and_broken_results(self):
+        self.file("s.json", INVERSION)
+        good = self.rqsim("run", "s.json", "-p", "pi", "--json")[0]
+        self.file("r.json", good)
+        self.file("old.json", good.replace('"schema_version": 1', '"schema_version": 0'))
+        self.file("cut.json", good[:300])
+        for words, message in [(["r.json", "--view", "nonsense"], "--help"), (["r.json", "-p", "mutx"], "no policy set mutx"),
+                               (["r.json", "--set", "name=x"], "--set"), (["old.json"], "version 1, not 0"),
+                               (["s.json", "-p", "mutx"], "Did you mean mutex?"), (["cut.json"], "cut.json")]:
+            out, err = self.rqsim("report", *words, status=2)
+            self.assertEqual(out, "")
+            self.assertIn(message, err)
+        self.rqsim("report", "missing.json", status=5)
+
+
+class Gen(Command):
+    def test_every_kind_gives_a_scenario_that_check_has_nothing_to_say_of_and_that_runs(self):
+        kinds = self.rqsim("gen", "--help")[0]
+        for kind in ["uunifast", "randfixedsum", "lock-chain"]:
+            self.assertIn(kind, kinds)
+            for policy in ["fifo", "normal", "rr"]:
+                self.rqsim("gen", kind, "--policy", policy, "--until", "100ms", "-o", "s.json")
+                out, err = self.rqsim("check", "s.json")
+                self.assertEqual((out, err), ("s.json: fine\n", ""))
+                result = json.loads(self.rqsim("run", "s.json", "--set", "seed=1", "--json",
+                                               *(["-p", "pi"] if kind == "lock-chain" else []))[0])
+                self.assertEqual(result["outcome"], "until")
+
+    def test_the_same_seed_gives_the_same_bytes(self):
+        words = ["gen", "randfixedsum", "--tasks", "40", "--utilisation", "3.2", "--cpus", "4", "--locks", "3",
+                 "--arrivals", "sporadic"]
+        first = self.rqsim(*words, "--seed", "7")
+        self.assertEqual(first, self.rqsim(*words, "--seed", "7", TZ="Asia/Kathmandu", LANG="de_DE"))
+        self.assertNotEqual(first, self.rqsim(*words, "--seed", "8"))
+        self.assertEqual(len(json.loads(first[0])["tasks"]), 40)
+
+    def test_a_chain_is_an_inversion_that_inheritance_mends(self):
+        self.rqsim("gen", "lock-chain", "--depth", "4", "--until", "10ms", "-o", "s.json")
+        results = json.loads(self.rqsim("run", "s.json", "--json")[0])
+        head = [next(t for t in r["tasks"] if t["name"] == "head")["response"]["max"] for r in results]
+        self.assertGreater(head[0], head[1])
+
+    def test_options_that_mean_nothing_or_cannot_be_are_refused(self):
+        for words, message in [(["uunifast", "--depth", "3"], "--depth means nothing to uunifast, which has --tasks"),
+                               (["lock-chain", "--tasks", "3"], "--tasks means nothing to lock-chain"),
+                               (["uunifast", "--utilisation", "1.5"], "--utilisation: above 0, at most 1"),
+                               (["uunifast", "--utilisation", "much"], "no number of CPUs"),
+                               (["uunifast", "--min-period", "soon"], "no length"),
+                               (["uunifast", "--policy", "idle"], "--help"), (["nonsense"], "--help"), ([], "--help")]:
+            out, err = self.rqsim("gen", *words, status=2)
+            self.assertEqual(out, "")
+            self.assertIn(message, err)
+        self.rqsim("gen", "uunifast", "-o", "missing/s.json", status=5)
+
+
 class ImportBench(Command):
     # Both released at 0. a: 3 of every 10; b: 6 of every 20, so [3,9) and [23,29). Until 40: four jobs and two.
     SET = {
@@ -354,6 +456,8 @@ class ImportBench(Command):
         for result in json.loads(self.rqsim("run", "s.json", "--json")[0]):
             self.assertEqual([task["response"]["n"] for task in result["tasks"]], [4, 2])
             self.assertEqual([task["response"]["max"] for task in result["tasks"]], [3000, 9000])
+            # a at 0, 10, 20, 30 and, as the run ends, 40; b at 3 and 23.
+            self.assertEqual((result["metrics"]["jobs"], result["metrics"]["dispatches"]), (6, 7))
 
     def test_options_belong_to_formats(self):
         self.file("w.json", self.SET)
@@ -479,7 +583,7 @@ class Test(Command):
 class Lists(Command):
     def test_every_list_is_text_and_json(self):
         self.file("scenarios/s.json", INVERSION)
-        for what in ["policies", "ops", "metrics", "events", "costs", "scenarios", "faults"]:
+        for what in ["policies", "ops", "metrics", "events", "costs", "scenarios", "faults", "views"]:
             out, _ = self.rqsim("list", what)
             rows = json.loads(self.rqsim("list", what, "--json")[0])
             self.assertEqual(len(rows), len(out.splitlines()))

@@ -14,6 +14,7 @@
 #include "rqsim/import.h"
 #include "rqsim/limits.h"
 #include "sim/scenario/diagnostics.h"
+#include "sim/scenario/periodic.h"
 #include "sim/scenario/shape.h"
 
 namespace rqsim {
@@ -23,9 +24,6 @@ using Kind = JsonValue::Kind;
 
 constexpr int64_t kCyclesPerUs = 1000;
 constexpr int64_t kMaxUs = kCyclesMax.count() / kCyclesPerUs;
-// A budget that is used up to the last cycle throttles its task, and the next release would come
-// from the replenishment instead of the wake-up. Two units of `dl_scale` keep clear of that.
-constexpr Cycles kBudgetSpare{2 * kCyclesPerUs};
 constexpr int64_t kMaxRtPriority = 99;
 
 const Shape* BenchShape(ShapeBook& book) {
@@ -118,50 +116,41 @@ class BenchReader {
   }
 
   SchedSpec SchedOf(const JsonValue& task) const {
-    SchedSpec sched;
     if (is_edf_) {
-      const Cycles deadline = UsAt(task, "deadline_us");
-      sched.policy = SchedPolicy::kDeadline;
-      sched.dl_runtime = std::min(UsAt(task, "wcet_us") + kBudgetSpare, deadline);
-      sched.dl_deadline = deadline;
-      sched.dl_period = UsAt(task, "period_us");
-      return sched;
+      return DeadlineSched(UsAt(task, "wcet_us"), UsAt(task, "deadline_us"),
+                           UsAt(task, "period_us"));
     }
+    SchedSpec sched;
     sched.policy = SchedPolicy::kFifo;
     const auto rank = std::distance(ranks_.begin(), ranks_.find(IntegerAt(task, "prio")));
-    sched.priority = static_cast<int>(kMaxRtPriority - rank);
+    sched.priority = PriorityOfRank(rank, static_cast<int64_t>(ranks_.size()));
     return sched;
   }
 
   void ReadTask(const JsonValue& task) {
-    TaskSpec spec;
-    spec.name = task.Find("name")->text;
-    if (!names_.insert(spec.name).second) {
+    ReleasedTask released;
+    released.name = task.Find("name")->text;
+    if (!names_.insert(released.name).second) {
       diagnostics_.Error(ErrorCode::kDeclaredTwice, *task.Find("name"),
-                         fmt::format("a second task named \"{}\"", spec.name));
+                         fmt::format("a second task named \"{}\"", released.name));
     }
-    if (spec.name == "idle" || spec.name == "off") {
+    if (released.name == "idle" || released.name == "off") {
       diagnostics_.Error(ErrorCode::kReservedName, *task.Find("name"),
-                         fmt::format("\"{}\" means something else in timelines", spec.name));
+                         fmt::format("\"{}\" means something else in timelines", released.name));
     }
     CheckTimes(task);
     CheckCriticalSection(task);
-    spec.sched = SchedOf(task);
-    spec.start = Time(UsAt(task, "phase_us").count());
-    spec.loop = -1;
-    if (!is_edf_) spec.deadline = UsAt(task, "deadline_us");
+    released.first = Time(UsAt(task, "phase_us").count());
+    released.gaps = {UsAt(task, "period_us")};
     if (task.Find("mutex") != nullptr) {
-      AddCriticalSection(task, spec.ops);
+      released.job = {UsAt(task, "pre_us"), UsAt(task, "cs_us"), UsAt(task, "post_us"),
+                      fmt::format("m{}", IntegerAt(task, "mutex"))};
     } else {
-      AddRun(UsAt(task, "wcet_us"), spec.ops);
+      released.job.before = UsAt(task, "wcet_us");
     }
-    OpSpec timer;
-    timer.kind = OpKind::kTimer;
-    timer.name = "release";
-    timer.unique = true;
-    timer.timer_mode = TimerMode::kAbsolute;
-    timer.cycles = UsAt(task, "period_us");
-    spec.ops.push_back(std::move(timer));
+    TaskSpec spec = MakeReleasedTask(released);
+    spec.sched = SchedOf(task);
+    if (!is_edf_) spec.deadline = UsAt(task, "deadline_us");
     scenario_.tasks.push_back(std::move(spec));
   }
 
@@ -203,28 +192,6 @@ class BenchReader {
           ErrorCode::kOutOfRange, *task.Find("wcet_us"),
           fmt::format("pre_us + cs_us + post_us is {}, not {}", sum, IntegerAt(task, "wcet_us")));
     }
-  }
-
-  static void AddRun(Cycles cycles, std::vector<OpSpec>& ops) {
-    if (cycles == kZeroCycles) return;
-    OpSpec run;
-    run.kind = OpKind::kRun;
-    run.cycles = cycles;
-    ops.push_back(std::move(run));
-  }
-
-  static void AddCriticalSection(const JsonValue& task, std::vector<OpSpec>& ops) {
-    const auto add = [&](OpKind kind) {
-      OpSpec op;
-      op.kind = kind;
-      op.name = fmt::format("m{}", IntegerAt(task, "mutex"));
-      ops.push_back(std::move(op));
-    };
-    AddRun(UsAt(task, "pre_us"), ops);
-    add(OpKind::kLock);
-    AddRun(UsAt(task, "cs_us"), ops);
-    add(OpKind::kUnlock);
-    AddRun(UsAt(task, "post_us"), ops);
   }
 
   void ChoosePolicies() {
