@@ -3,8 +3,8 @@
 #include <memory>
 #include <vector>
 
-#include "policies/placement/balancer.h"
-#include "policies/placement/group_stats.h"
+#include "placement/balancer.h"
+#include "placement/group_stats.h"
 #include "support/catch.h"
 #include "support/wordless_kernel.h"
 
