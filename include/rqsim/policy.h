@@ -350,7 +350,7 @@ class PolicyParams {
   int64_t clock_hz_;
 };
 
-// Sizes a policy allocates its arrays from, once.
+// Sizes a policy allocates its arrays from, once, and what it starts with.
 struct Limits {
   PolicyId self;  // this policy's id in the run
   int num_cpus = 0;
@@ -360,6 +360,9 @@ struct Limits {
   Cycles tick;
   uint64_t seed = 0;
   KernelVersion kernel = KernelVersion::k7_2;
+  // How long the machine has been up and idle, without ticks, before instant 0 (machine.md 14); zero:
+  // it comes up at 0. Cpu::idle_since says the same of each CPU.
+  Cycles idle_before;
 };
 
 // For `explain`, failed checks and state expectations: a policy's own state as names and integers.
@@ -383,6 +386,10 @@ class Policy {
   // not needed, the answer names the next step. Default: none for a policy with paths; a policy
   // without paths is never asked (the default returns).
   virtual Next Step(Kernel& kernel, Frame& frame);
+
+  // When:    once, at instant 0, before anything happens. State:   all CPUs idle; tasks that exist
+  // have their attributes, none is queued. May:     timers. Default: nothing (mask bit kOnStart).
+  virtual void OnStart(Kernel& kernel);
 
   // When:    a timer it armed expired, in the timer interrupt of the CPU it was armed on.
   // State:   the timer is not queued any more; kernel.now() is its expiry, or later if interrupts

@@ -194,6 +194,11 @@ enum class IdleTick : uint8_t { kKeepOne, kStopAtOnce };
 enum class Ties : uint8_t { kCompletionFirst, kTimersFirst };
 enum class CpuChoice : uint8_t { kLowest, kRotate };
 enum class SlackPolicy : uint8_t { kExact, kLate };
+// What was before instant 0. kBoot: nothing; the machine comes up and tasks are new at their start.
+// kRecorded: as before a recording (machine.md 14): the machine has been up and idle for
+// kIdleTicksBeforeStart, tasks exist and sleep, and at their start they wake up.
+enum class StartState : uint8_t { kBoot, kRecorded };
+inline constexpr int kIdleTicksBeforeStart = 20;
 
 struct MachineSpec {
   int64_t clock_hz = 1'000'000'000;
@@ -210,6 +215,7 @@ struct MachineSpec {
   bool skew_tick = false;
   Ties ties = Ties::kCompletionFirst;
   CpuChoice cpu_choice = CpuChoice::kLowest;
+  StartState start_state = StartState::kBoot;
   bool idle_poll = false;
   std::vector<IdleState> idle_states;  // shallow to deep; none: leaving idle takes no time
   IdleGovernor idle_governor = IdleGovernor::kOracle;
@@ -224,6 +230,12 @@ struct MachineSpec {
 // scenario's clock).
 inline Cycles TickLength(const MachineSpec& machine) {
   return Cycles((machine.clock_hz + machine.hz / 2) / machine.hz);
+}
+
+// How long the machine has been up and idle before instant 0.
+inline Cycles IdleBeforeStart(const MachineSpec& machine) {
+  if (machine.start_state == StartState::kBoot) return kZeroCycles;
+  return TickLength(machine) * kIdleTicksBeforeStart;
 }
 
 // ----------------------------------------------------------------------------------------------

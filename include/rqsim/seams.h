@@ -52,6 +52,8 @@ enum class Hook : uint32_t {
   kSwitchedPath = 1u << 23,
   kUserReturnPath = 1u << 24,
   kScheduled = 1u << 25,
+  // Every seam
+  kOnStart = 1u << 26,
 };
 
 class HookMask {

@@ -117,6 +117,8 @@ bool PolicyParams::Lists(std::string_view name, std::string_view word) const {
 // --- defaults of the optional hooks --------------------------------------------------------------
 
 Next Policy::Step(Kernel&, Frame&) { return Next::Return(0); }
+void Policy::OnStart(Kernel&) {}
+
 void Policy::OnTimer(Kernel&, TimerRef, CpuId) {}
 void Policy::OnCall(Kernel&, CpuId, const Message&) {}
 void Policy::OnTask(Kernel&, TaskId, TaskChange) {}

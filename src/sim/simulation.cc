@@ -228,6 +228,7 @@ Limits Composer::LimitsFor(PolicyId self) const {
   limits.tick = TickLength(scenario_.machine);
   limits.seed = scenario_.seed;
   limits.kernel = plan.kernel;
+  limits.idle_before = IdleBeforeStart(scenario_.machine);
   return limits;
 }
 

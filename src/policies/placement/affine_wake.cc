@@ -29,7 +29,7 @@ class AffineWake final : public WakeChoice {
   AffineWake(const WakeRules& rules, PlacementShared& shared, const Limits& limits)
       : rules_(rules),
         shared_(shared),
-        recent_used_(static_cast<std::size_t>(limits.num_tasks)),
+        recent_used_(static_cast<std::size_t>(limits.num_tasks), FirstRecent(limits)),
         wakees_(static_cast<std::size_t>(limits.num_tasks + limits.num_cpus)),
         num_tasks_(limits.num_tasks) {}
 
@@ -56,6 +56,11 @@ class AffineWake final : public WakeChoice {
   }
 
  private:
+  // Tasks that are there before the run were made on CPU 0.
+  static CpuId FirstRecent(const Limits& limits) {
+    return limits.idle_before > kZeroCycles ? CpuId(0) : CpuId();
+  }
+
   struct Wakees {
     TaskId last;
     int64_t flips = 0;

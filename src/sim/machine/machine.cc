@@ -172,7 +172,8 @@ void Machine::CreateTasks() {
     if (plan.spawned_at_start && !plan.kthread) ++user_tasks_;
   }
   live_user_tasks_ = user_tasks_;
-  for (std::size_t i = 0; i < plan_.tasks.size(); ++i) {
+  const bool are_new = plan_.scenario.machine.start_state == StartState::kBoot;
+  for (std::size_t i = 0; i < plan_.tasks.size() && are_new; ++i) {
     if (!plan_.tasks[i].spawned_at_start) continue;
     actions_.push_back({plan_.tasks[i].start, TaskId(static_cast<int32_t>(i) + 1), -1});
   }
@@ -259,19 +260,7 @@ void Machine::ArmExt() {
 bool Machine::RunUntil(Time t) {
   if (ended_) return false;
   const CheckContext* const outer = CheckContext::Set(this);
-  if (!started_) {
-    started_ = true;
-    for (std::size_t k = 0; k < kMaxEventKinds; ++k) {
-      emit_wanted_[k] = trace_.Wanted(static_cast<EventKind>(k));
-    }
-    may_elide_ = MayElideTicks();
-    for (Listener* listener : trace_.listeners()) listener->OnStart(*this, *this);
-    for (int id = 1; id < num_tasks_made_; ++id) EmitAttr(TaskId(id), TaskAttrKind::kCreated);
-    ArmExt();
-    if (plan_.scenario.machine.nohz == Nohz::kOff) {
-      for (CpuId c = online_.First(); c.valid(); c = online_.After(c)) ArmTick(c);
-    }
-  }
+  if (!started_) Start();
   const Time until = plan_.scenario.until.value_or(kNever);
   while (!ended_) {
     if (stop_requested_) {

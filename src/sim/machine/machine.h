@@ -2,6 +2,7 @@
 // executes what the policies decide and emits what happened.
 //
 //   machine.cc       creation, the main loop, the end of a run, accounts
+//   start.cc         instant 0: what is there before anything happens
 //   execute.cc       how the current task of a CPU executes: segments, and steps of frames
 //   answers.cc       what becomes of a step's answer
 //   program_flow.cc  a task's program, and the way back from the kernel to it
@@ -352,6 +353,10 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     TaskId spawn;  // valid: spawn this task
     int32_t action = -1;
   };
+
+  // --- start.cc
+  void Start();
+  void LetSleepUntilStart(TaskId task, Time start);
 
   // --- machine.cc
   void BuildTopology();

@@ -121,7 +121,7 @@ Next Machine::OpEffect(CpuId c, Frame& frame, const Instr& instr) {
       if (plan_.scenario.machine.slack_policy == SlackPolicy::kLate && fair) {
         until += Cycles(50'000 * (facts_.clock_hz / 1000) / 1'000'000);
       }
-      return Next::Block(kResumed, TaskState::kInterruptible, until);
+      return Next::Block(kResumed, instr.state, until);
     }
     case OpKind::kTimer: {
       Time& base = TimerBase(self, instr.object);

@@ -16,7 +16,7 @@ constexpr std::array kOps = {
     OpInfo{OpKind::kRuntime, "runtime", R"({"runtime": "3ms"})", "user", false,
            "Executes until so much time has passed since it began, whoever had the CPU meanwhile."},
     OpInfo{OpKind::kSleep, "sleep", R"({"sleep": {"until": "10ms"}})", "kernel", true,
-           "Sleeps for a length, or until an instant of the run."},
+           "Sleeps for a length, or until an instant of the run; `state` says how (default S)."},
     OpInfo{OpKind::kTimer, "timer",
            R"({"timer": {"ref": "tick", "period": "20ms", "mode": "absolute"}})", "kernel", true,
            "Sleeps until the next period of the timer; does not sleep when that has passed."},

@@ -323,6 +323,8 @@ const Shape* MachineShape(ShapeBook& book) {
        {"skew_tick", book.Bool(), "offset the ticks of the CPUs"},
        {"ties", book.Word(WordList(kTiesWords)), "what comes first at one instant"},
        {"cpu_choice", book.Word(WordList(kCpuChoiceWords)), "any CPU of a set: which one"},
+       {"start_state", book.Word(WordList(kStartStateWords)),
+        "boot: tasks are new at their start; recorded: they sleep before 0 and wake up then"},
        {"idle_poll", book.Bool(), "idle CPUs poll instead of waiting for an IPI"},
        {"idle_states", book.Array(idle_state, 1, kMaxIdleStates),
         "idle states, shallow to deep (default: none, leaving idle takes no time)"},
@@ -363,6 +365,7 @@ void ReadMachine(ReadContext& context, const JsonValue& value) {
   ReadContext::ReadWord(value, "idle_tick", kIdleTickWords, machine.idle_tick);
   ReadContext::ReadWord(value, "ties", kTiesWords, machine.ties);
   ReadContext::ReadWord(value, "cpu_choice", kCpuChoiceWords, machine.cpu_choice);
+  ReadContext::ReadWord(value, "start_state", kStartStateWords, machine.start_state);
   ReadContext::ReadWord(value, "slack_policy", kSlackPolicyWords, machine.slack_policy);
   ReadContext::ReadBool(value, "skew_tick", machine.skew_tick);
   ReadContext::ReadBool(value, "idle_poll", machine.idle_poll);

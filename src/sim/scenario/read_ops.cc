@@ -59,9 +59,12 @@ const Shape* OpShape(ShapeBook& book, OpKind kind, const Shape* ops, const Shape
     case OpKind::kIrqsOff:
       return book.Length(0);
     case OpKind::kSleep:
-      return book.Choice({book.Length(0), book.Object({{"for", book.Length(0), "how long"},
-                                                       {"until", book.Length(0), "till when"}},
-                                                      {{{"for", "until"}, 1, 1}})});
+      return book.Choice(
+          {book.Length(0), book.Object({{"for", book.Length(0), "how long"},
+                                        {"until", book.Length(0), "till when"},
+                                        {"state", book.Word(WordList(kSleepStateWords)),
+                                         "how it sleeps (default S)"}},
+                                       {{{"for", "until"}, 1, 1}})});
     case OpKind::kTimer:
       return TimerShape(book);
     case OpKind::kLock:
@@ -273,6 +276,7 @@ class OpReader {
     }
     if (const auto until = context_.LengthAt(value, "until")) op.until = Time(*until);
     if (const auto cycles = context_.LengthAt(value, "for")) op.cycles = Cycles(*cycles);
+    ReadContext::ReadWord(value, "state", kSleepStateWords, op.sleep_state);
   }
 
   void ReadLock(const JsonValue& value, OpSpec& op) {

@@ -50,6 +50,8 @@ inline constexpr Words<CpuChoice, 2> kCpuChoiceWords = {
     {{"lowest", CpuChoice::kLowest}, {"rotate", CpuChoice::kRotate}}};
 inline constexpr Words<SlackPolicy, 2> kSlackPolicyWords = {
     {{"exact", SlackPolicy::kExact}, {"late", SlackPolicy::kLate}}};
+inline constexpr Words<StartState, 2> kStartStateWords = {
+    {{"boot", StartState::kBoot}, {"recorded", StartState::kRecorded}}};
 inline constexpr Words<Outcome, 7> kOutcomeWords = {{{"done", Outcome::kDone},
                                                      {"until", Outcome::kUntil},
                                                      {"deadlock", Outcome::kDeadlock},

@@ -57,6 +57,14 @@ Json OfService(const OpSpec& op) {
 }
 
 // What stands behind the name of an operation.
+Json OfSleep(const OpSpec& op) {
+  const bool usual = op.sleep_state == SleepState::kInterruptible;
+  if (usual && !op.until) return op.cycles.count();
+  Json out = op.until ? Json{{"until", op.until->cycles()}} : Json{{"for", op.cycles.count()}};
+  if (!usual) out["state"] = WordOfValue(kSleepStateWords, op.sleep_state);
+  return out;
+}
+
 Json OfForm(const OpSpec& op) {
   Json more = Json::object();
   if (op.timeout) more["timeout"] = op.timeout->count();
@@ -68,8 +76,7 @@ Json OfForm(const OpSpec& op) {
     case OpKind::kIrqsOff:
       return op.cycles.count();
     case OpKind::kSleep:
-      if (op.until) return {{"until", op.until->cycles()}};
-      return op.cycles.count();
+      return OfSleep(op);
     case OpKind::kTimer:
       more = {{"ref", op.name}, {"period", op.cycles.count()}};
       if (op.timer_mode != TimerMode::kRelative) {
@@ -246,6 +253,9 @@ Json OfMachine(const MachineSpec& machine) {
   if (machine.ties != usual.ties) out["ties"] = WordOfValue(kTiesWords, machine.ties);
   if (machine.cpu_choice != usual.cpu_choice) {
     out["cpu_choice"] = WordOfValue(kCpuChoiceWords, machine.cpu_choice);
+  }
+  if (machine.start_state != usual.start_state) {
+    out["start_state"] = WordOfValue(kStartStateWords, machine.start_state);
   }
   if (machine.idle_poll) out["idle_poll"] = true;
   for (const IdleState& state : machine.idle_states) {

@@ -39,6 +39,7 @@ constexpr std::string_view kEverything = R"({
     "nohz": "off",
     "idle_tick": "stop_at_once",
     "skew_tick": true,
+    "start_state": "recorded",
     "idle_poll": true,
     "slack_policy": "late",
     "limits": {"tasks": 50}
@@ -65,6 +66,7 @@ constexpr std::string_view kEverything = R"({
         {"runtime": 4},
         {"sleep": 5},
         {"sleep": {"until": 77}},
+        {"sleep": {"for": 5, "state": "D"}},
         {"timer": {"ref": "tick", "period": 6}},
         {"timer": {"ref": "tock", "period": 6, "mode": "absolute", "unique": true}},
         {"lock": {"name": "A", "interruptible": true}},

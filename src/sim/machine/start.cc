@@ -1,0 +1,44 @@
+// Instant 0: listeners and policies are told, what is to happen is armed; with the start state
+// `recorded` the tasks are there already and sleep (machine.md 14).
+#include "sim/machine/machine.h"
+
+namespace rqsim {
+
+void Machine::Start() {
+  started_ = true;
+  for (std::size_t k = 0; k < kMaxEventKinds; ++k) {
+    emit_wanted_[k] = trace_.Wanted(static_cast<EventKind>(k));
+  }
+  may_elide_ = MayElideTicks();
+  for (Listener* listener : trace_.listeners()) listener->OnStart(*this, *this);
+  for (int id = 1; id < num_tasks_made_; ++id) EmitAttr(TaskId(id), TaskAttrKind::kCreated);
+  const MachineSpec& machine = plan_.scenario.machine;
+  for (Cpu& cpu : cpu_store_) cpu.idle_since = now_ - IdleBeforeStart(machine);
+  for (const PolicyRow& row : policies_.rows) {
+    if (row.policy == nullptr || !row.hooks.Has(Hook::kOnStart)) continue;
+    row.policy->OnStart(*this);
+    Drain();
+  }
+  if (machine.start_state == StartState::kRecorded) {
+    for (std::size_t i = 0; i < plan_.tasks.size(); ++i) {
+      LetSleepUntilStart(TaskId(static_cast<int32_t>(i) + 1), plan_.tasks[i].start);
+    }
+  }
+  ArmExt();
+  if (machine.nohz == Nohz::kOff) {
+    for (CpuId c = online_.First(); c.valid(); c = online_.After(c)) ArmTick(c);
+  }
+}
+
+// A task that exists before the run: its first wake-up is an ordinary one, by a timer of the CPU it
+// slept on. Uninterruptible, so that a signal does not start it early.
+void Machine::LetSleepUntilStart(TaskId task, Time start) {
+  Task& t = MutableTask(task);
+  t.state = TaskState::kUninterruptible;
+  Context& ctx = contexts_[task.index()];
+  ctx.started = start;
+  ctx.sleep_timer = queue_.Push(start, Phase::kTimer, t.cpu, Payload(Ev::kSleep, task.value()));
+  NotifyTask(task, TaskChange::kNew);
+}
+
+}  // namespace rqsim
