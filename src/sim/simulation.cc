@@ -100,9 +100,6 @@ absl::Status Composer::CheckMachine() const {
   if (machine.hz < 1 || machine.clock_hz < machine.hz) {
     return absl::InvalidArgumentError("machine.hz: at least 1, and not more than clock_hz");
   }
-  if (machine.ties != Ties::kCompletionFirst) {
-    return absl::UnimplementedError("machine.ties: timers_first is not modelled in this version");
-  }
   if (machine.idle_governor == IdleGovernor::kFixed &&
       (machine.idle_fixed < 0 ||
        machine.idle_fixed >= static_cast<int>(machine.idle_states.size()))) {

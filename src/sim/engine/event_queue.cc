@@ -11,6 +11,16 @@ EventQueue::EventQueue(int capacity) {
   Grow();
 }
 
+Time EventQueue::TimeOfNext(Handle leaf) const {
+  const EventKey& key = nodes_[NodeOf(leaf)].key;
+  EventKey next;
+  for (std::size_t i = static_cast<std::size_t>(width_); i < nodes_.size(); ++i) {
+    const EventKey& other = nodes_[i].key;
+    if (key < other && other < next && (key.order >> 48) == (other.order >> 48)) next = other;
+  }
+  return next.time == ~uint64_t{0} ? kNever : next.t();
+}
+
 void EventQueue::Grow() {
   const auto old_width = static_cast<std::size_t>(width_);
   const std::vector<Node> old = nodes_;

@@ -19,21 +19,23 @@
 
 namespace rqsim {
 
-// Which kind of thing comes first at one instant (machine.md 2.1 and 2.2 give the reasons).
+// Which kind of thing comes first at one instant (machine.md 2.1 and 2.2 give the reasons). A run
+// with `ties: timers_first` ends segments in kFinishedRun and ticks in kTimer (machine.md 2.5).
 enum class Phase : uint8_t {
   kCostEnd = 1,  // work done up to t comes before anything that happens at t: ends of overheads …
   kSegEnd = 2,   // … and ends of segments
   kIpi = 3,      // before timers and ticks: what was sent is there when they look
   kTimer = 4,    // wake-ups at the instant of a tick are seen by the balancing of that tick
   kTick = 5,
-  kExt = 6,      // the outside acts on what the machine has settled
-  kResched = 7,  // last: all requests of an instant lead to one schedule()
+  kFinishedRun = 6,
+  kExt = 7,      // the outside acts on what the machine has settled
+  kResched = 8,  // last: all requests of an instant lead to one schedule()
 };
 
 // A pending event's place in the total order.
 struct EventKey {
   uint64_t time = ~uint64_t{0};   // cycles
-  uint64_t order = ~uint64_t{0};  // phase << 60 | cpu << 48 | sequence
+  uint64_t order = ~uint64_t{0};  // phase << 60 | cpu << 48 | not first << 47 | sequence
 
   Time t() const { return Time(static_cast<int64_t>(time)); }
   Phase phase() const { return static_cast<Phase>(order >> 60); }
@@ -58,17 +60,11 @@ class EventQueue {
 
   // Adds an event. `t` must not be negative. `payload` comes back with it.
   Handle Push(Time t, Phase phase, CpuId cpu, uint32_t payload) {
-    if (free_.empty()) Grow();
-    const Handle leaf = TakeLeaf();
-    Node& node = nodes_[NodeOf(leaf)];
-    node.key.time = static_cast<uint64_t>(t.cycles());
-    node.key.order = (uint64_t{static_cast<uint8_t>(phase)} << 60) |
-                     (static_cast<uint64_t>(cpu.value()) << 48) | ++sequence_;
-    node.leaf = leaf;
-    payloads_[static_cast<std::size_t>(leaf)] = payload;
-    ++pending_;
-    Replay(leaf);
-    return leaf;
+    return Insert(t, phase, cpu, payload, kNotFirst);
+  }
+  // The same, but before those of the same instant, phase and CPU that Push added.
+  Handle PushFirst(Time t, Phase phase, CpuId cpu, uint32_t payload) {
+    return Insert(t, phase, cpu, payload, 0);
   }
 
   // Removes a pending event.
@@ -99,15 +95,34 @@ class EventQueue {
     }
   }
 
+  // When the event that comes next after that of `leaf` among those of its phase and CPU happens;
+  // kNever if there is none. O(width). Precondition: `leaf` is pending.
+  Time TimeOfNext(Handle leaf) const;
+
   // How many events were ever pushed.
   uint64_t pushes() const { return sequence_; }
 
  private:
+  static constexpr uint64_t kNotFirst = uint64_t{1} << 47;
+
   struct Node {
     EventKey key;
     Handle leaf = 0;
   };
 
+  Handle Insert(Time t, Phase phase, CpuId cpu, uint32_t payload, uint64_t not_first) {
+    if (free_.empty()) Grow();
+    const Handle leaf = TakeLeaf();
+    Node& node = nodes_[NodeOf(leaf)];
+    node.key.time = static_cast<uint64_t>(t.cycles());
+    node.key.order = (uint64_t{static_cast<uint8_t>(phase)} << 60) |
+                     (static_cast<uint64_t>(cpu.value()) << 48) | not_first | ++sequence_;
+    node.leaf = leaf;
+    payloads_[static_cast<std::size_t>(leaf)] = payload;
+    ++pending_;
+    Replay(leaf);
+    return leaf;
+  }
   std::size_t NodeOf(Handle leaf) const {
     return static_cast<std::size_t>(width_) + static_cast<std::size_t>(leaf);
   }

@@ -273,7 +273,7 @@ void Machine::StartSpin(CpuId c, Context& ctx, const Next& next) {
     Look(c);
   } else if (level.spin.watch.until != kNever) {
     const Time at = std::max(now_, level.spin.watch.until);
-    s.end_event = queue_.Push(at, Phase::kSegEnd, c, Payload(Ev::kEnd, c.value()));
+    s.end_event = queue_.Push(at, order_.seg_end, c, Payload(Ev::kEnd, c.value()));
   }
   if (s.mode == Mode::kRun && PreemptionPoint(c)) resched_due_.Set(c);
 }
@@ -299,7 +299,7 @@ void Machine::Look(CpuId c) {
     seg_end_due_.Set(c);
     return;
   }
-  s.end_event = queue_.Push(at, Phase::kSegEnd, c, Payload(Ev::kEnd, c.value()));
+  s.end_event = queue_.Push(at, order_.seg_end, c, Payload(Ev::kEnd, c.value()));
 }
 
 // A lock word, a word of user memory or a task's on_cpu or state changed.

@@ -17,6 +17,8 @@ namespace rqsim {
 bool Machine::MayElideTicks() const {
   const MachineSpec& machine = plan_.scenario.machine;
   if (!machine.tick_elision || !facts_.tick_runs) return false;
+  // Where a tick is one of the timers, it has its place among them.
+  if (machine.ties == Ties::kTimersFirst) return false;
   if (trace_.Wanted(EventKind::kTick) || trace_.Wanted(EventKind::kSchedStatRuntime)) return false;
   for (std::size_t k = 0; k + 1 < policies_.classes.size(); ++k) {
     if (!HasHook(policies_.class_ids[k], Hook::kNextTick)) return false;
@@ -26,10 +28,9 @@ bool Machine::MayElideTicks() const {
   }
   // Donors that wait to be looked at again count the events of an instant.
   if (lock_hook_resolves_) return false;
-  const bool is_timer = machine.ties == Ties::kTimersFirst;
-  if (costs().c_tick == kZeroCycles && (!is_timer || costs().c_timer == kZeroCycles)) return true;
+  if (costs().c_tick == kZeroCycles) return true;
   // A tick with a cost cuts segments, and may end in a way back to user mode that services see.
-  return !trace_.Wanted(EventKind::kSegment) && !machine.irq_time_accounting && !is_timer &&
+  return !trace_.Wanted(EventKind::kSegment) && !machine.irq_time_accounting &&
          user_return_services_.empty();
 }
 

@@ -81,7 +81,7 @@ void Machine::WorkOff(CpuId c) {
 
 void Machine::PushSegmentEnd(CpuId c, Time start, Cycles work) {
   State(c).end_event = queue_.Push(start + CyclesForWork(work, cpu_store_[c.index()].capacity),
-                                   Phase::kSegEnd, c, Payload(Ev::kEnd, c.value()));
+                                   order_.seg_end, c, Payload(Ev::kEnd, c.value()));
 }
 
 // Lets the CPU go on: what waited for the end of an overhead first, then a pending request, then

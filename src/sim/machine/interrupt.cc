@@ -84,13 +84,19 @@ void Machine::HandleInterrupt(CpuId c, uint32_t payload) {
       TimerInterrupt(c, payload);
       break;
     case Ev::kTick:
-      HandleTick(c);
+      // In the phase of timers it is one of them.
+      if (order_.tick == Phase::kTimer) {
+        TimerInterrupt(c, payload);
+      } else {
+        HandleTick(c);
+      }
       break;
     case Ev::kEnd:
     case Ev::kExt:
     case Ev::kIdleRetry:
       break;
   }
+  if (State(c).ticked) EndOfTick(c);
 }
 
 // One interrupt runs every timer of this CPU that has expired: those of this instant, or all that
@@ -101,14 +107,13 @@ void Machine::TimerInterrupt(CpuId c, uint32_t first) {
   TimerEffect(c, first);
   while (!queue_.empty() && queue_.TopKey().t() == now_ &&
          queue_.TopKey().phase() == Phase::kTimer && queue_.TopKey().cpu() == c) {
-    const uint32_t payload = queue_.TopPayload();
-    queue_.Pop();
     ++events_this_instant_;
-    TimerEffect(c, payload);
+    TimerEffect(c, PopTop());
   }
   while (!s.irqs.empty()) {
     const auto kind = static_cast<Ev>(s.irqs.front() >> 24);
-    if (kind != Ev::kSleep && kind != Ev::kTimer && kind != Ev::kGrace) break;
+    const bool is_tick = kind == Ev::kTick && order_.tick == Phase::kTimer;
+    if (kind != Ev::kSleep && kind != Ev::kTimer && kind != Ev::kGrace && !is_tick) break;
     const uint32_t payload = s.irqs.front();
     s.irqs.erase(s.irqs.begin());
     TimerEffect(c, payload);
@@ -117,6 +122,10 @@ void Machine::TimerInterrupt(CpuId c, uint32_t first) {
 
 void Machine::TimerEffect(CpuId c, uint32_t payload) {
   const auto index = static_cast<int32_t>(payload & 0xffffff);
+  if (static_cast<Ev>(payload >> 24) == Ev::kTick) {
+    HandleTick(c);
+    return;
+  }
   AddCost(c, CostId::kTimerEach, costs().c_timer_each);
   switch (static_cast<Ev>(payload >> 24)) {
     case Ev::kSleep: {
@@ -169,20 +178,26 @@ void Machine::HandleTick(CpuId c) {
     TrackStrongLoad(c, cpu.donor);
   }
   Emit(c, Tick{cpu.curr, cpu.donor});
-  const bool idle = cpu.curr == kIdleTask;
-  if (!idle) tickless_.Remove(c);
+  if (cpu.curr != kIdleTask) tickless_.Remove(c);
   if (balances_on_tick_ && cpu.active) {
     s.balance_idle = IsIdle(c) ? IdleKind::kIdle : IdleKind::kBusy;
     s.balance_due = policies_.placement->TickBalance(*this, c, s.balance_idle);
     Drain();
   }
+  ArmTick(c);
+  s.ticked = true;
+}
+
+// The end of an interrupt that had a tick: the balancing that the tick asked for, and a CPU that
+// wants no more ticks stops them; an idle one that has had its tick does (kernel/sched/idle.c:
+// do_idle()).
+void Machine::EndOfTick(CpuId c) {
+  State(c).ticked = false;
   RunBalance(c);
-  s.got_tick = true;
-  if (cpu.need_resched || TickWanted(c)) {
-    ArmTick(c);
-  } else if (idle) {
-    tickless_.Add(c);
-  }
+  const Cpu& cpu = cpu_store_[c.index()];
+  if (cpu.need_resched || TickWanted(c)) return;
+  StopTick(c);
+  if (cpu.curr == kIdleTask) tickless_.Add(c);
 }
 
 // The tasks that other CPUs put on this CPU's wake-up list are enqueued here.

@@ -22,6 +22,10 @@ Machine::Machine(MachinePlan plan, MachinePolicies policies)
       queue_(QueueCapacity(static_cast<int>(plan_.scenario.machine.cpus.size()),
                            plan_.task_capacity, 0)) {
   const MachineSpec& machine = plan_.scenario.machine;
+  if (machine.ties == Ties::kTimersFirst) {
+    timers_first_ = true;
+    order_ = {Phase::kFinishedRun, Phase::kTimer, Phase::kTimer};
+  }
   facts_.clock_hz = machine.clock_hz;
   facts_.tick = TickLength(machine);
   facts_.tick_runs = machine.tick;
@@ -267,7 +271,7 @@ bool Machine::RunUntil(Time t) {
       End(stop_outcome_, stop_message_);
       break;
     }
-    if (Step()) continue;
+    if (timers_first_ ? StepTimersFirst() : Step()) continue;
     if (AtRest()) break;
     const Time next = queue_.empty() ? kNever : queue_.TopKey().t();
     if (next > until || next == kNever) {
@@ -327,97 +331,109 @@ bool Machine::AtRest() {
   return true;
 }
 
-// Handles the first event of the present instant. False if there is none left at it.
+// Handles the first event of the present instant. False if there is none left at it. What is due
+// now without being in the queue comes by its phase, then by its CPU, like the queue's.
 bool Machine::Step() {
-  // What is due now without being in the queue, by phase; then the queue's first event, if it is of
-  // this instant.
-  uint32_t best = ~uint32_t{0};  // phase << 16 | cpu
+  Phase phase = Phase::kResched;
+  const CpuBitmap* due = &resched_due_;
   if (!cost_end_due_.empty()) {
-    best = (1u << 16) | static_cast<uint32_t>(cost_end_due_.First().value());
+    phase = Phase::kCostEnd;
+    due = &cost_end_due_;
   } else if (!seg_end_due_.empty()) {
-    best = (2u << 16) | static_cast<uint32_t>(seg_end_due_.First().value());
-  } else if (!resched_due_.empty()) {
-    best = (7u << 16) | static_cast<uint32_t>(resched_due_.First().value());
+    phase = Phase::kSegEnd;
+    due = &seg_end_due_;
   }
+  const CpuId c = due->empty() ? CpuId() : due->First();
   if (!queue_.empty() && queue_.TopKey().t() == now_) {
     const EventKey key = queue_.TopKey();
-    const uint32_t queued =
-        (static_cast<uint32_t>(key.phase()) << 16) | static_cast<uint32_t>(key.cpu().value());
-    if (queued < best) {
+    if (!c.valid() || key.phase() < phase || (key.phase() == phase && key.cpu() < c)) {
       NotePassed(key.phase(), key.cpu());
       TakeTicks(key.cpu());
       // The ticks may have pushed the end of a segment back.
-      if (queue_.empty() || queue_.TopKey().order != key.order) return true;
-      last_event_ = now_;
-      if (++events_this_instant_ > kMaxEventsPerInstant) {
-        End(Outcome::kLivelock,
-            fmt::format("more than {} events at t = {}", kMaxEventsPerInstant, now_.cycles()));
-        return true;
-      }
-      const uint32_t payload = queue_.TopPayload();
-      const CpuId c = key.cpu();
-      const auto kind = static_cast<Ev>(payload >> 24);
-      actor_ = c;
-      actor_is_task_ = false;
-      if (kind == Ev::kTick) {
-        --ticks_pending_;
-        State(c).tick_event = EventQueue::kNone;
-      }
-      queue_.Pop();
-      switch (kind) {
-        case Ev::kEnd:
-          State(c).end_event = EventQueue::kNone;
-          if (State(c).mode == Mode::kOverhead) {
-            EndOverhead(c);
-          } else {
-            SegmentEnd(c);
-          }
-          break;
-        case Ev::kIdleRetry:
-          State(c).retry_event = EventQueue::kNone;
-          --retries_pending_;
-          StopWaitingToRetry(c);
-          if (State(c).mode != Mode::kOverhead) Schedule(c, true);  // else at the end of that
-          break;
-        case Ev::kExt:
-          actor_ = CpuId();
-          DoExt(static_cast<int32_t>(payload & 0xffffff));
-          break;
-        case Ev::kTick:
-        case Ev::kResched:
-        case Ev::kKick:
-        case Ev::kWakeList:
-        case Ev::kCall:
-        case Ev::kBalance:
-        case Ev::kPollNotice:
-        case Ev::kSleep:
-        case Ev::kTimer:
-        case Ev::kGrace:
-          Interrupt(c, payload);
-          break;
-      }
-      if (kind != Ev::kExt) EndOfEvent(c);
+      if (!queue_.empty() && queue_.TopKey().order == key.order) HandleTop();
       return true;
     }
   }
-  if (best == ~uint32_t{0}) return !waiting_to_retry_.empty() && LookAgainBeforeTimePasses();
-  if (++events_this_instant_ > kMaxEventsPerInstant) {
-    End(Outcome::kLivelock,
-        fmt::format("more than {} events at t = {}", kMaxEventsPerInstant, now_.cycles()));
-    return true;
-  }
-  const CpuId c(static_cast<int32_t>(best & 0xffff));
-  passed_ = std::max(passed_, best);
-  last_event_ = now_;
+  if (!c.valid()) return !waiting_to_retry_.empty() && LookAgainBeforeTimePasses();
+  NotePassed(phase, c);
   TakeTicks(c);
+  HandleDue(phase, c);
+  return true;
+}
+
+// One more event at this instant; false if there were too many, and the run is over.
+bool Machine::CountEvent() {
+  last_event_ = now_;
+  if (++events_this_instant_ <= kMaxEventsPerInstant) return true;
+  End(Outcome::kLivelock,
+      fmt::format("more than {} events at t = {}", kMaxEventsPerInstant, now_.cycles()));
+  return false;
+}
+
+// Takes the first event from the queue.
+uint32_t Machine::PopTop() {
+  const uint32_t payload = queue_.TopPayload();
+  if (static_cast<Ev>(payload >> 24) == Ev::kTick) {
+    --ticks_pending_;
+    State(queue_.TopKey().cpu()).tick_event = EventQueue::kNone;
+  }
+  queue_.Pop();
+  return payload;
+}
+
+void Machine::HandleTop() {
+  if (!CountEvent()) return;
+  const CpuId c = queue_.TopKey().cpu();
   actor_ = c;
   actor_is_task_ = false;
-  switch (best >> 16) {
-    case 1:
+  const uint32_t payload = PopTop();
+  const auto kind = static_cast<Ev>(payload >> 24);
+  switch (kind) {
+    case Ev::kEnd:
+      State(c).end_event = EventQueue::kNone;
+      if (State(c).mode == Mode::kOverhead) {
+        EndOverhead(c);
+      } else {
+        SegmentEnd(c);
+      }
+      break;
+    case Ev::kIdleRetry:
+      State(c).retry_event = EventQueue::kNone;
+      --retries_pending_;
+      StopWaitingToRetry(c);
+      if (State(c).mode != Mode::kOverhead) Schedule(c, true);  // else at the end of that
+      break;
+    case Ev::kExt:
+      actor_ = CpuId();
+      DoExt(static_cast<int32_t>(payload & 0xffffff));
+      return;
+    case Ev::kTick:
+    case Ev::kResched:
+    case Ev::kKick:
+    case Ev::kWakeList:
+    case Ev::kCall:
+    case Ev::kBalance:
+    case Ev::kPollNotice:
+    case Ev::kSleep:
+    case Ev::kTimer:
+    case Ev::kGrace:
+      Interrupt(c, payload);
+      break;
+  }
+  EndOfEvent(c);
+}
+
+// What is due on `c` without being in the queue.
+void Machine::HandleDue(Phase phase, CpuId c) {
+  if (!CountEvent()) return;
+  actor_ = c;
+  actor_is_task_ = false;
+  switch (phase) {
+    case Phase::kCostEnd:
       cost_end_due_.Clear(c);
       EndOverhead(c);
       break;
-    case 2:
+    case Phase::kSegEnd:
       seg_end_due_.Clear(c);
       SegmentEnd(c);
       break;
@@ -433,7 +449,6 @@ bool Machine::Step() {
       break;
   }
   EndOfEvent(c);
-  return true;
 }
 
 // ------------------------------------------------------------------------------------------

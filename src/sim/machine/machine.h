@@ -15,6 +15,7 @@
 //   tick.cc          the periodic tick: when a CPU has one
 //   elide.cc         ticks that decide nothing are no events
 //   interrupt.cc     IPIs, timers, ticks, actions from outside
+//   timers_first.cc  the other order of one instant: clock events before finished runs
 //   requests.cc      what policies asked for
 //
 // Terms (machine.md 2.3): a CPU is idle, runs a segment of its current task, or is in an overhead
@@ -241,12 +242,12 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     After after = After::kNothing;
     bool has_pending_next = false;
     bool hooks_due = false;          // SwitchedPath hooks of the last switch have not been asked
-    bool got_tick = true;            // this idle period has had its tick
     bool elides = false;             // ticks from next_tick on are not in the queue
     bool wants_elision = false;      // has just had a tick
     Time next_tick;                  // meaningful while it elides
     int idle_state = -1;             // index into the machine's idle states; -1 none
-    bool balance_due = false;        // at the end of the present interrupt
+    bool ticked = false;             // a tick is part of the interrupt that is being handled …
+    bool balance_due = false;        // … and its balancing comes at the end
     IdleKind balance_idle{};         // what the CPU was when that was noticed
     Time load_clock, load_clock_at;  // clock_pelt, and when it stood there
     bool in_schedule = false;
@@ -364,7 +365,11 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   void CreateTask(TaskId id, const TaskPlan& plan);
   void CreatePolicyTasks();
   void ArmExt();
-  bool Step();  // one event; false when the run is over
+  bool Step();  // one event of this instant; false if there is none
+  void HandleTop();
+  void HandleDue(Phase phase, CpuId c);
+  uint32_t PopTop();
+  bool CountEvent();
   bool AtRest();
   void End(Outcome outcome, std::string message);
   void CloseBooks();
@@ -516,6 +521,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   void ReschedCpu(CpuId target, ReschedKind kind);
   void MarkResched(CpuId c);
   void SendIpi(CpuId from, const OutgoingIpi& ipi);
+  void PushIpi(Cycles latency, CpuId target, uint32_t payload);
   void FlushOutbox(CpuId c);
   void EndOfEvent(CpuId c);
   bool UsesWakeList(TaskId task, CpuId waker, CpuId target) const;
@@ -531,11 +537,17 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   void TimerInterrupt(CpuId c, uint32_t first);
   void TimerEffect(CpuId c, uint32_t payload);
   void HandleTick(CpuId c);
+  void EndOfTick(CpuId c);
   void HandleWakeList(CpuId c);
   void HandleCall(CpuId c, int32_t index);
   void EndCall(int32_t index);
   void DoExt(int32_t index);
   void Kick(CpuId c);
+
+  // --- timers_first.cc
+  bool StepTimersFirst();
+  CpuId FirstInKernel();
+  bool KeepsPlace(const PolicyTimer& timer, CpuId on, Time at) const;
 
   // --- requests.cc
   void Drain();
@@ -622,6 +634,14 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   std::vector<int64_t> words_;
   std::vector<bool> word_present_;
 
+  // Where `ties` puts what it moves (machine.md 2.1, 2.5).
+  struct TieOrder {
+    Phase seg_end = Phase::kSegEnd;
+    Phase tick = Phase::kTick;
+    Phase late_ipi = Phase::kIpi;  // one that was under way
+  };
+  TieOrder order_;
+  bool timers_first_ = false;
   EventQueue queue_;
   CpuBitmap cost_end_due_, seg_end_due_, resched_due_;
   CpuBitmap spinning_;

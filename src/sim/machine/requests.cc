@@ -1,4 +1,6 @@
 // What policies ask for, and the words they change at once.
+#include <algorithm>
+
 #include "sim/machine/machine.h"
 
 namespace rqsim {
@@ -194,7 +196,7 @@ void Machine::Carry(Request& request) {
       if (actor_.valid()) {
         SendIpi(actor_, {IpiKind::kCall, request.cpu, call});
       } else {
-        queue_.Push(now_ + costs().l_call, Phase::kIpi, request.cpu, Payload(Ev::kCall, call));
+        PushIpi(costs().l_call, request.cpu, Payload(Ev::kCall, call));
       }
       break;
     }
@@ -270,10 +272,14 @@ int32_t Machine::TimerIndex(const TimerRef& ref) const {
 
 void Machine::ArmPolicyTimer(int32_t index, CpuId on, Time at) {
   TakeTicks(on);
-  CancelPolicyTimer(index);
   PolicyTimer& timer = timers_[static_cast<std::size_t>(index)];
+  at = std::max(at, now_);
+  const bool first = timers_first_ && KeepsPlace(timer, on, at);
+  CancelPolicyTimer(index);
   timer.cpu = on;
-  timer.handle = queue_.Push(at < now_ ? now_ : at, Phase::kTimer, on, Payload(Ev::kTimer, index));
+  const uint32_t payload = Payload(Ev::kTimer, index);
+  timer.handle = first ? queue_.PushFirst(at, Phase::kTimer, on, payload)
+                       : queue_.Push(at, Phase::kTimer, on, payload);
 }
 
 void Machine::CancelPolicyTimer(int32_t index) {

@@ -15,7 +15,7 @@ void Machine::ArmTick(CpuId c) {
 }
 
 void Machine::PushTick(CpuId c, Time at) {
-  State(c).tick_event = queue_.Push(at, Phase::kTick, c, Payload(Ev::kTick, c.value()));
+  State(c).tick_event = queue_.Push(at, order_.tick, c, Payload(Ev::kTick, c.value()));
   ++ticks_pending_;
 }
 
@@ -57,14 +57,12 @@ void Machine::UpdateTick(CpuId c) {
 
 // A busy CPU ticks; an idle one keeps its tick until one has arrived, or stops it at once.
 void Machine::TickOnSwitch(CpuId c) {
-  CpuState& s = State(c);
   const MachineSpec& machine = plan_.scenario.machine;
   if (cpu_store_[c.index()].curr != kIdleTask) {
     ArmTick(c);
     UpdateTick(c);
     return;
   }
-  s.got_tick = false;
   if (machine.nohz == Nohz::kIdle && machine.idle_tick == IdleTick::kStopAtOnce) {
     StopTick(c);
     tickless_.Add(c);

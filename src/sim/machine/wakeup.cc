@@ -290,8 +290,7 @@ void Machine::SendIpi(CpuId from, const OutgoingIpi& ipi) {
                      ipi.kind != IpiKind::kBalance && PollsIdle(ipi.target);
   if (polls) {
     Emit(from, SchedWakeIdleWithoutIpi{ipi.target});
-    queue_.Push(now_ + costs().l_idle_poll, Phase::kIpi, ipi.target,
-                Payload(Ev::kPollNotice, ipi.target.value()));
+    PushIpi(costs().l_idle_poll, ipi.target, Payload(Ev::kPollNotice, ipi.target.value()));
     return;
   }
   const bool calls = ipi.kind == IpiKind::kCall || ipi.kind == IpiKind::kBalance;
@@ -304,6 +303,12 @@ void Machine::SendIpi(CpuId from, const OutgoingIpi& ipi) {
   State(from).outbox.push_back(ipi);
 }
 
+// On its way to `target` from now on. Before the timers there, where they are of one phase.
+void Machine::PushIpi(Cycles latency, CpuId target, uint32_t payload) {
+  queue_.PushFirst(now_ + latency, latency == kZeroCycles ? Phase::kIpi : order_.late_ipi, target,
+                   payload);
+}
+
 // The sender's cost is paid: what it sent is on its way. A wake-up list without latency waits for
 // the sender's own schedule() of this instant (machine.md 2.2).
 void Machine::FlushOutbox(CpuId c) {
@@ -311,30 +316,26 @@ void Machine::FlushOutbox(CpuId c) {
   for (const OutgoingIpi& ipi : s.outbox) {
     switch (ipi.kind) {
       case IpiKind::kResched:
-        queue_.Push(now_ + costs().l_ipi, Phase::kIpi, ipi.target,
-                    Payload(Ev::kResched, ipi.target.value()));
+        PushIpi(costs().l_ipi, ipi.target, Payload(Ev::kResched, ipi.target.value()));
         break;
       case IpiKind::kKick:
-        queue_.Push(now_ + costs().l_ipi, Phase::kIpi, ipi.target,
-                    Payload(Ev::kKick, ipi.target.value()));
+        PushIpi(costs().l_ipi, ipi.target, Payload(Ev::kKick, ipi.target.value()));
         break;
       case IpiKind::kCall:
-        queue_.Push(now_ + costs().l_call, Phase::kIpi, ipi.target, Payload(Ev::kCall, ipi.call));
+        PushIpi(costs().l_call, ipi.target, Payload(Ev::kCall, ipi.call));
         break;
       case IpiKind::kWakeList:
         if (costs().l_ipi == kZeroCycles) {
           s.held_ipis.push_back(ipi);
         } else {
-          queue_.Push(now_ + costs().l_ipi, Phase::kIpi, ipi.target,
-                      Payload(Ev::kWakeList, ipi.target.value()));
+          PushIpi(costs().l_ipi, ipi.target, Payload(Ev::kWakeList, ipi.target.value()));
         }
         break;
       case IpiKind::kBalance:
         if (costs().l_call == kZeroCycles) {
           s.held_ipis.push_back(ipi);
         } else {
-          queue_.Push(now_ + costs().l_call, Phase::kIpi, ipi.target,
-                      Payload(Ev::kBalance, ipi.target.value()));
+          PushIpi(costs().l_call, ipi.target, Payload(Ev::kBalance, ipi.target.value()));
         }
         break;
     }
@@ -353,7 +354,7 @@ void Machine::EndOfEvent(CpuId c) {
   if (s.held_ipis.empty() || resched_due_.Test(c)) return;
   for (const OutgoingIpi& ipi : s.held_ipis) {
     const Ev kind = ipi.kind == IpiKind::kWakeList ? Ev::kWakeList : Ev::kBalance;
-    queue_.Push(now_, Phase::kIpi, ipi.target, Payload(kind, ipi.target.value()));
+    PushIpi(kZeroCycles, ipi.target, Payload(kind, ipi.target.value()));
   }
   s.held_ipis.clear();
 }
@@ -384,7 +385,7 @@ void Machine::SignalTask(TaskId task, SignalKind kind) {
   if (actor_.valid()) {
     SendIpi(actor_, {IpiKind::kKick, t.cpu, -1});
   } else {
-    queue_.Push(now_, Phase::kIpi, t.cpu, Payload(Ev::kKick, t.cpu.value()));
+    PushIpi(kZeroCycles, t.cpu, Payload(Ev::kKick, t.cpu.value()));
   }
 }
 

@@ -216,7 +216,6 @@ void CheckModelled(ReadContext& context, const JsonValue& value) {
         ErrorCode::kNotModelledValue, member,
         fmt::format("{} is not modelled in this version", DescribeJson(member)));
   };
-  if (machine.ties != Ties::kCompletionFirst) report("ties");
   if (machine.cpu_choice != CpuChoice::kLowest) report("cpu_choice");
 }
 

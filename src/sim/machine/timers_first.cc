@@ -1,0 +1,68 @@
+// `machine.ties: timers_first`, the order of the recordings of the kernel (machine.md 2.5): at one
+// instant all clock events come before the runs that end then, so that a tick or a wake-up still
+// finds the task running. Meant for costs and latencies of 0; what the recordings lack is placed as
+// the end of that section says.
+//
+// The queue does most of it: ticks are timers among timers there, and ends of segments come after
+// them (TieOrder). What is left is what a clock event or a finished run causes on any CPU; it comes
+// to its end first.
+#include "sim/machine/machine.h"
+
+namespace rqsim {
+
+// Handles the first event of the present instant. False if there is none left at it.
+bool Machine::StepTimersFirst() {
+  const bool queued = !queue_.empty() && queue_.TopKey().t() == now_;
+  const Phase phase = queued ? queue_.TopKey().phase() : Phase::kResched;
+  // What the last step has caused: IPIs arrive at once, and whoever is not inside a `run` goes on
+  // until it is.
+  if (!cost_end_due_.empty()) {
+    HandleDue(Phase::kCostEnd, cost_end_due_.First());
+    return true;
+  }
+  if (phase <= Phase::kIpi) {
+    HandleTop();
+    return true;
+  }
+  if (const CpuId c = FirstInKernel(); c.valid()) {
+    HandleDue(Phase::kSegEnd, c);
+    return true;
+  }
+  if (!resched_due_.empty()) {
+    HandleDue(Phase::kResched, resched_due_.First());
+    return true;
+  }
+  // All expired timers of the lowest CPU that has one: one interrupt (TimerInterrupt).
+  if (phase == Phase::kTimer) {
+    HandleTop();
+    return true;
+  }
+  // The lowest CPU whose task has finished its run.
+  const CpuId c = seg_end_due_.empty() ? CpuId() : seg_end_due_.First();
+  if (c.valid() && (phase != Phase::kFinishedRun || c < queue_.TopKey().cpu())) {
+    HandleDue(Phase::kSegEnd, c);
+    return true;
+  }
+  if (!queued) return !waiting_to_retry_.empty() && LookAgainBeforeTimePasses();
+  HandleTop();
+  return true;
+}
+
+// The lowest CPU whose task goes on at this instant without having been found at the end of a run.
+CpuId Machine::FirstInKernel() {
+  if (seg_end_due_.empty()) return CpuId();
+  for (CpuId c = seg_end_due_.First(); c.valid(); c = seg_end_due_.After(c)) {
+    if (Top(Ctx(c)).resume != Resume::kSegment) return c;
+  }
+  return CpuId();
+}
+
+// Whether a timer that is started again while it is queued comes before the others of its new
+// expiry, though they were armed earlier: its place in the CPU's queue still fits, just before the
+// next one (Linux 7.2 kernel/time/hrtimer.c: hrtimer_can_update_in_place()).
+bool Machine::KeepsPlace(const PolicyTimer& timer, CpuId on, Time at) const {
+  if (timer.handle < 0 || timer.cpu != on || at < queue_.TimeOf(timer.handle)) return false;
+  return queue_.TimeOfNext(timer.handle) == at;
+}
+
+}  // namespace rqsim
