@@ -92,7 +92,8 @@ struct Cpu {
   bool need_resched = false;
   bool need_resched_lazy = false;
   bool ttwu_pending = false;
-  uint8_t next_class = 0;  // class of the last pick, raised by wake-ups (classes.md 3.4)
+  bool hrtick_queued = false;  // the slice timer runs (hrtick_active())
+  uint8_t next_class = 0;      // class of the last pick, raised by wake-ups (classes.md 3.4)
   uint8_t num_classes_queued = 0;
   int32_t nr_running = 0;      // queued tasks: delayed and blocked-queued ones count, idle does not
   int32_t nr_delayed = 0;      // those of them that are asleep (sched_delayed)
@@ -209,6 +210,7 @@ struct Request {
     kResched,
     kArmTimer,
     kCancelTimer,
+    kStartHrtick,
     kSignal,
     kMoveTask,
     kEnqueueOn,
@@ -246,6 +248,7 @@ struct Request {
   LockId lock;
   TimerRef timer;
   Time at;
+  Cycles slop;
   Message message;
   SchedAttr attr;
   CpuSet cpus;
@@ -366,6 +369,17 @@ class Kernel {
     r.at = Time(after.count());
     r.flag = true;
   }
+  // For classes: the turn of the donor of `on` is over in `after` cycles, counted from the end of
+  // the switch that is being decided, or from now outside schedule(). That is the one slice timer
+  // of the CPU (core.c: hrtick_start()): when it expires, the class of whoever is the donor then
+  // gets Tick(kSlice). A timer that runs is left alone if this would move it by no more than
+  // `slop`. The machine stops it when the CPU goes idle.
+  void StartHrtick(CpuId on, Cycles after, Cycles slop) {
+    Request& r = Add(Request::Kind::kStartHrtick);
+    r.cpu = on;
+    r.at = Time(after.count());
+    r.slop = slop;
+  }
   void CancelTimer(TimerRef timer) { Add(Request::Kind::kCancelTimer).timer = timer; }
   void Signal(TaskId id, SignalKind kind) {
     Request& r = Add(Request::Kind::kSignal);
@@ -479,6 +493,9 @@ class Kernel {
   }
   // … or the index-th event that `policy` declared.
   virtual void EmitDeclared(PolicyId policy, int index, const PolicyEventPayload& payload) = 0;
+  // Whether anybody wants that event: what is costly to put together need not be otherwise. Does
+  // not change during a run.
+  virtual bool WantsDeclared(PolicyId, int) const { return false; }
 
  protected:
   Kernel() = default;

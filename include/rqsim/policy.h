@@ -360,8 +360,8 @@ struct Limits {
   Cycles tick;
   uint64_t seed = 0;
   KernelVersion kernel = KernelVersion::k7_2;
-  // How long the machine has been up and idle, without ticks, before instant 0 (machine.md 14); zero:
-  // it comes up at 0. Cpu::idle_since says the same of each CPU.
+  // How long the machine has been up and idle, without ticks, before instant 0 (machine.md 14);
+  // zero: it comes up at 0. Cpu::idle_since says the same of each CPU.
   Cycles idle_before;
 };
 

@@ -53,7 +53,7 @@ enum class Hook : uint32_t {
   kUserReturnPath = 1u << 24,
   kScheduled = 1u << 25,
   // Every seam
-  kOnStart = 1u << 26,
+  kOnStart = 1u << 30,
 };
 
 class HookMask {
@@ -124,7 +124,7 @@ enum class SetNextReason : uint8_t {
 
 enum class TickKind : uint8_t {
   kPeriodic,
-  kSlice,  // a high-resolution slice timer of the class expired (queued = 1 in the kernel)
+  kSlice,  // the slice timer of the CPU expired (queued = 1 in the kernel)
 };
 
 // A scheduling class: which task has the CPU. Example: src/policies/sched_class/fifo.cc.
@@ -146,7 +146,7 @@ class SchedClass : public Policy {
   // State:   task.cpu is `cpu`; task.on_rq is still false, but for a delayed task. For kChange and
   //          kSwitch of the running task, it is the donor of the CPU, and SetNext(kRestored)
   //          follows. After kChange a delayed task is still delayed.
-  // May:     ArmTimer, ArmTimerAfterSwitch, CancelTimer.
+  // May:     ArmTimer, ArmTimerAfterSwitch, CancelTimer, StartHrtick, Resched.
   // Default: none, every class decides.
   virtual void Enqueue(Kernel& kernel, CpuId cpu, TaskId task, QueueReason reason) = 0;
 
@@ -177,7 +177,7 @@ class SchedClass : public Policy {
   // When:    after PutPrev of the old donor (core.c: set_next_task()).
   // State:   task is queued on `cpu`. With kPicked a switch is being decided; its end is not known
   // yet:
-  //          ArmTimerAfterSwitch counts from it.
+  //          ArmTimerAfterSwitch and StartHrtick count from it.
   // May:     timers.
   // Default: none, every class decides.
   virtual void SetNext(Kernel& kernel, CpuId cpu, TaskId task, SetNextReason reason) = 0;
@@ -198,7 +198,9 @@ class SchedClass : public Policy {
   virtual void WakeupPreempt(Kernel& kernel, CpuId cpu, TaskId woken, WakeFlags flags) = 0;
 
   // The tick, seen by the class of the donor.
-  // When:    periodic tick (core.c: sched_tick(), the class's task_tick()), after the charge.
+  // When:    periodic tick or slice timer (core.c: sched_tick(), hrtick(), the class's
+  // task_tick()),
+  //          after the charge.
   // State:   `donor` is of this class. A lazy request that was pending has been made a full one.
   // May:     Resched of this CPU, timers.
   // Default: none, every class decides.

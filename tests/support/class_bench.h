@@ -263,6 +263,10 @@ class ClassBench final : public WordlessKernel {
     }
     rq.need_resched = rq.need_resched_lazy = false;
     rq.next_class = next == kIdleTask ? kIdleClass : kClass;
+    if (next == kIdleTask && rq.hrtick_queued) {
+      rq.hrtick_queued = false;
+      timers_[c.index()] = kNever;
+    }
     if (next == rq.curr) return;
     if (rq.curr != kIdleTask) class_.PutPrev(*this, c, rq.curr);
     At(rq.curr.value()).on_cpu = false;
@@ -294,7 +298,13 @@ class ClassBench final : public WordlessKernel {
       if (timers_[static_cast<std::size_t>(i)] != now_) continue;
       timers_[static_cast<std::size_t>(i)] = kNever;
       Charge(CpuId(i));
-      class_.OnTimer(*this, {PolicyId(0), 0, i}, CpuId(i));
+      if (Mutable(CpuId(i)).hrtick_queued) {
+        Mutable(CpuId(i)).hrtick_queued = false;
+        const TaskId donor = cpu(CpuId(i)).donor;
+        if (donor != kIdleTask) class_.Tick(*this, CpuId(i), donor, TickKind::kSlice);
+      } else {
+        class_.OnTimer(*this, {PolicyId(0), 0, i}, CpuId(i));
+      }
       Drain();
     }
     if (now_ == tick) {
@@ -322,6 +332,16 @@ class ClassBench final : public WordlessKernel {
           timers_[static_cast<std::size_t>(request.timer.owner)] =
               request.flag ? now_ + Cycles(request.at.cycles()) : request.at;
           break;
+        case Request::Kind::kStartHrtick: {
+          Cpu& rq = Mutable(request.cpu);
+          Time& timer = timers_[request.cpu.index()];
+          const Time at = now_ + Cycles(request.at.cycles());
+          const Cycles moved = at < timer ? timer - at : at - timer;
+          if (rq.hrtick_queued && moved <= request.slop) break;
+          rq.hrtick_queued = true;
+          timer = at;
+          break;
+        }
         case Request::Kind::kCancelTimer:
           timers_[static_cast<std::size_t>(request.timer.owner)] = kNever;
           break;
@@ -340,7 +360,7 @@ class ClassBench final : public WordlessKernel {
   std::vector<Cpu> cpu_store_;
   std::vector<Request> request_store_;
   std::vector<Time> charged_to_;
-  std::vector<Time> timers_;  // the class's one timer of each CPU
+  std::vector<Time> timers_;  // the class's one timer of each CPU, or its slice timer
   int64_t next_tick_ = 1;
   std::string log_;
 };

@@ -9,7 +9,7 @@
 // `features` are those of kernel/sched/features.h. Linux 6.12 is the other preset: fair_rules.h has
 // what it does differently. What differs from both: one flat queue per CPU, no groups,
 // no bandwidth, no fair server (MODEL-15); cycles are booked by the machine, so update_curr() is
-// Charge(); the slack of the slice timer is measured from the nominal end of a switch (MODEL-13).
+// Charge().
 // Cost: O(log n) to enqueue, dequeue and pick, O(1) to charge.
 // Tested by tests/unit/policies/sched_class/fair_test.cc, fair_queue_test.cc and
 // scenarios/classes/.
@@ -17,7 +17,7 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstdlib>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -28,7 +28,7 @@
 namespace rqsim {
 namespace {
 
-constexpr int kHrtick = 0;
+constexpr int kPickEvent = 0;
 
 // Linux 6.12 kernel/sched/core.c: sched_prio_to_wmult, nice -20 to 19; 2^32 / weight, some of them
 // rounded down and some to the nearest.
@@ -75,9 +75,11 @@ class Fair final : public SchedClass {
                    Runqueue(entities_, params_.features, params_.rules)) {}
 
   HookMask Hooks() const override {
-    return Hook::kYield | Hook::kPrioChanged | Hook::kRqOnline | Hook::kNextTick |
+    return Hook::kOnStart | Hook::kYield | Hook::kPrioChanged | Hook::kRqOnline | Hook::kNextTick |
            Hook::kNeedsTick | Hook::kMayMove;
   }
+
+  void OnStart(Kernel& kernel) override { tells_picks_ = kernel.WantsDeclared(self_, kPickEvent); }
 
   void Enqueue(Kernel& kernel, CpuId cpu, TaskId task, QueueReason reason) override {
     FairQueue& queue = Of(cpu).queue;
@@ -94,8 +96,8 @@ class Fair final : public SchedClass {
     // fair.c: hrtick_update().
     const TaskId donor = kernel.cpu(cpu).donor;
     if (donor != kIdleTask && kernel.task(donor).sched_class == kernel.task(task).sched_class &&
-        !Of(cpu).is_hrtick_armed) {
-      StartHrtick(kernel, cpu, donor, false);
+        !kernel.cpu(cpu).hrtick_queued) {
+      StartHrtick(kernel, cpu, donor);
     }
   }
 
@@ -123,16 +125,12 @@ class Fair final : public SchedClass {
       entity.deadline = VirtualDiff(entity.deadline, entity.vruntime);
       entity.has_rel_deadline = true;
     }
-    // A CPU that goes idle has its timer stopped (core.c: hrtick_clear()).
-    if (sleeps && kernel.cpu(cpu).nr_running <= 1) StopHrtick(kernel, cpu);
     return DequeueResult::kGone;
   }
 
   PickResult Pick(Kernel& kernel, CpuId cpu) override {
     const TaskId task = PickAwake(kernel, cpu, true);
-    if (task.valid()) return PickResult::Run(task);
-    StopHrtick(kernel, cpu);
-    return PickResult::Nothing();
+    return task.valid() ? PickResult::Run(task) : PickResult::Nothing();
   }
 
   void PutPrev(Kernel&, CpuId cpu, TaskId) override { Of(cpu).queue.PutPrev(++insertions_); }
@@ -140,7 +138,8 @@ class Fair final : public SchedClass {
   void SetNext(Kernel& kernel, CpuId cpu, TaskId task, SetNextReason reason) override {
     const bool first = reason == SetNextReason::kPicked;
     Of(cpu).queue.SetNext(task, first, params_.scaled_slice);
-    if (first) StartHrtick(kernel, cpu, task, true);
+    if (first) StartHrtick(kernel, cpu, task);
+    if (tells_picks_) TellPick(kernel, cpu, task);
   }
 
   // fair.c: update_curr().
@@ -204,13 +203,6 @@ class Fair final : public SchedClass {
   // fair.c: task_tick_fair(). What a tick changes, the charge before it has done.
   void Tick(Kernel& kernel, CpuId cpu, TaskId, TickKind kind) override {
     if (kind == TickKind::kSlice) kernel.Resched(cpu, ReschedKind::kFull);
-  }
-
-  void OnTimer(Kernel& kernel, TimerRef timer, CpuId) override {
-    const CpuId cpu(timer.owner);
-    if (!Of(cpu).is_hrtick_armed) return;  // stopped during the switch that was to start it
-    Of(cpu).is_hrtick_armed = false;
-    if (Of(cpu).queue.curr().valid()) kernel.Resched(cpu, ReschedKind::kFull);
   }
 
   // fair.c: yield_task_fair().
@@ -284,8 +276,6 @@ class Fair final : public SchedClass {
              const FairRules& rules)
         : queue(entities, features, rules) {}
     FairQueue queue;
-    bool is_hrtick_armed = false;
-    Time hrtick_expiry;  // nominal, see StartHrtick
   };
 
   // A sleeper whose dequeue is put off is no less asleep for a change of its attributes or for
@@ -424,43 +414,40 @@ class Fair final : public SchedClass {
     return base_slice_;
   }
 
-  // fair.c: hrtick_start_fair(), core.c: hrtick_start(). The timer ends the slice of `donor`,
-  // counted from now or from the end of the switch that is being decided.
-  void StartHrtick(Kernel& kernel, CpuId cpu, TaskId donor, bool after_switch) {
-    Runqueue& rq = Of(cpu);
-    if (!params_.hrtick || rq.queue.nr_queued() <= 1) return;
+  // fair.c: hrtick_start_fair(). The slice timer ends the slice of `donor`.
+  void StartHrtick(Kernel& kernel, CpuId cpu, TaskId donor) {
+    const FairQueue& queue = Of(cpu).queue;
+    if (!params_.hrtick || queue.nr_queued() <= 1) return;
     const FairEntity& entity = entities_[donor.index()];
     const int64_t left = VirtualDiff(entity.deadline, entity.vruntime);
+    if (left < 0) {
+      if (queue.curr() == donor) kernel.Resched(cpu, ReschedKind::kFull);
+      return;
+    }
     // At least one cycle, so that whoever is switched in gets on: half a slice of 1 is 0.
     const Cycles delay(std::max<int64_t>(
         {static_cast<int64_t>(static_cast<Wide>(left) * entity.weight / kNice0Weight),
          params_.hrtick_min, 1}));
-    const MachineFacts& facts = kernel.facts();
-    const Time start = after_switch ? kernel.now() + facts.c_sched + facts.c_ctx : kernel.now();
-    const Time expiry = start + delay;
-    if (rq.is_hrtick_armed &&
-        std::abs((expiry - rq.hrtick_expiry).count()) <= params_.hrtick_slop) {
-      return;
-    }
-    rq.is_hrtick_armed = true;
-    rq.hrtick_expiry = expiry;
-    const TimerRef timer{self_, kHrtick, cpu.value()};
-    if (after_switch) {
-      kernel.ArmTimerAfterSwitch(timer, cpu, delay);
-    } else {
-      kernel.ArmTimer(timer, cpu, expiry);
-    }
+    kernel.StartHrtick(cpu, delay, Cycles(params_.hrtick_slop));
   }
 
-  void StopHrtick(Kernel& kernel, CpuId cpu) {
-    if (!Of(cpu).is_hrtick_armed) return;
-    Of(cpu).is_hrtick_armed = false;
-    kernel.CancelTimer({self_, kHrtick, cpu.value()});
+  // What recordings of the kernel say of a fair donor at the switch.
+  void TellPick(Kernel& kernel, CpuId cpu, TaskId task) {
+    FairQueue& queue = Of(cpu).queue;
+    const FairEntity& entity = entities_[task.index()];
+    PolicyEventPayload payload;
+    payload.wide[0] = VirtualDiff(queue.Average(), entity.vruntime);
+    payload.wide[1] = VirtualDiff(entity.deadline, entity.vruntime);
+    payload.narrow[0] = task.value();
+    payload.narrow[1] = queue.nr_queued();
+    payload.narrow[2] = static_cast<int32_t>(std::min<int64_t>(entity.slice, INT32_MAX));
+    kernel.EmitDeclared(self_, kPickEvent, payload);
   }
 
   FairParams params_;
   PolicyId self_;
   int64_t tick_;
+  bool tells_picks_ = false;
   int64_t base_slice_ = 0;  // 0: to be worked out anew
   uint64_t insertions_ = 0;
   std::vector<FairEntity> entities_;  // by task; the runqueues link them
@@ -516,7 +503,17 @@ constexpr ParamInfo kFairParams[] = {
                 "NEXT_BUDDY NO_NEXT_BUDDY HRTICK NO_HRTICK",
      .summary = "scheduler features to switch on, or off with NO_ (kernel/sched/features.h)"},
 };
-constexpr TimerInfo kFairTimers[] = {{.name = "hrtick", .per_cpu = true}};
+constexpr EventFieldInfo kPickFields[] = {{"lag", FieldKind::kCycles},
+                                          {"dl", FieldKind::kCycles},
+                                          {"pid", FieldKind::kTask},
+                                          {"h_nr", FieldKind::kInteger},
+                                          {"slice", FieldKind::kInteger}};
+constexpr EventInfo kFairEvents[] = {
+    {.name = "fair_pick",
+     .fields = kPickFields,
+     .summary = "a fair task becomes donor: how far it is behind the average, virtual time to its "
+                "deadline, tasks queued, its slice",
+     .in_digest = false}};
 
 // The list has the last word over the default; NO_X beats X.
 bool Feature(const PolicyParams& params, const std::string& name, bool by_default) {
@@ -539,7 +536,7 @@ constinit const PolicyInfo kFairClassInfo = {
     .summary = "EEVDF: earliest eligible virtual deadline first, by weight",
     .source = "Linux 7.2 kernel/sched/fair.c",
     .params = kFairParams,
-    .timers = kFairTimers,
+    .events = kFairEvents,
     .sched_policies =
         Bit(SchedPolicy::kNormal) | Bit(SchedPolicy::kBatch) | Bit(SchedPolicy::kIdle),
 };

@@ -15,6 +15,7 @@ void Machine::Interrupt(CpuId c, uint32_t payload) {
     const auto index = static_cast<std::size_t>(payload & 0xffffff);
     if (static_cast<Ev>(payload >> 24) == Ev::kSleep) contexts_[index].sleep_timer = kHeld;
     if (static_cast<Ev>(payload >> 24) == Ev::kTimer) timers_[index].handle = kHeld;
+    if (static_cast<Ev>(payload >> 24) == Ev::kHrtick) s.hrtick_event = kHeld;
     s.irqs.push_back(payload);
     return;
   }
@@ -80,6 +81,7 @@ void Machine::HandleInterrupt(CpuId c, uint32_t payload) {
       break;
     case Ev::kSleep:
     case Ev::kTimer:
+    case Ev::kHrtick:
     case Ev::kGrace:
       TimerInterrupt(c, payload);
       break;
@@ -99,6 +101,12 @@ void Machine::HandleInterrupt(CpuId c, uint32_t payload) {
   if (State(c).ticked) EndOfTick(c);
 }
 
+// A tick is one where it stands among them.
+bool Machine::IsTimer(Ev kind) const {
+  return kind == Ev::kSleep || kind == Ev::kTimer || kind == Ev::kHrtick || kind == Ev::kGrace ||
+         (kind == Ev::kTick && order_.tick == Phase::kTimer);
+}
+
 // One interrupt runs every timer of this CPU that has expired: those of this instant, or all that
 // waited (MODEL-52).
 void Machine::TimerInterrupt(CpuId c, uint32_t first) {
@@ -112,8 +120,7 @@ void Machine::TimerInterrupt(CpuId c, uint32_t first) {
   }
   while (!s.irqs.empty()) {
     const auto kind = static_cast<Ev>(s.irqs.front() >> 24);
-    const bool is_tick = kind == Ev::kTick && order_.tick == Phase::kTimer;
-    if (kind != Ev::kSleep && kind != Ev::kTimer && kind != Ev::kGrace && !is_tick) break;
+    if (!IsTimer(kind)) break;
     const uint32_t payload = s.irqs.front();
     s.irqs.erase(s.irqs.begin());
     TimerEffect(c, payload);
@@ -145,6 +152,17 @@ void Machine::TimerEffect(CpuId c, uint32_t payload) {
         break;
       }
       break;
+    case Ev::kHrtick: {
+      State(c).hrtick_event = EventQueue::kNone;
+      MutableCpu(c).hrtick_queued = false;
+      // core.c: hrtick(). Whoever is the donor by now, of whatever class.
+      const TaskId donor = cpu_store_[c.index()].donor;
+      if (donor == kIdleTask) break;
+      Charge(c);
+      ClassOf(donor).Tick(*this, c, donor, TickKind::kSlice);
+      Drain();
+      break;
+    }
     default: {
       PolicyTimer& timer = timers_[static_cast<std::size_t>(index)];
       timer.handle = EventQueue::kNone;

@@ -416,6 +416,7 @@ void Machine::HandleTop() {
     case Ev::kPollNotice:
     case Ev::kSleep:
     case Ev::kTimer:
+    case Ev::kHrtick:
     case Ev::kGrace:
       Interrupt(c, payload);
       break;

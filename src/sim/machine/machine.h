@@ -12,6 +12,7 @@
 //   balance.cc       balancing: orders of runs, moves, load averages
 //   wakeup.cc        the wake-up path W1 to W5, requests for a reschedule, IPIs
 //   idle.cc          idle states
+//   slice_timer.cc   the timer that ends turns between ticks
 //   tick.cc          the periodic tick: when a CPU has one
 //   elide.cc         ticks that decide nothing are no events
 //   interrupt.cc     IPIs, timers, ticks, actions from outside
@@ -111,6 +112,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   WordResult CompareExchange(WordId id, int64_t expected, int64_t value) override;
   WordId WordOf(PolicyId policy, TaskId task, int k) const override;
   void EmitDeclared(PolicyId policy, int index, const PolicyEventPayload& payload) override;
+  bool WantsDeclared(PolicyId policy, int index) const override;
 
   // Kernel: looks that a class or the clock of a runqueue has to do with
   LoadAvg LoadNow(TaskId id) const override;
@@ -261,6 +263,9 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     EventQueue::Handle retry_event = EventQueue::kNone;
     EventQueue::Handle end_event = EventQueue::kNone;
     EventQueue::Handle tick_event = EventQueue::kNone;
+    EventQueue::Handle hrtick_event = EventQueue::kNone;
+    bool starts_hrtick = false;  // at the end of the schedule() that is going on
+    Cycles hrtick_after, hrtick_slop;
     Time seg_start;
     Time charge_start;
     Cycles irq_time;     // spent in interrupt handlers, finished overheads only
@@ -304,6 +309,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     kPollNotice,  // idle CPU notices need_resched; CPU
     kSleep,       // task
     kTimer,       // index into timers_
+    kHrtick,      // CPU
     kExt,         // index into actions_
     kGrace,       // task
     kIdleRetry,   // CPU
@@ -474,6 +480,11 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   bool TickWanted(CpuId c);
   void UpdateTick(CpuId c);
 
+  // --- slice_timer.cc
+  void FinishHrtick(CpuId c);
+  void ArmHrtick(CpuId c, Time at, Cycles slop);
+  void StopHrtick(CpuId c);
+
   // --- donors.cc
   void SetDonor(CpuId c, TaskId donor);
   void ExchangeDonor(CpuId c, TaskId donor);
@@ -534,6 +545,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   void Interrupt(CpuId c, uint32_t payload);
   void CancelTimerEvent(EventQueue::Handle& handle, uint32_t payload);
   void HandleInterrupt(CpuId c, uint32_t payload);
+  bool IsTimer(Ev kind) const;
   void TimerInterrupt(CpuId c, uint32_t first);
   void TimerEffect(CpuId c, uint32_t payload);
   void HandleTick(CpuId c);
@@ -547,7 +559,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   // --- timers_first.cc
   bool StepTimersFirst();
   CpuId FirstInKernel();
-  bool KeepsPlace(const PolicyTimer& timer, CpuId on, Time at) const;
+  bool KeepsPlace(EventQueue::Handle timer, Time at) const;
 
   // --- requests.cc
   void Drain();

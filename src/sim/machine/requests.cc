@@ -1,6 +1,4 @@
 // What policies ask for, and the words they change at once.
-#include <algorithm>
-
 #include "sim/machine/machine.h"
 
 namespace rqsim {
@@ -43,6 +41,11 @@ WordId Machine::WordOf(PolicyId policy, TaskId task, int k) const {
   const PolicyRow& row = policies_.rows[policy.index()];
   RQSIM_CHECK(k >= 0 && k < row.info->words_per_task);
   return WordId(row.first_word + task.value() * row.info->words_per_task + k);
+}
+
+bool Machine::WantsDeclared(PolicyId policy, int index) const {
+  return emit_wanted_[static_cast<std::size_t>(policies_.rows[policy.index()].first_event) +
+                      static_cast<std::size_t>(index)];
 }
 
 void Machine::EmitDeclared(PolicyId policy, int index, const PolicyEventPayload& payload) {
@@ -100,6 +103,18 @@ void Machine::Carry(Request& request) {
     case Request::Kind::kCancelTimer:
       CancelPolicyTimer(TimerIndex(request.timer));
       break;
+    case Request::Kind::kStartHrtick: {
+      CpuState& s = State(request.cpu);
+      const Cycles after(request.at.cycles());
+      if (s.in_schedule) {
+        s.starts_hrtick = true;
+        s.hrtick_after = after;
+        s.hrtick_slop = request.slop;
+      } else {
+        ArmHrtick(request.cpu, now_ + after, request.slop);
+      }
+      break;
+    }
     case Request::Kind::kSignal:
       SignalTask(request.task, request.signal);
       break;
@@ -272,14 +287,10 @@ int32_t Machine::TimerIndex(const TimerRef& ref) const {
 
 void Machine::ArmPolicyTimer(int32_t index, CpuId on, Time at) {
   TakeTicks(on);
-  PolicyTimer& timer = timers_[static_cast<std::size_t>(index)];
-  at = std::max(at, now_);
-  const bool first = timers_first_ && KeepsPlace(timer, on, at);
   CancelPolicyTimer(index);
+  PolicyTimer& timer = timers_[static_cast<std::size_t>(index)];
   timer.cpu = on;
-  const uint32_t payload = Payload(Ev::kTimer, index);
-  timer.handle = first ? queue_.PushFirst(at, Phase::kTimer, on, payload)
-                       : queue_.Push(at, Phase::kTimer, on, payload);
+  timer.handle = queue_.Push(at < now_ ? now_ : at, Phase::kTimer, on, Payload(Ev::kTimer, index));
 }
 
 void Machine::CancelPolicyTimer(int32_t index) {

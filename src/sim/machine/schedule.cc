@@ -344,12 +344,14 @@ void Machine::FinishSchedule(CpuId c, const SwitchPlan& plan) {
   } else if (cpu.donor != plan.old_donor) {
     Emit(c, ProxyDonor{cpu.donor, next});
   }
+  // The idle loop has restarted the tick before anybody's timer is armed for the new task.
+  if (prev != next) TickOnSwitch(c);
   cpu.switch_end = now_ + CostSum(s);
   for (const AfterSwitchTimer& timer : s.after_switch_timers) {
     ArmPolicyTimer(timer.timer, c, cpu.switch_end + timer.after);
   }
   s.after_switch_timers.clear();
-  if (prev != next) TickOnSwitch(c);
+  FinishHrtick(c);
   for (std::size_t service : scheduled_services_) {
     policies_.services[service]->Scheduled(*this, c, prev);
     Drain();

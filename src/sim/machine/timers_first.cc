@@ -60,9 +60,8 @@ CpuId Machine::FirstInKernel() {
 // Whether a timer that is started again while it is queued comes before the others of its new
 // expiry, though they were armed earlier: its place in the CPU's queue still fits, just before the
 // next one (Linux 7.2 kernel/time/hrtimer.c: hrtimer_can_update_in_place()).
-bool Machine::KeepsPlace(const PolicyTimer& timer, CpuId on, Time at) const {
-  if (timer.handle < 0 || timer.cpu != on || at < queue_.TimeOf(timer.handle)) return false;
-  return queue_.TimeOfNext(timer.handle) == at;
+bool Machine::KeepsPlace(EventQueue::Handle timer, Time at) const {
+  return timer >= 0 && at > queue_.TimeOf(timer) && queue_.TimeOfNext(timer) == at;
 }
 
 }  // namespace rqsim

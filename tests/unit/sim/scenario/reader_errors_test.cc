@@ -290,7 +290,6 @@ TEST_CASE("What this version does not model is said so", "[scenario][errors]") {
                         "ops": []}]})"},
            Row{401,
                R"({"version": 1, "tasks": [{"name": "a", "ops": [{@"percpu": {"cpu": 1}}]}]})"},
-           Row{402, R"({"version": 1, "machine": {"ties": @"timers_first"}})"},
            Row{402, R"({"version": 1, "faults": [@"pair.no_resched"]})"},
            Row{403, R"({"version": 1, "tasks": [{"name": "a", "sched": {"policy": @"deadline",
                         "runtime": 5, "deadline": 10}, "ops": []}]})"},
