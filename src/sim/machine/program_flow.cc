@@ -163,6 +163,7 @@ void Machine::FinishOp(CpuId c, Context& ctx, int64_t result) {
     case OpKind::kLock:
     case OpKind::kUnlock:
     case OpKind::kTrylock:
+      // MODEL-61: its end has been marked, and the preemption point comes after it.
       ctx.exit_phase = ExitPhase::kLeaveKernel;
       break;
     default: {

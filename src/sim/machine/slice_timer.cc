@@ -24,6 +24,7 @@ void Machine::ArmHrtick(CpuId c, Time at, Cycles slop) {
     const Time before = queue_.TimeOf(s.hrtick_event);
     if (at - before <= slop && before - at <= slop) return;
   }
+  // MODEL-60: with completion_first a timer that is started again goes behind its equals.
   const bool first = timers_first_ && KeepsPlace(s.hrtick_event, at);
   StopHrtick(c);
   const uint32_t payload = Payload(Ev::kHrtick, c.value());
