@@ -26,7 +26,7 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), 
 RUN = {"rqsim", "tools/rqsim", "cat", "echo", "head", "python3"}
 # CI runs these, or they are about getting the tree and building with it.
 RUN_ELSEWHERE = {"tools/demo", "tools/test", "tools/check", "tools/setup", "tools/format", "tools/tidy", "tools/build",
-                 "tools/bench", "cmake", "ctest", "git", "cd", "sudo", "apt-get"}
+                 "tools/bench", "tools/fidelity", "cmake", "ctest", "git", "cd", "sudo", "apt-get"}
 BLOCK = re.compile(r"(?:^<!-- (?P<source>\S+) -->\n)?^```(?P<kind>\w*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

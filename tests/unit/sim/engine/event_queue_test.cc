@@ -54,6 +54,35 @@ TEST_CASE("A cancelled event never comes, and its handle is used again", "[engin
   CHECK(queue.Push(Time(9), Phase::kTimer, CpuId(0), 3) == first);
 }
 
+TEST_CASE("What is to be first comes before its equals, in the order in which it was made",
+          "[engine]") {
+  EventQueue queue;
+  queue.Push(Time(5), Phase::kTimer, CpuId(1), 0);
+  queue.PushFirst(Time(5), Phase::kTimer, CpuId(1), 1);
+  queue.PushFirst(Time(5), Phase::kTimer, CpuId(1), 2);
+  queue.Push(Time(5), Phase::kTimer, CpuId(0), 3);
+  queue.Push(Time(5), Phase::kIpi, CpuId(2), 4);
+  std::vector<uint32_t> order;
+  while (!queue.empty()) {
+    order.push_back(queue.TopPayload());
+    queue.Pop();
+  }
+  CHECK(order == std::vector<uint32_t>{4, 3, 1, 2, 0});
+}
+
+TEST_CASE("The next event of the same phase and CPU is found", "[engine]") {
+  EventQueue queue;
+  const EventQueue::Handle first = queue.Push(Time(3), Phase::kTimer, CpuId(1), 0);
+  queue.Push(Time(9), Phase::kTimer, CpuId(1), 1);
+  const EventQueue::Handle second = queue.Push(Time(7), Phase::kTimer, CpuId(1), 2);
+  queue.Push(Time(4), Phase::kTimer, CpuId(0), 3);
+  queue.Push(Time(4), Phase::kTick, CpuId(1), 4);
+  CHECK(queue.TimeOfNext(first) == Time(7));
+  CHECK(queue.TimeOfNext(second) == Time(9));
+  queue.Cancel(second);
+  CHECK(queue.TimeOfNext(first) == Time(9));
+}
+
 TEST_CASE("The queue agrees with a sorted list over random pushes, pops and cancellations",
           "[engine]") {
   for (uint64_t seed = 1; seed <= 40; ++seed) {
