@@ -18,9 +18,10 @@ NO_INFLUENCE = {"PARANOID_AVG", "WARN_DOUBLE_CLOCK", "LATENCY_WARN"}
 # Features of the class parameter `features`, with what they are when nobody says anything.
 CLASS_FEATURES = {
     "PLACE_LAG": 1, "PLACE_DEADLINE_INITIAL": 1, "PLACE_REL_DEADLINE": 1, "RUN_TO_PARITY": 1, "PREEMPT_SHORT": 1,
-    "DELAY_DEQUEUE": 1, "DELAY_ZERO": 1, "WAKEUP_PREEMPTION": 1, "PICK_BUDDY": 1, "NEXT_BUDDY": 0, "HRTICK": 1,
-    "HRTICK_DL": 1,
+    "DELAY_DEQUEUE": 1, "DELAY_ZERO": 1, "WAKEUP_PREEMPTION": 1, "PICK_BUDDY": 1, "NEXT_BUDDY": 0,
 }
+# Those that are parameters of their own, for several classes.
+CLASS_FLAGS = {"HRTICK": "hrtick", "HRTICK_DL": "hrtick_dl"}
 POLICIES = {"other": "normal", "normal": "normal", "batch": "batch", "idle": "idle", "fifo": "fifo", "rr": "rr",
             "deadline": "deadline"}
 
@@ -30,22 +31,27 @@ def cpu_list(cpus):
 
 
 def features_of(workload, facts):
-    """The words for the class parameter, from what the recorded kernel says of itself."""
+    """Parameters of the class, from what the recorded kernel says of itself."""
     values = {name: int(on) for name, on in workload.get("kernel", {}).get("features", {}).items()}
     values.update({name: int(on) for name, on in facts.get("features", {}).items()})
     values.update({name: int(on) for name, on in workload.get("kernel", {}).get("features", {}).items()})
-    words = []
+    words, params = [], {}
     for name, on in sorted(values.items()):
         if name == "NI_RANDOM":
             # Dice in newidle balancing: of no account on one CPU, off in the other recordings.
             if on and workload["cpus"] > 1:
                 raise NotModelled("feature NI_RANDOM on several CPUs")
+        elif name in CLASS_FLAGS:
+            if not on:
+                params[CLASS_FLAGS[name]] = False
         elif name in CLASS_FEATURES:
             if on != CLASS_FEATURES[name]:
                 words.append(name if on else "NO_" + name)
         elif name not in NO_INFLUENCE and on != FIXED_FEATURES.get(name):
             raise NotModelled(f"feature {name}={on}")
-    return words
+    if words:
+        params["features"] = words
+    return params
 
 
 def first_cpu(task, recorded):
@@ -196,9 +202,7 @@ def make(workload, facts, recorded):
         machine["cpu_choice"] = "rotate"
         machine["cpu_choice_start"] = choice_start(tasks, starts, cpus)
     sched_class = {"name": "default", "preempt": kernel.get("preempt", facts.get("preempt", "full"))}
-    words = features_of(workload, facts)
-    if words:
-        sched_class["features"] = words
+    sched_class.update(features_of(workload, facts))
     policies = {"class": sched_class}
     locks = set().union(*(locks_of(task["ops"]) for task in tasks))
     if locks:
