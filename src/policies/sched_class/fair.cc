@@ -101,7 +101,7 @@ class Fair final : public SchedClass {
     }
   }
 
-  DequeueResult Dequeue(Kernel& kernel, CpuId cpu, TaskId task, QueueReason reason) override {
+  DequeueResult Dequeue(Kernel&, CpuId cpu, TaskId task, QueueReason reason) override {
     FairQueue& queue = Of(cpu).queue;
     FairEntity& entity = entities_[task.index()];
     if (entity.is_delayed && !StaysAsleep(reason)) {
