@@ -22,6 +22,7 @@ CLASS_FEATURES = {
 }
 # Those that are parameters of their own, for several classes.
 CLASS_FLAGS = {"HRTICK": "hrtick", "HRTICK_DL": "hrtick_dl"}
+IDLE_TICKS = 20  # the recorded CPUs were idle before T0
 POLICIES = {"other": "normal", "normal": "normal", "batch": "batch", "idle": "idle", "fifo": "fifo", "rr": "rr",
             "deadline": "deadline"}
 
@@ -207,7 +208,9 @@ def make(workload, facts, recorded):
     locks = set().union(*(locks_of(task["ops"]) for task in tasks))
     if locks:
         policies["lock"] = lock_policy(workload, facts)
-    policies["placement"] = {"wake": "simple", "balance": "faithful"} if cpus > 1 else "simple"
+    policies["placement"] = {"wake": "simple"}
+    if cpus > 1:
+        policies["placement"].update({"balance": "faithful", "balance_last": -IDLE_TICKS})
     result = {
         "version": 1,
         "name": workload.get("name", "recorded"),
