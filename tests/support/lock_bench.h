@@ -205,6 +205,8 @@ class LockBench final : public Kernel {
   WordResult Exchange(WordId, int64_t) override { return {}; }
   WordResult CompareExchange(WordId, int64_t, int64_t) override { return {}; }
   WordId WordOf(PolicyId, TaskId, int) const override { return {}; }
+  LoadAvg LoadNow(TaskId) const override { return {}; }
+  bool MayMove(TaskId) override { return true; }
   void EmitDeclared(PolicyId, int, const PolicyEventPayload&) override {}
 
  private:
