@@ -205,6 +205,7 @@ class BenchReader {
       scenario_.policies.push_back(std::move(set));
     };
     if (is_edf_) {
+      scenario_.common.sched_class = EdfClasses();
       add("edf", "");
     } else if (scenario_.mutexes.empty()) {
       add("fixed", "");

@@ -60,6 +60,16 @@ SchedSpec DeadlineSched(Cycles job, Cycles deadline, Cycles period) {
   return sched;
 }
 
+PolicyChoice EdfClasses() {
+  PolicyChoice classes;
+  classes.name = "default";
+  classes.params = {{"dl_limits", false},
+                    {"rt_runtime", int64_t{-1}},
+                    {"fair_server", false},
+                    {"hrtick_dl", false}};
+  return classes;
+}
+
 int PriorityOfRank(int64_t rank, int64_t count) {
   if (count <= kPriorities) return static_cast<int>(kPriorities - rank);
   return static_cast<int>(kPriorities - rank * kPriorities / count);

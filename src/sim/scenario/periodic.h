@@ -35,6 +35,10 @@ TaskSpec MakeReleasedTask(const ReleasedTask& task);
 // would come from the replenishment instead of the wake-up.
 SchedSpec DeadlineSched(Cycles job, Cycles deadline, Cycles period);
 
+// The kernel's classes with everything off that bounds or interrupts EDF: the test of parameters,
+// admission, the fair server and the timer that ends budgets.
+PolicyChoice EdfClasses();
+
 // SCHED_FIFO priorities for ranks 0 (the most important) to count - 1: 99 downwards, several ranks
 // to a priority if there are more than 99.
 int PriorityOfRank(int64_t rank, int64_t count);

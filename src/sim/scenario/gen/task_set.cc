@@ -165,6 +165,7 @@ absl::StatusOr<Scenario> MakeTaskSet(std::string_view method, const GenOptions& 
     scenario.tasks.push_back(std::move(task));
   }
   scenario.description = Describe(method, options, tasks);
+  if (options.policy == SchedPolicy::kDeadline) scenario.common.sched_class = EdfClasses();
   AddLockSets(scenario);
   return scenario;
 }

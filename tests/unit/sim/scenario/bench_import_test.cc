@@ -61,6 +61,20 @@ TEST_CASE("Under EDF the budget of a task is a little more than a job", "[scenar
   CHECK(sched.dl_period == Cycles(10000));
 }
 
+TEST_CASE("Under EDF nothing else bounds or interrupts a task", "[scenario][bench]") {
+  const Imported imported = Import(Set("edf", kPlain));
+  REQUIRE(imported.scenario);
+  const std::optional<PolicyChoice>& classes = imported.scenario->common.sched_class;
+  REQUIRE(classes);
+  CHECK(classes->name == "default");
+  CHECK(classes->params ==
+        std::vector<std::pair<std::string, ParamValue>>{{"dl_limits", false},
+                                                        {"rt_runtime", int64_t{-1}},
+                                                        {"fair_server", false},
+                                                        {"hrtick_dl", false}});
+  CHECK_FALSE(Import(Set("fixed-priority", kPlain)).scenario->common.sched_class);
+}
+
 TEST_CASE("The most important of fixed priorities is 99", "[scenario][bench]") {
   const Imported imported =
       Import(Set("fixed-priority+mutex", std::string(kPlain) + "," + kLocking));
