@@ -52,8 +52,13 @@ struct SchedAttr {
                        // is stronger
   Cycles slice;        // fair: custom request length; 0 = base slice
   Cycles dl_runtime, dl_deadline, dl_period;
+  uint8_t dl_flags = 0;  // kDlReclaim | kDlOverrun
   friend bool operator==(const SchedAttr&, const SchedAttr&) = default;
 };
+
+// Flags of a deadline task (SCHED_FLAG_RECLAIM, SCHED_FLAG_DL_OVERRUN).
+inline constexpr uint8_t kDlReclaim = 1;  // may use what others leave over (GRUB)
+inline constexpr uint8_t kDlOverrun = 2;  // wants to know of overruns
 
 struct Task {
   TaskState state = TaskState::kNew;
@@ -62,6 +67,8 @@ struct Task {
                                // (TASK_ON_RQ_MIGRATING)
   bool on_cpu = false;         // executing, or being switched out
   bool sched_delayed = false;  // asleep, its dequeue put off by its class
+  bool throttled = false;      // its budget is used up: runnable, but its class keeps it off the
+                               // queue (dl_throttled)
   bool is_blocked = false;     // tried to sleep and was kept queued: the gate of proxy execution
   bool is_kthread = false;
   bool per_cpu_kthread = false;  // bound to one CPU for good (stopper, hotplug thread)
@@ -95,10 +102,11 @@ struct Cpu {
   bool hrtick_queued = false;  // the slice timer runs (hrtick_active())
   uint8_t next_class = 0;      // class of the last pick, raised by wake-ups (classes.md 3.4)
   uint8_t num_classes_queued = 0;
-  int32_t nr_running = 0;      // queued tasks: delayed and blocked-queued ones count, idle does not
+  int32_t nr_running = 0;      // queued tasks: delayed and blocked-queued ones count, throttled
+                               // ones, servers and idle do not
   int32_t nr_delayed = 0;      // those of them that are asleep (sched_delayed)
   int32_t nr_idle_policy = 0;  // those of them of policy idle: all of them makes the CPU `sidle`
-  std::array<int32_t, kMaxClasses> nr_queued{};  // by class
+  std::array<int32_t, kMaxClasses> nr_queued{};  // by class, and queued servers with their class
   Time switch_end;  // when the last switch was or will be over: what slices are counted from
   Time idle_since;  // start of the last idle spell; the present one while curr is the idle task
   Time idle_until;  // end of the last idle spell that is over
@@ -236,6 +244,10 @@ struct Request {
     kSpend,
     kStopWork,
     kLookAgain,
+    kBalanceLater,
+    kThrottle,
+    kUnthrottle,
+    kQueueServer,
     kEmit,
   };
   Kind kind = Kind::kWake;
@@ -287,6 +299,10 @@ class Kernel {
   // The hotplug callbacks of all policies of the run, by state; equal states in the order of the
   // policies. Whoever implements hotplug runs them with Next::Call.
   std::span<const HotplugCallback> hotplug_callbacks() const { return hotplug_callbacks_; }
+  // The CPUs on which something of that class is queued (Cpu::nr_queued is not 0).
+  const CpuSet& cpus_with(int sched_class) const {
+    return cpus_with_[static_cast<std::size_t>(sched_class)];
+  }
   // Stronger classes have smaller numbers. Whether `a` is of a stronger class than `b`.
   bool ClassAbove(TaskId a, TaskId b) const { return task(a).sched_class < task(b).sched_class; }
   // The idle state of wake-up selection (machine.md 6): curr is the idle task, nothing queued, no
@@ -312,6 +328,21 @@ class Kernel {
   bool IsIdle(CpuId id) const {
     const Cpu& c = cpu(id);
     return c.curr == kIdleTask && c.nr_running == 0 && !c.ttwu_pending;
+  }
+
+  // The CPU that executes this hook (smp_processor_id()); invalid for what comes from outside.
+  CpuId executing_cpu() const { return actor_; }
+
+  // Any CPU of `set`, as machine.cpu_choice says (Linux 7.2 lib/cpumask.c:
+  // cpumask_any_and_distribute()): the lowest, or the next one, cyclically, after what the
+  // executing CPU chose last. That memory is the machine's, one for all classes, and changes at
+  // once; what comes from outside uses that of CPU 0. Invalid if the set is empty.
+  CpuId AnyCpu(const CpuSet& set) {
+    if (choice_memory_.empty()) return set.First();
+    CpuId& last = choice_memory_[actor_.valid() ? actor_.index() : 0];
+    const CpuId next = set.FirstFromWrapping(last.value() + 1);
+    if (next.valid()) last = next;
+    return next;
   }
 
   // --- words: at once, by whoever executes; watchers of the word look again at this instant ---
@@ -429,6 +460,26 @@ class Kernel {
   }
   // For classes: a delayed dequeue is complete, the task has left the class's queue.
   void FinishDequeue(TaskId id) { Add(Request::Kind::kFinishDequeue).task = id; }
+  // For classes: BalanceCallback(cpu, what) of the class whose id is `self`, as soon as the
+  // runqueue of `cpu` is consistent again. Asked for twice, it is called once.
+  void BalanceLater(PolicyId self, CpuId cpu, int16_t what) {
+    Request& r = Add(Request::Kind::kBalanceLater);
+    r.timer.policy = self;
+    r.timer.which = what;
+    r.cpu = cpu;
+  }
+  // For classes: the budget of a queued or running task is used up; it stays runnable, but the
+  // class has it on no queue and it does not count in nr_running. Kept while it sleeps or migrates.
+  void Throttle(TaskId id) { Add(Request::Kind::kThrottle).task = id; }
+  // … and the class has it again.
+  void Unthrottle(TaskId id) { Add(Request::Kind::kUnthrottle).task = id; }
+  // For a class with servers: that of `id` has come onto the class's queue, or left it. A queued
+  // server makes the machine ask for Pick also when no task of the class is queued.
+  void QueueServer(CpuId id, bool queued) {
+    Request& r = Add(Request::Kind::kQueueServer);
+    r.cpu = id;
+    r.flag = queued;
+  }
   // sched_setattr() on the base attributes.
   void SetSched(TaskId id, const SchedAttr& base) {
     Request& r = Add(Request::Kind::kSetSched);
@@ -485,11 +536,18 @@ class Kernel {
     r.cpu = to;
     r.message = message;
   }
-  // A record: one of the lock structs of trace_event.h …
+  // A record: one of the structs of trace_event.h, as an event of the executing CPU …
   template <class T>
   void Emit(const T& payload) {
+    EmitOn(actor_, payload);
+  }
+  // … the same as an event of another CPU than the executing one.
+  template <class T>
+  void EmitOn(CpuId cpu, const T& payload) {
     if (!emit_wanted_[static_cast<std::size_t>(T::kKind)]) return;
-    Add(Request::Kind::kEmit).event = TraceEvent::Of(payload);
+    Request& r = Add(Request::Kind::kEmit);
+    r.event = TraceEvent::Of(payload);
+    r.cpu = cpu;
   }
   // … or the index-th event that `policy` declared.
   virtual void EmitDeclared(PolicyId policy, int index, const PolicyEventPayload& payload) = 0;
@@ -530,10 +588,13 @@ class Kernel {
   std::span<RunqueueLoad> runqueue_loads_;
   CpuSet tickless_;
   bool is_overloaded_ = false;
+  CpuId actor_;                     // CPU whose event is being handled; invalid: the outside
+  std::span<CpuId> choice_memory_;  // by executing CPU; empty: the lowest CPU is chosen
   std::span<Task> tasks_;
   std::span<Cpu> cpus_;
   std::span<Lock> locks_;
   CpuSet online_, active_;
+  std::array<CpuSet, kMaxClasses> cpus_with_{};  // by class
   MachineFacts facts_;
   Topology topology_;
   std::span<Request> requests_;

@@ -35,6 +35,7 @@ struct Frame {
 };
 
 // Results in Frame::result and Return.
+inline constexpr int64_t kEPERM = -1;
 inline constexpr int64_t kEINTR = -4;
 inline constexpr int64_t kEAGAIN = -11;
 inline constexpr int64_t kEBUSY = -16;
@@ -282,6 +283,12 @@ struct KthreadInfo {
 struct TimerInfo {
   std::string_view name;
   bool per_cpu = false;  // one per CPU; else one per task
+  // The donor of the CPU is charged before OnTimer whatever its class, the idle task too. Else only
+  // a donor of the timer's own class.
+  bool charges_donor = false;
+  // Nobody waits for it: where only such timers and ticks are left and every task sleeps, nothing
+  // more will happen.
+  bool is_background = false;
 };
 
 // A hotplug state of this policy: paths executed by whoever runs the hotplug steps; r[0] = CPU,
@@ -320,8 +327,9 @@ struct PolicyInfo {
   std::span<const HotplugCallbackInfo> hotplug = {};
   std::span<const FaultInfo> faults = {};
   std::span<const MetricInfo> metrics = {};
-  int words_per_task = 0;       // words of user memory, one page per task
-  uint32_t sched_policies = 0;  // classes: bit per SchedPolicy it schedules
+  int words_per_task = 0;        // words of user memory, one page per task
+  uint32_t sched_policies = 0;   // classes: bit per SchedPolicy it schedules
+  std::string_view serves = {};  // classes: the weaker one it runs through a server if it starves
 };
 
 // Parameters of a policy in effect: every declared one has a value.
@@ -363,6 +371,8 @@ struct Limits {
   // How long the machine has been up and idle, without ticks, before instant 0 (machine.md 14);
   // zero: it comes up at 0. Cpu::idle_since says the same of each CPU.
   Cycles idle_before;
+  int sched_class = -1;   // classes: its place among the run's classes, strongest first
+  int served_class = -1;  // classes: that of the class it serves; -1: it is not there
 };
 
 // For `explain`, failed checks and state expectations: a policy's own state as names and integers.

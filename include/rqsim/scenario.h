@@ -41,6 +41,8 @@ struct SchedSpec {
   Cycles dl_runtime;   // deadline: cycles
   Cycles dl_deadline;  // deadline: cycles, relative
   Cycles dl_period;    // deadline: cycles; 0 = same as dl_deadline
+  bool dl_reclaim = false;  // deadline: may use what others leave over
+  bool dl_overrun = false;  // deadline: overruns are counted
   bool reset_on_fork = false;
   friend bool operator==(const SchedSpec&, const SchedSpec&) = default;
 };
@@ -216,6 +218,8 @@ struct MachineSpec {
   Ties ties = Ties::kCompletionFirst;
   CpuChoice cpu_choice = CpuChoice::kLowest;
   StartState start_state = StartState::kBoot;
+  // By CPU: what a rotating choice made there took last, before the start; CPU 0 where not given.
+  std::vector<CpuId> cpu_choice_start;
   bool idle_poll = false;
   std::vector<IdleState> idle_states;  // shallow to deep; none: leaving idle takes no time
   IdleGovernor idle_governor = IdleGovernor::kOracle;

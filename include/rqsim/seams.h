@@ -54,6 +54,10 @@ enum class Hook : uint32_t {
   kScheduled = 1u << 25,
   // Every seam
   kOnStart = 1u << 30,
+  // SchedClass again
+  kBalanceCallback = 1u << 27,
+  kServer = 1u << 28,
+  kAdmit = 1u << 29,
 };
 
 class HookMask {
@@ -220,19 +224,56 @@ class SchedClass : public Policy {
 
   // A woken task of this class could not preempt: move somebody away?
   // When:    after WakeupPreempt of a wake-up (core.c: ttwu_do_activate(), the class's
-  // task_woken()). State:   task is queued on `cpu`. May: MoveTask, Resched. Default: nothing (bit
-  // kTaskWoken).
+  // task_woken()). State:   task is queued on `cpu`. May: BalanceLater, Resched; what is put off is
+  // done right after. Default: nothing (bit kTaskWoken).
   virtual void TaskWoken(Kernel& kernel, CpuId cpu, TaskId task);
 
   // Before the pick: pull work here? (The class's balance(); for RT and deadline.)
-  // When:    schedule(), from the class of the old donor downwards until one has something
-  // runnable. State:   prev may have left the queue. May: MoveTask to `cpu`, Resched. Default:
-  // nothing (bit kBalance).
+  // When:    schedule(), from the class of the old donor downwards until one of these classes, or a
+  // stronger one, has something runnable; not if only tasks of the weakest class are queued and the
+  // old donor was of no stronger one. State:   prev may have left the queue. May: MoveTask to
+  // `cpu`, Resched. Default: nothing (bit kBalance).
   virtual void Balance(Kernel& kernel, CpuId cpu, TaskId prev);
+
+  // Work that this class put off with BalanceLater: push tasks away, pull some here.
+  // When:    end of the switch, or of the wake-up, timer or change of attributes that asked for it;
+  // what was asked for last comes first (core.c: __balance_callbacks()). State:   the runqueue is
+  // consistent; after a switch, curr is the new task. May: MoveTask, Resched. Returns: whether to
+  // be called again, when that has been done. Default: nothing more to do (bit kBalanceCallback).
+  virtual bool BalanceCallback(Kernel& kernel, CpuId cpu, int what);
+
+  // The first task of the class that this one serves (PolicyInfo::serves) is queued on `cpu`.
+  // When:    enqueue that takes the count of that class from 0 to 1, delayed tasks included
+  // (deadline.c: dl_server_start()). State:   the donor of `cpu` has been charged, the idle task
+  // too. May: timers, QueueServer, Resched. Default: nothing (bit kServer).
+  virtual void ServerStart(Kernel& kernel, CpuId cpu);
+
+  // `length` > 0 cycles of `cpu` went to the class that this one serves, or to the idle task.
+  // When:    a donor of that class is charged, before its own class hears of it (fair.c:
+  // update_curr()); the idle task at the end of idling and at a tick (idle.c: update_curr_idle()).
+  // State:   as Charge. May: as ServerStart. Default: nothing (bit kServer).
+  virtual void ServerCharge(Kernel& kernel, CpuId cpu, Cycles length);
+
+  // The server was picked, but there is nothing to run for it.
+  // When:    after PickFrom (deadline.c: dl_server_stop()). State: the served class has nothing
+  // queued that is awake. May: timers, QueueServer: it must leave the queue. Default: nothing (bit
+  // kServer).
+  virtual void ServerStop(Kernel& kernel, CpuId cpu);
+
+  // May `task` have `attr`, whose policy is one of this class's?
+  // When:    sched_setattr(), and before a task that has such a policy from the start runs
+  // (deadline.c: sched_dl_overflow()). State:   nothing has been changed. May: change its own
+  // state: with 0 the change follows. Returns: 0 or a negative errno. Default: it may (bit kAdmit).
+  virtual int64_t Admit(Kernel& kernel, TaskId task, const SchedAttr& attr);
+  // May `task`, which is of this class, have the affinity `cpus`?
+  // When:    sched_setaffinity() (syscalls.c: dl_task_check_affinity()). State: not changed yet.
+  // May: nothing. Returns: 0 or a negative errno. Default: it may (bit kAdmit).
+  virtual int64_t AdmitAffinity(Kernel& kernel, TaskId task, const CpuSet& cpus);
 
   // `task` has left this class / has come to it, or its priority inside it changed from `old`.
   // When:    sched_setattr(), inheritance (core.c: sched_change_end()). State: queued or not, new
-  // attributes in place. May:     Resched, MoveTask, timers. Default: nothing (bits kSwitchedFrom,
+  // attributes in place; SwitchedFrom: off the old queue, not yet on the new one. May:     Resched,
+  // BalanceLater, Throttle, Unthrottle, timers. Default: nothing (bits kSwitchedFrom,
   // kSwitchedTo, kPrioChanged).
   virtual void SwitchedFrom(Kernel& kernel, CpuId cpu, TaskId task);
   // When:    as SwitchedFrom. State: as SwitchedFrom. May: as SwitchedFrom. Default: nothing (bit

@@ -72,6 +72,12 @@ enum class EventKind : uint16_t {
   kSchedMoveRefused,    // a balancer passed a task over
   kSchedEntry,          // schedule() begins; also the kernel's
   kSchedDelay,          // a task that sleeps keeps its place in the queue for now
+  // Raw tracepoints of the kernel, which have no text format there.
+  kSchedDlThrottle,
+  kSchedDlReplenish,
+  kSchedDlUpdate,
+  kSchedDlServerStart,
+  kSchedDlServerStop,
   kCount,
 };
 inline constexpr int kFirstPolicyEvent = 64;
@@ -211,6 +217,30 @@ struct SchedSetNeedResched {
   static constexpr EventKind kKind = EventKind::kSchedSetNeedResched;
   TaskId pid;  // curr of that CPU
   int32_t lazy = 0;
+};
+// A deadline entity of the record's cpu, as it is then: that of a task, or a server.
+struct DlPayload {
+  Time deadline;
+  Cycles runtime;
+  TaskId pid;          // invalid: a server
+  int32_t server = 0;  // 1: the fair server
+};
+// Its budget is used up, or it woke between its deadline and its next period.
+struct SchedDlThrottle : DlPayload {
+  static constexpr EventKind kKind = EventKind::kSchedDlThrottle;
+};
+struct SchedDlReplenish : DlPayload {
+  static constexpr EventKind kKind = EventKind::kSchedDlReplenish;
+};
+// It was charged and has budget left.
+struct SchedDlUpdate : DlPayload {
+  static constexpr EventKind kKind = EventKind::kSchedDlUpdate;
+};
+struct SchedDlServerStart : DlPayload {
+  static constexpr EventKind kKind = EventKind::kSchedDlServerStart;
+};
+struct SchedDlServerStop : DlPayload {
+  static constexpr EventKind kKind = EventKind::kSchedDlServerStop;
 };
 struct SchedWakeIdleWithoutIpi {
   static constexpr EventKind kKind = EventKind::kSchedWakeIdleWithoutIpi;

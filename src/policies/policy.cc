@@ -32,6 +32,8 @@ int64_t CyclesOfNs(int64_t ns, int64_t clock_hz) {
 
 std::string_view ErrnoName(int64_t result) {
   switch (result) {
+    case kEPERM:
+      return "-EPERM";
     case kEINTR:
       return "-EINTR";
     case kEAGAIN:
@@ -130,6 +132,12 @@ CpuId SchedClass::SelectCpu(Kernel& kernel, TaskId task, CpuId, WakeFlags) {
 }
 void SchedClass::TaskWoken(Kernel&, CpuId, TaskId) {}
 void SchedClass::Balance(Kernel&, CpuId, TaskId) {}
+bool SchedClass::BalanceCallback(Kernel&, CpuId, int) { return false; }
+void SchedClass::ServerStart(Kernel&, CpuId) {}
+void SchedClass::ServerCharge(Kernel&, CpuId, Cycles) {}
+void SchedClass::ServerStop(Kernel&, CpuId) {}
+int64_t SchedClass::Admit(Kernel&, TaskId, const SchedAttr&) { return 0; }
+int64_t SchedClass::AdmitAffinity(Kernel&, TaskId, const CpuSet&) { return 0; }
 void SchedClass::SwitchedFrom(Kernel&, CpuId, TaskId) {}
 void SchedClass::SwitchedTo(Kernel&, CpuId, TaskId) {}
 void SchedClass::PrioChanged(Kernel&, CpuId, TaskId, const SchedAttr&) {}

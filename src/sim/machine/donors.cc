@@ -27,6 +27,8 @@ void Machine::ExchangeDonor(CpuId c, TaskId donor) {
     ClassOf(cpu.donor).PutPrev(*this, c, cpu.donor);
     Drain();
     old.last_ran = now_;
+  } else {
+    Charge(c);  // idling is booked when it ends
   }
   TrackStrongLoad(c, donor);
   cpu.donor = kIdleTask;  // nobody runs between the two

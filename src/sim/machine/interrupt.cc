@@ -166,13 +166,18 @@ void Machine::TimerEffect(CpuId c, uint32_t payload) {
     default: {
       PolicyTimer& timer = timers_[static_cast<std::size_t>(index)];
       timer.handle = EventQueue::kNone;
-      const TaskId donor = cpu_store_[c.index()].donor;
-      if (donor != kIdleTask &&
-          policies_.class_ids[task_store_[donor.index()].sched_class] == timer.ref.policy) {
-        Charge(c);
+      const PolicyRow& row = policies_.rows[timer.ref.policy.index()];
+      const TimerInfo& info = row.info->timers[static_cast<std::size_t>(timer.ref.which)];
+      const CpuId charged = info.per_cpu ? CpuId(timer.ref.owner) : c;
+      const TaskId donor = cpu_store_[charged.index()].donor;
+      if (info.charges_donor ||
+          (donor != kIdleTask &&
+           policies_.class_ids[task_store_[donor.index()].sched_class] == timer.ref.policy)) {
+        Charge(charged);
       }
-      policies_.rows[timer.ref.policy.index()].policy->OnTimer(*this, timer.ref, c);
+      row.policy->OnTimer(*this, timer.ref, c);
       Drain();
+      RunCallbacks();
       break;
     }
   }
@@ -186,8 +191,8 @@ void Machine::HandleTick(CpuId c) {
   s.wants_elision = may_elide_;
   AddCost(c, CostId::kTick, costs().c_tick);
   if (cpu.need_resched_lazy) ReschedCpu(c, ReschedKind::kFull);
+  Charge(c);
   if (cpu.donor != kIdleTask) {
-    Charge(c);
     ClassOf(cpu.donor).Tick(*this, c, cpu.donor, TickKind::kPeriodic);
     Drain();
     if (task_store_[cpu.donor.index()].sched_class == facts_.balanced_class) {

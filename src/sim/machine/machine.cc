@@ -56,6 +56,7 @@ Machine::Machine(MachinePlan plan, MachinePolicies policies)
     state.held_ipis.reserve(8);
     state.arrivals.reserve(8);
     state.after_switch_timers.reserve(8);
+    state.balance_work.reserve(8);
     state.irqs.reserve(64);
     state.stop_work.reserve(8);
     state.span_kind = spec.online ? SegmentKind::kIdle : SegmentKind::kOffline;
@@ -65,6 +66,11 @@ Machine::Machine(MachinePlan plan, MachinePolicies policies)
     }
   }
   BuildTopology();
+  if (machine.cpu_choice == CpuChoice::kRotate) {
+    choice_store_ = machine.cpu_choice_start;
+    choice_store_.resize(machine.cpus.size(), CpuId(0));
+    choice_memory_ = choice_store_;
+  }
   lock_store_.resize(plan_.scenario.mutexes.size());
   request_store_.resize(kMaxRequests);
   task_store_.resize(static_cast<std::size_t>(plan_.task_capacity));
@@ -85,6 +91,7 @@ Machine::Machine(MachinePlan plan, MachinePolicies policies)
           row.info->timers[which].per_cpu ? cpu_store_.size() : task_store_.size();
       for (std::size_t owner = 0; owner < count; ++owner) {
         PolicyTimer timer;
+        timer.is_background = row.info->timers[which].is_background;
         timer.ref = {PolicyId(static_cast<int32_t>(i)), static_cast<int16_t>(which),
                      static_cast<int32_t>(owner)};
         timers_.push_back(timer);
@@ -133,6 +140,7 @@ Machine::Machine(MachinePlan plan, MachinePolicies policies)
   own_timer_set_.assign(own_timers_.size(), false);
   levels_.reserve(64);
   SetUpBalancing();
+  FindServer();
   CreateTasks();
 }
 
@@ -314,8 +322,10 @@ bool Machine::AtRest() {
     if (!spins) return false;
     any_spins = true;
   }
-  // A CPU that only looks whether something changed changes nothing.
-  const bool only_ticks = queue_.size() == ticks_pending_ + retries_pending_;
+  // A CPU that only looks whether something changed changes nothing, nor does a timer that nobody
+  // waits for.
+  const bool only_ticks =
+      queue_.size() == ticks_pending_ + retries_pending_ + background_pending_;
   if (live_user_tasks_ > 0) {
     if (!only_ticks) return false;
     End(any_spins ? Outcome::kLivelock : Outcome::kDeadlock, DescribeBlocked());
@@ -463,9 +473,19 @@ void Machine::Charge(CpuId c) {
   if (plan_.scenario.machine.irq_time_accounting) length -= IrqTime(s) - s.irq_at_mark;
   MarkCharged(s);
   const Cpu& cpu = cpu_store_[c.index()];
-  if (length <= kZeroCycles || cpu.curr == kIdleTask) return;
+  if (length <= kZeroCycles) return;
+  if (cpu.curr == kIdleTask) {
+    if (server_class_ >= 0) {
+      ChargeServer(c, length);
+      Drain();
+    }
+    return;
+  }
   contexts_[cpu.curr.index()].sums.exec += length;
   contexts_[cpu.donor.index()].sums.charged += length;
+  if (server_class_ >= 0 && task_store_[cpu.donor.index()].sched_class == served_class_) {
+    ChargeServer(c, length);
+  }
   ClassOf(cpu.donor).Charge(*this, c, cpu.donor, cpu.curr, length);
   Emit(c, SchedStatRuntime{length, cpu.curr, cpu.donor});
   Drain();

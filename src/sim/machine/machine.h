@@ -9,6 +9,7 @@
 //   ops.cc           the operations of task programs, as paths of the machine itself
 //   schedule.cc      schedule(): pick, the switch
 //   donors.cc        who executes for a blocked donor, what becomes of donors that cannot stay
+//   class_work.cc    work put off by classes, throttled tasks, servers
 //   balance.cc       balancing: orders of runs, moves, load averages
 //   wakeup.cc        the wake-up path W1 to W5, requests for a reschedule, IPIs
 //   idle.cc          idle states
@@ -235,6 +236,12 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     bool kept_queued = false;
     Cycles c_ctx;
   };
+  // What a class put off until the runqueue is consistent again.
+  struct BalanceWork {
+    PolicyId policy;
+    int16_t what = 0;
+    friend bool operator==(const BalanceWork&, const BalanceWork&) = default;
+  };
   struct AfterSwitchTimer {
     int32_t timer = -1;
     Cycles after;
@@ -287,6 +294,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     std::vector<int32_t> ended_calls;  // handlers whose cost is being spent
     std::vector<Arrival> arrivals;
     std::vector<AfterSwitchTimer> after_switch_timers;
+    std::vector<BalanceWork> balance_work;  // the last asked for at the end
     std::vector<uint32_t> irqs;  // interrupts that wait for the end of an overhead or irqs_off
     TaskId wake_list_head, wake_list_tail;
     bool wake_list_ipi = false;  // the list's IPI is on its way or held
@@ -325,6 +333,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     TimerRef ref;
     EventQueue::Handle handle = EventQueue::kNone;
     CpuId cpu;
+    bool is_background = false;
   };
   struct Call {
     Message message;
@@ -499,6 +508,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   void WaitToRetry(CpuId c);
   void StopWaitingToRetry(CpuId c);
   bool LookAgainBeforeTimePasses();
+
   // --- elide.cc
   bool MayElideTicks() const;
   void NotePassed(Phase phase, CpuId cpu);
@@ -517,6 +527,24 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   }
   bool HasHook(PolicyId policy, Hook hook) const {
     return policy.valid() && policies_.rows[policy.index()].hooks.Has(hook);
+  }
+
+  // --- class_work.cc
+  void FindServer();
+  void AddCallback(CpuId c, const BalanceWork& work);
+  void RunCallbacks();
+  void RunCallbacksOf(CpuId c);
+  void BalanceBefore(CpuId c, TaskId prev);
+  TaskId PickOf(CpuId c, std::size_t sched_class);
+  void SetThrottled(TaskId task, bool throttled);
+  void CountQueued(CpuId c, int sched_class, int change);
+  void StartServer(CpuId c);
+  void ChargeServer(CpuId c, Cycles length);
+  int64_t Admit(TaskId task, const SchedAttr& attr);
+  void AdmitNew(TaskId task);
+  bool ClassHas(int sched_class, Hook hook) const {
+    return policies_.rows[policies_.class_ids[static_cast<std::size_t>(sched_class)].index()]
+        .hooks.Has(hook);
   }
 
   // --- wakeup.cc
@@ -564,11 +592,17 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   // --- requests.cc
   void Drain();
   void Carry(Request& request);
-  void ChangeSched(TaskId task, const SchedAttr& base);
+  int64_t ChangeSched(TaskId task, const SchedAttr& base);
   void ApplyEffective(TaskId task, const SchedAttr& eff);
   int32_t NewCall(const Message& message, TaskId waiter, CpuId from, CpuId to, bool waited);
   void SetBlockedOnNow(TaskId task, LockId lock);
   int32_t TimerIndex(const TimerRef& ref) const;
+  void NotePopped(uint32_t payload) {
+    if (static_cast<Ev>(payload >> 24) == Ev::kTimer &&
+        timers_[static_cast<std::size_t>(payload & 0xffffff)].is_background) {
+      --background_pending_;
+    }
+  }
   void ArmPolicyTimer(int32_t index, CpuId on, Time at);
   void CancelPolicyTimer(int32_t index);
   void EmitAttr(TaskId task, TaskAttrKind what);
@@ -614,6 +648,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   std::vector<Cpu> cpu_store_;
   std::vector<Lock> lock_store_;
   std::vector<Request> request_store_;
+  std::vector<CpuId> choice_store_;
   std::vector<Context> contexts_;  // by TaskId
   std::vector<std::string> names_;
   std::vector<CpuState> cpu_states_;
@@ -660,17 +695,20 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   CpuBitmap waiting_to_retry_;
   bool may_elide_ = false;
   int64_t elided_ticks_ = 0;
-  Time last_event_;      // instant of the last event that was handled
-  uint32_t passed_ = 0;  // the last in order of what has been handled at this instant (PassKey)
+  Time last_event_;        // instant of the last event that was handled
+  uint32_t passed_ = 0;    // the last in order of what has been handled at this instant (PassKey)
+  CpuBitmap balance_due_;  // CPUs with balance_work
   Trace trace_;
-  CpuId actor_;                 // CPU whose event is being handled; invalid: the outside
   bool actor_is_task_ = false;  // a task's own doing (wake-ups cost c_wake), not a handler's
   int64_t events_this_instant_ = 0;
+  int server_class_ = -1;  // class that has servers, and the class they serve; -1: none
+  int served_class_ = -1;
   int num_tasks_made_ = 0;
   int live_user_tasks_ = 0;
   int user_tasks_ = 0;
   int ticks_pending_ = 0;
   int retries_pending_ = 0;
+  int background_pending_ = 0;  // timers in the queue that nobody waits for
   bool lock_hook_keeps_ = false, lock_hook_resolves_ = false, lock_hook_wake_ = false,
        lock_hook_enqueued_ = false, lock_hook_signalled_ = false;
   std::vector<std::size_t> block_path_services_, switched_services_, user_return_services_,

@@ -155,9 +155,9 @@ Next Machine::OpEffect(CpuId c, Frame& frame, const Instr& instr) {
       SignalTask(TaskId(instr.object), instr.signal);
       return Next::Return(0);
     case OpKind::kSetSched:
-      ChangeSched(instr.object >= 0 ? TaskId(instr.object) : self,
-                  AttrOf(plan_.programs.attrs[static_cast<std::size_t>(instr.operand)]));
-      return Next::Return(0);
+      return Next::Return(
+          ChangeSched(instr.object >= 0 ? TaskId(instr.object) : self,
+                      AttrOf(plan_.programs.attrs[static_cast<std::size_t>(instr.operand)])));
     case OpKind::kSetAffinity: {
       bool must_wait = false;
       frame.r[0] = ChangeAffinity(instr.object >= 0 ? TaskId(instr.object) : self,
@@ -466,18 +466,27 @@ int64_t Machine::ChangeAffinity(TaskId task, const CpuSet& cpus, TaskId caller, 
   if (t.state == TaskState::kDead) return kEINVAL;
   const CpuSet usable = cpus & (t.is_kthread ? online_ : active_);
   if (usable.empty()) return kEINVAL;
+  if (ClassHas(t.sched_class, Hook::kAdmit)) {
+    const int64_t refused = ClassOf(task).AdmitAffinity(*this, task, cpus);
+    if (refused != 0) return refused;
+  }
+  const CpuSet before = t.cpus_allowed;
   t.cpus_allowed = cpus & facts_.possible;
   if (policies_.rows[policies_.placement_id.index()].hooks.Has(Hook::kEffectiveAffinity)) {
     t.cpus_allowed = policies_.placement->EffectiveAffinity(*this, task);
     Drain();
   }
   t.nr_cpus_allowed = t.cpus_allowed.Count();
+  // The kernel chooses before it asks whether the task must move at all.
+  CpuId dest = t.cpu;
+  if (t.cpus_allowed != before || !t.cpus_allowed.Contains(t.cpu)) {
+    dest = AnyCpu(t.cpus_allowed & (t.is_kthread ? online_ : active_));
+  }
   EmitAttr(task, TaskAttrKind::kAffinity);
   NotifyTask(task, TaskChange::kAffinity);
   // A blocked donor stays where its owner is, whatever its mask (proxy-exec.md 7.4).
   if (!t.on_rq || t.is_blocked || t.migration_disabled > 0 || t.cpus_allowed.Contains(t.cpu))
     return 0;
-  const CpuId dest = (t.cpus_allowed & (t.is_kthread ? online_ : active_)).First();
   if (!t.on_cpu) {
     MoveQueuedTask(task, dest);
     return 0;

@@ -56,7 +56,9 @@ void Machine::EmitDeclared(PolicyId policy, int index, const PolicyEventPayload&
   event.kind_bits = kind & 0xfff;
   static_assert(sizeof(payload) == sizeof(event.a));
   std::memcpy(event.a, &payload, sizeof(payload));
-  Add(Request::Kind::kEmit).event = event;
+  Request& request = Add(Request::Kind::kEmit);
+  request.event = event;
+  request.cpu = actor_;
 }
 
 // ------------------------------------------------------------------------------------------
@@ -254,8 +256,20 @@ void Machine::Carry(Request& request) {
         Look(t.cpu);
       break;
     }
+    case Request::Kind::kBalanceLater:
+      AddCallback(request.cpu, {request.timer.policy, request.timer.which});
+      break;
+    case Request::Kind::kThrottle:
+      SetThrottled(request.task, true);
+      break;
+    case Request::Kind::kUnthrottle:
+      SetThrottled(request.task, false);
+      break;
+    case Request::Kind::kQueueServer:
+      CountQueued(request.cpu, server_class_, request.flag ? 1 : -1);
+      break;
     case Request::Kind::kEmit:
-      trace_.Record(now_, actor_, request.event);
+      trace_.Record(now_, request.cpu, request.event);
       break;
   }
 }
@@ -290,12 +304,14 @@ void Machine::ArmPolicyTimer(int32_t index, CpuId on, Time at) {
   CancelPolicyTimer(index);
   PolicyTimer& timer = timers_[static_cast<std::size_t>(index)];
   timer.cpu = on;
+  if (timer.is_background) ++background_pending_;
   timer.handle = queue_.Push(at < now_ ? now_ : at, Phase::kTimer, on, Payload(Ev::kTimer, index));
 }
 
 void Machine::CancelPolicyTimer(int32_t index) {
   PolicyTimer& timer = timers_[static_cast<std::size_t>(index)];
   if (timer.handle == EventQueue::kNone) return;
+  if (timer.is_background && timer.handle != kHeld) --background_pending_;
   CancelTimerEvent(timer.handle, Payload(Ev::kTimer, index));
 }
 
@@ -311,6 +327,8 @@ SchedAttr Machine::AttrOf(const SchedSpec& spec) const {
   attr.dl_runtime = spec.dl_runtime;
   attr.dl_deadline = spec.dl_deadline;
   attr.dl_period = spec.dl_period > kZeroCycles ? spec.dl_period : spec.dl_deadline;
+  if (spec.dl_reclaim) attr.dl_flags |= kDlReclaim;
+  if (spec.dl_overrun) attr.dl_flags |= kDlOverrun;
   switch (spec.policy) {
     case SchedPolicy::kDeadline:
       attr.prio = -1;
@@ -333,10 +351,12 @@ SchedAttr Machine::AttrOf(const SchedSpec& spec) const {
   return attr;
 }
 
-// sched_setattr() on the base attributes. What counts follows, unless somebody boosts the task.
-void Machine::ChangeSched(TaskId task, const SchedAttr& base) {
+// sched_setattr() on the base attributes: 0 or an errno. What counts follows, unless somebody
+// boosts the task.
+int64_t Machine::ChangeSched(TaskId task, const SchedAttr& base) {
   Task& t = MutableTask(task);
-  if (t.state == TaskState::kDead || t.base == base) return;
+  if (t.state == TaskState::kDead || t.base == base) return 0;
+  if (const int64_t refused = Admit(task, base); refused != 0) return refused;
   const bool boosted = t.boosted;
   t.base = base;
   if (!boosted) ApplyEffective(task, base);
@@ -348,6 +368,7 @@ void Machine::ChangeSched(TaskId task, const SchedAttr& base) {
   }
   t.boosted = !(t.eff == t.base);
   NotifyTask(task, TaskChange::kSched);
+  return 0;
 }
 
 // The bracket around every change of attributes (Linux 7.2 kernel/sched/core.c:
@@ -367,9 +388,6 @@ void Machine::ApplyEffective(TaskId task, const SchedAttr& eff) {
   const bool queued = t.on_rq;
   const bool delayed = t.sched_delayed;
   const QueueReason reason = class_changes ? QueueReason::kSwitch : QueueReason::kChange;
-  const auto has = [this](uint8_t k, Hook hook) {
-    return policies_.rows[policies_.class_ids[k].index()].hooks.Has(hook);
-  };
   if (queued) DequeueTask(c, task, reason);
   if (running) {
     Charge(c);
@@ -379,7 +397,7 @@ void Machine::ApplyEffective(TaskId task, const SchedAttr& eff) {
   if (class_changes && old_class == facts_.balanced_class) DetachLoad(c, task);
   t.eff = eff;
   t.sched_class = new_class;
-  if (class_changes && has(old_class, Hook::kSwitchedFrom)) {
+  if (class_changes && ClassHas(old_class, Hook::kSwitchedFrom)) {
     policies_.classes[old_class]->SwitchedFrom(*this, c, task);
     Drain();
   }
@@ -391,18 +409,20 @@ void Machine::ApplyEffective(TaskId task, const SchedAttr& eff) {
     Drain();
   }
   if (!class_changes) {
-    if (has(new_class, Hook::kPrioChanged)) {
+    if (ClassHas(new_class, Hook::kPrioChanged)) {
       ClassOf(task).PrioChanged(*this, c, task, old);
       Drain();
+      RunCallbacks();
     }
     return;
   }
-  if (has(new_class, Hook::kSwitchedTo)) {
+  if (ClassHas(new_class, Hook::kSwitchedTo)) {
     ClassOf(task).SwitchedTo(*this, c, task);
     Drain();
   }
   if (queued && t.on_rq) WakeupPreempt(c, task, WakeFlags::kNone);
   if (running && new_class > old_class) ReschedCpu(c, ReschedKind::kFull);
+  RunCallbacks();
 }
 
 void Machine::SetBlockedOnNow(TaskId task, LockId lock) {

@@ -146,9 +146,12 @@ void Machine::EnqueueTask(CpuId c, TaskId task, QueueReason reason) {
     if (balanced && !queued_weight_.empty())
       queued_weight_[c.index()] += load_weight_[task.index()];
     if (IsBalanced(task)) NewestRun(c, task);
-    if (++cpu.nr_running == 2) is_overloaded_ = true;
-    ++cpu.nr_queued[t.sched_class];
+    if (!t.throttled) {
+      if (++cpu.nr_running == 2) is_overloaded_ = true;
+      CountQueued(c, t.sched_class, 1);
+    }
     if (t.eff.policy == SchedPolicy::kIdle) ++cpu.nr_idle_policy;
+    if (t.sched_class == served_class_ && cpu.nr_queued[t.sched_class] == 1) StartServer(c);
   }
   Drain();
   UpdateTick(c);
@@ -164,8 +167,10 @@ void Machine::TaskLeft(CpuId c, TaskId task) {
     queued_weight_[c.index()] -= load_weight_[task.index()];
   }
   t.on_rq = false;
-  --cpu.nr_running;
-  --cpu.nr_queued[t.sched_class];
+  if (!t.throttled) {
+    --cpu.nr_running;
+    CountQueued(c, t.sched_class, -1);
+  }
   if (t.eff.policy == SchedPolicy::kIdle) --cpu.nr_idle_policy;
   UpdateTick(c);
 }
@@ -198,25 +203,19 @@ void Machine::DequeueTask(CpuId c, TaskId task, QueueReason reason) {
 // ------------------------------------------------------------------------------------------ the
 // pick
 
-// Asks the classes from the strongest down. The old donor may still be queued.
+// Asks the classes from the strongest down. The old donor may still be queued. As in the kernel,
+// the weakest class is asked alone if nothing else is queued and the old donor was not stronger.
 TaskId Machine::PickTask(CpuId c, TaskId prev) {
   Cpu& cpu = MutableCpu(c);
   const std::size_t idle_class = policies_.classes.size() - 1;
+  const std::size_t weakest = idle_class - 1;
   for (int rounds = 0;;) {
-    for (std::size_t k = task_store_[prev.index()].sched_class; k < idle_class; ++k) {
-      if (!policies_.rows[policies_.class_ids[k].index()].hooks.Has(Hook::kBalance)) continue;
-      policies_.classes[k]->Balance(*this, c, prev);
-      Drain();
-    }
-    for (std::size_t k = 0; k < idle_class; ++k) {
-      if (cpu.nr_queued[k] == 0) continue;
-      PickResult result = policies_.classes[k]->Pick(*this, c);
-      Drain();
-      if (result.kind == PickResult::Kind::kPickFrom) {
-        result = policies_.classes[result.from_class]->Pick(*this, c);
-        Drain();
-      }
-      if (result.kind == PickResult::Kind::kRunTask) return result.task;
+    const bool only_weakest = task_store_[prev.index()].sched_class >= weakest &&
+                              cpu.nr_running == cpu.nr_queued[weakest];
+    if (!only_weakest) BalanceBefore(c, prev);
+    for (std::size_t k = only_weakest ? weakest : 0; k < idle_class; ++k) {
+      const TaskId picked = PickOf(c, k);
+      if (picked.valid()) return picked;
     }
     if (!balances_when_idle_ || rounds++ > kMaxPickAgain) return kIdleTask;
     NewIdleBalance(c);
@@ -247,7 +246,8 @@ void Machine::Schedule(CpuId c, bool preempt) {
   s.mode = Mode::kPaused;
   s.in_schedule = true;
   resched_due_.Clear(c);
-  Charge(c);
+  // Idling that goes on is booked when it ends.
+  if (cpu.curr != kIdleTask) Charge(c);
 
   // 1, 2: what becomes of the task that executes now.
   const TaskId prev = cpu.curr;
@@ -364,16 +364,17 @@ void Machine::FinishSchedule(CpuId c, const SwitchPlan& plan) {
 // The end of a switch: prev is off the CPU, what it did to other CPUs arrives there.
 void Machine::FinishSwitch(CpuId c) {
   CpuState& s = State(c);
-  if (s.switching_prev.valid()) {
-    const TaskId prev = s.switching_prev;
-    s.switching_prev = TaskId();
+  const TaskId prev = s.switching_prev;
+  s.switching_prev = TaskId();
+  if (prev.valid()) {
     MutableTask(prev).on_cpu = false;
     Watchers(LockId(), WordId(), prev);
-    if (s.deferred.task == prev) {
-      const DeferredWake deferred = s.deferred;
-      s.deferred = DeferredWake();
-      PlaceAndEnqueue(deferred.task, deferred.flags, deferred.waker, false);
-    }
+  }
+  RunCallbacks();
+  if (prev.valid() && s.deferred.task == prev) {
+    const DeferredWake deferred = s.deferred;
+    s.deferred = DeferredWake();
+    PlaceAndEnqueue(deferred.task, deferred.flags, deferred.waker, false);
   }
   DeliverArrivals(c);
 }

@@ -158,6 +158,7 @@ void Machine::ActivateWoken(CpuId c, TaskId task, WakeFlags flags, bool is_new) 
   if (policies_.rows[policies_.class_ids[t.sched_class].index()].hooks.Has(Hook::kTaskWoken)) {
     ClassOf(task).TaskWoken(*this, c, task);
     Drain();
+    RunCallbacks();
   }
   if (lock_hook_enqueued_) {
     policies_.lock->Enqueued(*this, task, c);  // W5: who is parked on it follows
@@ -417,6 +418,7 @@ void Machine::SpawnTask(TaskId task, CpuId waker, WakeFlags flags) {
     Drain();
   }
   t.cpu = t.wake_cpu = target;
+  AdmitNew(task);
   NotifyTask(task, TaskChange::kNew);
   ActivateWoken(target, task, flags, true);
 }

@@ -207,16 +207,25 @@ void ReadIdleStates(ReadContext& context, const JsonValue& value) {
   machine.idle_fixed = 0;
 }
 
-// Reports values of the format that this version's machine does not have.
-void CheckModelled(ReadContext& context, const JsonValue& value) {
-  const MachineSpec& machine = context.scenario.machine;
-  const auto report = [&](std::string_view key) {
-    const JsonValue& member = *value.Find(key);
+void ReadChoiceStart(ReadContext& context, const JsonValue& value) {
+  const JsonValue* const list = ReadContext::Get(value, "cpu_choice_start", Kind::kArray);
+  if (list == nullptr) return;
+  MachineSpec& machine = context.scenario.machine;
+  if (list->items.size() > machine.cpus.size()) {
     context.diagnostics.Error(
-        ErrorCode::kNotModelledValue, member,
-        fmt::format("{} is not modelled in this version", DescribeJson(member)));
-  };
-  if (machine.cpu_choice != CpuChoice::kLowest) report("cpu_choice");
+        ErrorCode::kNoCpu, *list,
+        fmt::format("{} entries for {} CPUs", list->items.size(), machine.cpus.size()));
+    return;
+  }
+  for (const JsonValue& item : list->items) {
+    if (item.kind != Kind::kInteger) return;
+    if (item.integer < 0 || item.integer >= static_cast<int64_t>(machine.cpus.size())) {
+      context.diagnostics.Error(ErrorCode::kNoCpu, item,
+                                fmt::format("there is no CPU {}", item.integer));
+      return;
+    }
+    machine.cpu_choice_start.emplace_back(static_cast<int32_t>(item.integer));
+  }
 }
 
 }  // namespace
@@ -321,7 +330,10 @@ const Shape* MachineShape(ShapeBook& book) {
         "when a CPU that goes idle stops ticking"},
        {"skew_tick", book.Bool(), "offset the ticks of the CPUs"},
        {"ties", book.Word(WordList(kTiesWords)), "what comes first at one instant"},
-       {"cpu_choice", book.Word(WordList(kCpuChoiceWords)), "any CPU of a set: which one"},
+       {"cpu_choice", book.Word(WordList(kCpuChoiceWords)),
+        "any CPU of a set: the lowest, or the next one after the executing CPU's last choice"},
+       {"cpu_choice_start", book.Array(book.Integer(0, kMaxCpus - 1), 0, kMaxCpus),
+        "by CPU: what a rotating choice there took last, before the start (default 0)"},
        {"start_state", book.Word(WordList(kStartStateWords)),
         "boot: tasks are new at their start; recorded: they sleep before 0 and wake up then"},
        {"idle_poll", book.Bool(), "idle CPUs poll instead of waiting for an IPI"},
@@ -365,6 +377,7 @@ void ReadMachine(ReadContext& context, const JsonValue& value) {
   ReadContext::ReadWord(value, "ties", kTiesWords, machine.ties);
   ReadContext::ReadWord(value, "cpu_choice", kCpuChoiceWords, machine.cpu_choice);
   ReadContext::ReadWord(value, "start_state", kStartStateWords, machine.start_state);
+  ReadChoiceStart(context, value);
   ReadContext::ReadWord(value, "slack_policy", kSlackPolicyWords, machine.slack_policy);
   ReadContext::ReadBool(value, "skew_tick", machine.skew_tick);
   ReadContext::ReadBool(value, "idle_poll", machine.idle_poll);
@@ -385,7 +398,6 @@ void ReadMachine(ReadContext& context, const JsonValue& value) {
       }
     }
   }
-  CheckModelled(context, value);
 }
 
 }  // namespace rqsim

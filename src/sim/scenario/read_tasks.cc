@@ -33,7 +33,7 @@ void CheckSched(ReadContext& context, const JsonValue& value, const SchedSpec& s
   };
   if (!IsFair(sched.policy)) not_here("slice", "normal, batch and idle");
   if (sched.policy != SchedPolicy::kDeadline) {
-    for (const char* key : {"runtime", "deadline", "period"}) not_here(key, "deadline");
+    for (const char* key : {"runtime", "deadline", "period", "flags"}) not_here(key, "deadline");
   }
   const JsonValue* priority = ReadContext::Get(value, "priority", Kind::kInteger);
   if (!IsRealtime(sched.policy) && sched.priority > 0) not_here("priority", "fifo and rr");
@@ -176,6 +176,8 @@ const Shape* SchedShape(ShapeBook& book) {
                    {"runtime", book.Length(1), "deadline: budget in each period"},
                    {"deadline", book.Length(1), "deadline: relative"},
                    {"period", book.Length(1), "deadline: default the deadline"},
+                   {"flags", book.Array(book.Word({"reclaim", "overrun"}), 0, 2),
+                    "deadline: reclaim = may use what others leave over, overrun = counts overruns"},
                    {"reset_on_fork", book.Bool(), "children start as normal tasks"}});
   sched->name = "sched";
   return sched;
@@ -191,6 +193,13 @@ SchedSpec ReadSched(ReadContext& context, const JsonValue& value) {
   sched.dl_runtime = Cycles(context.LengthAt(value, "runtime", 1).value_or(0));
   sched.dl_deadline = Cycles(context.LengthAt(value, "deadline", 1).value_or(0));
   sched.dl_period = Cycles(context.LengthAt(value, "period", 1).value_or(0));
+  if (const JsonValue* flags = ReadContext::Get(value, "flags", Kind::kArray)) {
+    for (const JsonValue& flag : flags->items) {
+      if (flag.kind != Kind::kString) continue;
+      sched.dl_reclaim = sched.dl_reclaim || flag.text == "reclaim";
+      sched.dl_overrun = sched.dl_overrun || flag.text == "overrun";
+    }
+  }
   ReadContext::ReadBool(value, "reset_on_fork", sched.reset_on_fork);
   if (value.is(Kind::kObject)) CheckSched(context, value, sched);
   return sched;

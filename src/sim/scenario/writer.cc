@@ -30,6 +30,8 @@ Json OfSched(const SchedSpec& sched) {
   if (sched.dl_runtime != kZeroCycles) out["runtime"] = sched.dl_runtime.count();
   if (sched.dl_deadline != kZeroCycles) out["deadline"] = sched.dl_deadline.count();
   if (sched.dl_period != kZeroCycles) out["period"] = sched.dl_period.count();
+  if (sched.dl_reclaim) out["flags"].push_back("reclaim");
+  if (sched.dl_overrun) out["flags"].push_back("overrun");
   if (sched.reset_on_fork) out["reset_on_fork"] = true;
   return out;
 }
@@ -253,6 +255,11 @@ Json OfMachine(const MachineSpec& machine) {
   if (machine.ties != usual.ties) out["ties"] = WordOfValue(kTiesWords, machine.ties);
   if (machine.cpu_choice != usual.cpu_choice) {
     out["cpu_choice"] = WordOfValue(kCpuChoiceWords, machine.cpu_choice);
+  }
+  if (!machine.cpu_choice_start.empty()) {
+    Json choices = Json::array();
+    for (CpuId cpu : machine.cpu_choice_start) choices.push_back(cpu.value());
+    out["cpu_choice_start"] = std::move(choices);
   }
   if (machine.start_state != usual.start_state) {
     out["start_state"] = WordOfValue(kStartStateWords, machine.start_state);

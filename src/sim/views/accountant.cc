@@ -62,7 +62,9 @@ EventMask Accountant::Wants() const {
                        EventKind::kSchedSwitch, EventKind::kSchedMigrateTask,
                        EventKind::kSchedProcessFork, EventKind::kSegment, EventKind::kOpBegin,
                        EventKind::kOpEnd, EventKind::kMutexWord, EventKind::kMutexBlockedOn,
-                       EventKind::kProxyDeactivate, EventKind::kProxyPark);
+                       EventKind::kProxyDeactivate, EventKind::kProxyPark,
+                       EventKind::kSchedDlThrottle, EventKind::kSchedDlReplenish,
+                       EventKind::kTaskAttr);
 }
 
 void Accountant::OnStart(const RunInfo& info, ViolationSink& sink) {
@@ -126,6 +128,19 @@ void Accountant::OnEvent(const TraceEvent& event) {
       Enter(task, event.t, TaskPhase::kBlocked);
       return;
     }
+    case EventKind::kSchedDlThrottle:
+      OnThrottle(event.As<SchedDlThrottle>().pid, event.t, true);
+      return;
+    case EventKind::kSchedDlReplenish:
+      OnThrottle(event.As<SchedDlReplenish>().pid, event.t, false);
+      return;
+    case EventKind::kTaskAttr: {
+      const TaskAttr attr = event.As<TaskAttr>();
+      if (attr.policy != static_cast<int32_t>(SchedPolicy::kDeadline)) {
+        OnThrottle(attr.pid, event.t, false);
+      }
+      return;
+    }
     case EventKind::kProxyPark:
       OnPark(event.As<ProxyPark>(), event.t);
       return;
@@ -175,6 +190,8 @@ void Accountant::CloseCause(TaskAccount& task, TaskId id, Time t) {
   if (task.phase == TaskPhase::kRunning || length == kZeroCycles) return;
   if (task.phase == TaskPhase::kRunnable) {
     CloseQueued(task, t);
+  } else if (task.phase == TaskPhase::kThrottled) {
+    AddCause(task, CauseKey{CauseKey::Kind::kThrottled, -1, TaskId()}, length);
   } else if (task.waking) {
     AddCause(task, CauseKey{CauseKey::Kind::kWakeUp, -1, TaskId()}, length);
   } else if (task.parked_on.valid()) {
@@ -244,7 +261,8 @@ void Accountant::OnSwitch(const TraceEvent& event) {
     TaskAccount& prev = At(change.prev_pid);
     if (prev.phase == TaskPhase::kAbsent) Born(prev, t, TaskPhase::kRunning);
     ++(change.voluntary != 0 ? prev.nr_voluntary_switches : prev.nr_involuntary_switches);
-    const TaskPhase phase = PhaseAfter(change);
+    TaskPhase phase = PhaseAfter(change);
+    if (phase == TaskPhase::kRunnable && prev.is_throttled) phase = TaskPhase::kThrottled;
     Enter(prev, t, phase);
     prev.cpu = event.cpu();
     prev.waking = false;
@@ -290,7 +308,7 @@ void Accountant::OnWakeup(const WakePayload& wake, Time t, bool is_new) {
   // It had not gone to sleep yet.
   if (task.phase == TaskPhase::kRunning) return;
   CloseCause(task, wake.pid, t);
-  Enter(task, t, TaskPhase::kRunnable);
+  Enter(task, t, task.is_throttled ? TaskPhase::kThrottled : TaskPhase::kRunnable);
   task.cpu = wake.target_cpu;
   task.waking = false;
   task.wait_lock = LockId();
@@ -302,6 +320,17 @@ void Accountant::OnMigrate(const SchedMigrateTask& migrate, Time t) {
   ++task.nr_migrations;
   if (task.phase == TaskPhase::kRunnable) CloseCause(task, migrate.pid, t);
   if (task.phase != TaskPhase::kRunning) task.cpu = migrate.dest_cpu;
+}
+
+// A throttled task that would be runnable waits for its next period. Servers have no account.
+void Accountant::OnThrottle(TaskId id, Time t, bool is_throttled) {
+  if (!id.valid()) return;
+  TaskAccount& task = At(id);
+  if (task.is_throttled == is_throttled) return;
+  task.is_throttled = is_throttled;
+  if (task.phase != TaskPhase::kRunnable && task.phase != TaskPhase::kThrottled) return;
+  CloseCause(task, id, t);
+  Enter(task, t, is_throttled ? TaskPhase::kThrottled : TaskPhase::kRunnable);
 }
 
 void Accountant::OnPark(const ProxyPark& park, Time t) {
@@ -492,6 +521,8 @@ std::string CauseText(const CauseKey& cause, const RunInfo& info) {
       return "no work";
     case CauseKey::Kind::kWakeUp:
       return "wake-up";
+    case CauseKey::Kind::kThrottled:
+      return "throttled";
     case CauseKey::Kind::kParkedOn:
       return fmt::format("parked on {}", info.task_name(cause.who));
   }

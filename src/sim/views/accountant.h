@@ -67,6 +67,7 @@ struct CauseKey {
     kNoOp,       // a kernel thread between its works
     kWakeUp,     // woken, not queued yet: an IPI or a switch on its way
     kParkedOn,   // parked on the sleeping `who`
+    kThrottled,  // its deadline budget was used up
   };
   Kind kind = Kind::kRan;
   int32_t what = -1;
@@ -91,6 +92,7 @@ struct TaskAccount {
   LockId wait_lock;  // the lock it went to sleep for
   TaskId parked_on;
   int32_t op = -1;      // OpKind of the operation it is in; -1: none
+  bool is_throttled = false;
   bool waking = false;  // sched_waking seen, sched_wakeup not yet
 
   Cycles In(TaskPhase p) const { return in[static_cast<std::size_t>(p)]; }
@@ -155,6 +157,7 @@ class Accountant final : public Listener {
   void OnWakeup(const WakePayload& wake, Time t, bool is_new);
   void OnMigrate(const SchedMigrateTask& migrate, Time t);
   void OnPark(const ProxyPark& park, Time t);
+  void OnThrottle(TaskId id, Time t, bool is_throttled);
   void OnSegment(const TraceEvent& event);
   void SumSegment(CpuAccount& cpu, const Segment& segment, Cycles length);
 

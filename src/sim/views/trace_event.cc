@@ -306,6 +306,13 @@ constexpr EventField kSchedMoveRefusedFields[] = {
           sizeof(SchedMoveRefused::reason)),
 };
 
+constexpr EventField kDlFields[] = {
+    Field("pid", FieldKind::kTask, offsetof(DlPayload, pid), sizeof(DlPayload::pid)),
+    Field("runtime", FieldKind::kCycles, offsetof(DlPayload, runtime), sizeof(DlPayload::runtime)),
+    Field("deadline", FieldKind::kTime, offsetof(DlPayload, deadline), sizeof(DlPayload::deadline)),
+    Field("server", FieldKind::kInteger, offsetof(DlPayload, server), sizeof(DlPayload::server)),
+};
+
 constexpr EventRow kTable[] = {
     {EventKind::kSchedWaking, "sched_waking", true, kWakeFields,
      "a wake-up begins; the task is not queued yet"},
@@ -402,6 +409,16 @@ constexpr EventRow kTable[] = {
      "schedule() begins; preempt 1: the task did not ask for it"},
     {EventKind::kSchedDelay, "sched_delay", false, kSchedDelayFields,
      "a task that sleeps keeps its place in the queue for now"},
+    {EventKind::kSchedDlThrottle, "sched_dl_throttle", true, kDlFields,
+     "a deadline task (pid) or the fair server (server 1) must wait for its next period"},
+    {EventKind::kSchedDlReplenish, "sched_dl_replenish", true, kDlFields,
+     "it has a new budget"},
+    {EventKind::kSchedDlUpdate, "sched_dl_update", true, kDlFields,
+     "it was charged and has budget left"},
+    {EventKind::kSchedDlServerStart, "sched_dl_server_start", true, kDlFields,
+     "the fair server of this CPU becomes active"},
+    {EventKind::kSchedDlServerStop, "sched_dl_server_stop", true, kDlFields,
+     "the fair server of this CPU becomes inactive"},
 };
 constexpr std::size_t kKinds = static_cast<std::size_t>(EventKind::kCount);
 static_assert(std::size(kTable) == kKinds);

@@ -176,6 +176,7 @@ TEST_CASE("Faults and machine options of later versions are written", "[scenario
   s.machine.nohz_full = *CpuSet::Parse("1");
   s.machine.ties = Ties::kTimersFirst;
   s.machine.cpu_choice = CpuChoice::kRotate;
+  s.machine.cpu_choice_start = {CpuId(0)};
   s.machine.irq_time_accounting = true;
   FaultSpec window;
   window.name = "window";
@@ -197,6 +198,7 @@ TEST_CASE("Faults and machine options of later versions are written", "[scenario
     "nohz_full": "1",
     "ties": "timers_first",
     "cpu_choice": "rotate",
+    "cpu_choice_start": [0],
     "irq_time_accounting": true
   },
   "common": {"faults": ["pair.no_resched"]},
