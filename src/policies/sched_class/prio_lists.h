@@ -34,6 +34,20 @@ class PrioLists {
   // The first of the strongest rank. Precondition: not empty.
   const RankedEntity& Best() const { return lists_[Index(BestRank())].front(); }
 
+  // The first, strongest first, for which `wanted` is true; null if there is none.
+  template <class Predicate>
+  RankedEntity* FirstWhere(Predicate wanted) {
+    for (std::size_t word = 0; word < bits_.size(); ++word) {
+      for (uint64_t left = bits_[word]; left != 0; left &= left - 1) {
+        for (RankedEntity& entity :
+             lists_[word * 64 + static_cast<std::size_t>(std::countr_zero(left))]) {
+          if (wanted(entity)) return &entity;
+        }
+      }
+    }
+    return nullptr;
+  }
+
   void AddTail(RankedEntity& entity, int rank) {
     entity.rank = rank;
     lists_[Index(rank)].push_back(entity);
