@@ -16,6 +16,9 @@ namespace rqsim {
 extern const PolicyInfo kStopClassInfo;
 absl::StatusOr<std::unique_ptr<SchedClass>> MakeStopClass(const PolicyParams& params,
                                                           const Limits& limits);
+extern const PolicyInfo kDeadlineClassInfo;
+absl::StatusOr<std::unique_ptr<SchedClass>> MakeDeadlineClass(const PolicyParams& params,
+                                                              const Limits& limits);
 extern const PolicyInfo kRtClassInfo;
 absl::StatusOr<std::unique_ptr<SchedClass>> MakeRtClass(const PolicyParams& params,
                                                         const Limits& limits);

@@ -10,6 +10,7 @@ const Registry& Registry::BuiltIn() {
   static const Registry registry = [] {
     Registry table;
     table.Add(RegistryEntry::Class(kStopClassInfo, MakeStopClass));
+    table.Add(RegistryEntry::Class(kDeadlineClassInfo, MakeDeadlineClass));
     table.Add(RegistryEntry::Class(kRtClassInfo, MakeRtClass));
     table.Add(RegistryEntry::Class(kFairClassInfo, MakeFairClass));
     table.Add(RegistryEntry::Class(kFifoClassInfo, MakeFifoClass));
@@ -25,7 +26,8 @@ const Registry& Registry::BuiltIn() {
     table.Add(RegistryEntry::Place(kSimplePlacementInfo, MakeSimplePlacement));
     table.Add(RegistryEntry::Place(kFaithfulPlacementInfo, MakeFaithfulPlacement));
 
-    table.AddStack({"default", {"stop", "rt", "fair", "idle"}, "the classes of the kernel"});
+    table.AddStack(
+        {"default", {"stop", "deadline", "rt", "fair", "idle"}, "the classes of the kernel"});
     table.AddStack({"fifo", {"stop", "fifo", "idle"}, "the reference class for all tasks"});
     return table;
   }();

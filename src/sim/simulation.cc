@@ -29,7 +29,10 @@ PolicySet PresetSet(std::string_view preset) {
                                          {"hrtick", false},
                                          {"hrtick_min", int64_t{0}},
                                          {"hrtick_slop", int64_t{0}},
-                                         {"slice_limits", false}});
+                                         {"slice_limits", false},
+                                         {"dl_scale", int64_t{0}},
+                                         {"dl_limits", false},
+                                         {"fair_server", false}});
     set.placement = Choice("prev");
   } else if (preset == "MX" || preset == "PX") {
     set.sched_class = Choice("fifo");
@@ -87,6 +90,8 @@ class Composer {
   const RegistryEntry* Find(Seam seam, const PolicyChoice& choice, absl::Status& status) const;
   int NumPolicyTasks() const;
 
+  int sched_class_ = -1;  // place of the class that is being made, and of the one it serves
+  int served_class_ = -1;
   const Scenario& scenario_;
   PolicySet set_;
   const Registry& registry_;
@@ -226,6 +231,8 @@ Limits Composer::LimitsFor(PolicyId self) const {
   limits.seed = scenario_.seed;
   limits.kernel = plan.kernel;
   limits.idle_before = IdleBeforeStart(scenario_.machine);
+  limits.sched_class = sched_class_;
+  limits.served_class = served_class_;
   return limits;
 }
 
@@ -320,12 +327,18 @@ absl::Status Composer::ChooseClasses() {
       }
     }
     const PolicyId id(static_cast<int32_t>(policies.rows.size()));
+    sched_class_ = static_cast<int>(policies.classes.size());
+    const auto served =
+        std::find(stack->classes.begin(), stack->classes.end(), entry->info->serves);
+    served_class_ =
+        served == stack->classes.end() ? -1 : static_cast<int>(served - stack->classes.begin());
     status = AddRow(*entry, params);
     if (!status.ok()) return status;
     policies.classes.push_back(static_cast<SchedClass*>(policies.rows.back().policy));
     policies.class_ids.push_back(id);
     scheduled |= entry->info->sched_policies;
   }
+  sched_class_ = served_class_ = -1;
   for (const std::vector<TaskPlan>* list : {&plan.tasks, &plan.templates}) {
     for (const TaskPlan& task : *list) {
       if ((scheduled & (1u << static_cast<unsigned>(task.sched.policy))) != 0) continue;

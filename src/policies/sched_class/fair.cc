@@ -7,9 +7,9 @@
 // ends slices between ticks. Origin: Linux 7.2 kernel/sched/fair.c (function names at the code) and
 // core.c: hrtick_start(); classes.md 4 has the rules in words and the numbers worked out by hand.
 // `features` are those of kernel/sched/features.h. Linux 6.12 is the other preset: fair_rules.h has
-// what it does differently. What differs from both: one flat queue per CPU, no groups,
-// no bandwidth, no fair server (MODEL-15); cycles are booked by the machine, so update_curr() is
-// Charge().
+// what it does differently. What differs from both: one flat queue per CPU, no groups, no bandwidth
+// (MODEL-15); the fair server is the deadline class's; cycles are booked by the machine, so
+// update_curr() is Charge().
 // Cost: O(log n) to enqueue, dequeue and pick, O(1) to charge.
 // Tested by tests/unit/policies/sched_class/fair_test.cc, fair_queue_test.cc and
 // scenarios/classes/.

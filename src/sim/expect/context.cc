@@ -37,6 +37,10 @@ bool IsDecision(EventKind kind) {
     case EventKind::kProxyWalk:
     case EventKind::kPolicyViolation:
     case EventKind::kSchedActiveBalance:
+    case EventKind::kSchedDlThrottle:
+    case EventKind::kSchedDlReplenish:
+    case EventKind::kSchedDlServerStart:
+    case EventKind::kSchedDlServerStop:
       return true;
     case EventKind::kSchedStatRuntime:
     case EventKind::kIpiExit:
@@ -56,6 +60,7 @@ bool IsDecision(EventKind kind) {
     case EventKind::kSchedMoveRefused:
     case EventKind::kSchedEntry:
     case EventKind::kSchedDelay:
+    case EventKind::kSchedDlUpdate:
     case EventKind::kCount:
       return false;
   }
