@@ -10,12 +10,13 @@
 //   CHECK(bench.TakeLog() == "0 >1\n2000 >2\n2500 >1\n");
 //
 // The log has a line for each switch: instant, '>', task (0 idle); on other CPUs than 0 the CPU
-// goes in front of '>'.
+// goes in front of '>'. A task that the class moves has one: instant, task, ':', CPUs from and to.
 #ifndef RQSIM_TESTS_SUPPORT_CLASS_BENCH_H_
 #define RQSIM_TESTS_SUPPORT_CLASS_BENCH_H_
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -49,6 +50,16 @@ inline SchedAttr FixedPriority(int priority, SchedPolicy policy = SchedPolicy::k
   return attr;
 }
 
+inline SchedAttr DeadlineOf(int64_t runtime, int64_t deadline, int64_t period = 0) {
+  SchedAttr attr;
+  attr.policy = SchedPolicy::kDeadline;
+  attr.prio = -1;
+  attr.dl_runtime = Cycles(runtime);
+  attr.dl_deadline = Cycles(deadline);
+  attr.dl_period = Cycles(period > 0 ? period : deadline);
+  return attr;
+}
+
 struct ClassBenchSizes {
   int cpus = 1;
   int tasks = 4;  // numbered from 1
@@ -64,6 +75,7 @@ class ClassBench final : public WordlessKernel {
     limits.num_cpus = sizes.cpus;
     limits.num_tasks = sizes.tasks + 1;
     limits.tick = Cycles(sizes.tick);
+    limits.sched_class = kClass;
     return limits;
   }
 
@@ -74,7 +86,7 @@ class ClassBench final : public WordlessKernel {
         cpu_store_(static_cast<std::size_t>(sizes.cpus)),
         request_store_(kMaxRequests),
         charged_to_(static_cast<std::size_t>(sizes.cpus)),
-        timers_(static_cast<std::size_t>(sizes.cpus), kNever) {
+        balance_work_(static_cast<std::size_t>(sizes.cpus)) {
     tasks_ = task_store_;
     cpus_ = cpu_store_;
     requests_ = request_store_;
@@ -107,7 +119,11 @@ class ClassBench final : public WordlessKernel {
       Drain();
       if (cpu(t.cpu).curr != TaskId(task)) Dispatch(t.cpu, TaskId(task), WakeFlags::kNone);
     } else {
-      Activate(TaskId(task), t.cpu, QueueReason::kWakeup, WakeFlags::kNone);
+      CpuId target = t.cpu;
+      if (class_.Hooks().Has(Hook::kSelectCpu) && t.nr_cpus_allowed > 1) {
+        target = class_.SelectCpu(*this, TaskId(task), t.cpu, WakeFlags::kNone);
+      }
+      Activate(TaskId(task), target, QueueReason::kWakeup, WakeFlags::kNone);
     }
   }
   // The running task goes to sleep, gives way, ends.
@@ -139,18 +155,13 @@ class ClassBench final : public WordlessKernel {
     Drain();
     class_.PrioChanged(*this, c, id, old);
     Drain();
+    RunCallbacks(c);
   }
   void SetAllowed(int task, const CpuSet& cpus) {
     At(task).cpus_allowed = cpus;
     At(task).nr_cpus_allowed = cpus.Count();
   }
-  void Move(int task, int to) {
-    const TaskId id(task);
-    Task& t = At(task);
-    Charge(t.cpu);
-    Dequeue(id, QueueReason::kMigrate);
-    Activate(id, CpuId(to), QueueReason::kMigrate, WakeFlags::kNone);
-  }
+  void Move(int task, int to) { MoveTo(TaskId(task), CpuId(to)); }
 
   // --- time ---
   // Everything before `t`; what is still to be rescheduled first.
@@ -211,9 +222,29 @@ class ClassBench final : public WordlessKernel {
     t.sched_class = kClass;
     class_.Enqueue(*this, c, id, reason);
     t.on_rq = true;
-    ++Mutable(c).nr_running;
+    if (!t.throttled) ++Mutable(c).nr_running;
     Drain();
     Dispatch(c, id, flags);
+    if (reason == QueueReason::kMigrate || !class_.Hooks().Has(Hook::kTaskWoken)) return;
+    class_.TaskWoken(*this, c, id);
+    Drain();
+    RunCallbacks(c);
+  }
+  void MoveTo(TaskId id, CpuId to) {
+    const CpuId from = At(id.value()).cpu;
+    if (from == to) return;
+    Charge(from);
+    Dequeue(id, QueueReason::kMigrate);
+    Activate(id, to, QueueReason::kMigrate, WakeFlags::kNone);
+  }
+  void RunCallbacks(CpuId c) {
+    std::vector<int16_t>& work = balance_work_[c.index()];
+    while (!work.empty()) {
+      const int16_t what = work.back();
+      work.pop_back();
+      while (class_.BalanceCallback(*this, c, what)) Drain();
+      Drain();
+    }
   }
   // classes.md 3.4.
   void Dispatch(CpuId c, TaskId id, WakeFlags flags) {
@@ -241,7 +272,7 @@ class ClassBench final : public WordlessKernel {
   void Left(TaskId id) {
     Task& t = At(id.value());
     t.on_rq = t.sched_delayed = false;
-    --Mutable(t.cpu).nr_running;
+    if (!t.throttled) --Mutable(t.cpu).nr_running;
   }
   void Leave(int task, TaskState state, QueueReason reason) {
     const CpuId c = At(task).cpu;
@@ -252,9 +283,21 @@ class ClassBench final : public WordlessKernel {
     Schedule(c);
   }
 
+  void Throttle(TaskId id, bool throttled) {
+    Task& t = At(id.value());
+    if (t.throttled == throttled) return;
+    t.throttled = throttled;
+    if (t.on_rq) Mutable(t.cpu).nr_running += throttled ? -1 : 1;
+  }
+
   void Schedule(CpuId c) {
     Cpu& rq = Mutable(c);
+    actor_ = c;
     Charge(c);
+    if (class_.Hooks().Has(Hook::kBalance) && rq.donor != kIdleTask) {
+      class_.Balance(*this, c, rq.donor);
+      Drain();
+    }
     TaskId next = kIdleTask;
     if (rq.nr_running > 0) {
       const PickResult pick = class_.Pick(*this, c);
@@ -277,40 +320,49 @@ class ClassBench final : public WordlessKernel {
       class_.SetNext(*this, c, next, SetNextReason::kPicked);
     }
     Drain();
-    log_ += std::to_string(now_.cycles()) + (c.value() > 0 ? " " + std::to_string(c.value()) : "") +
-            " >" + std::to_string(next.value()) + "\n";
+    const std::string line = std::to_string(now_.cycles()) +
+                             (c.value() > 0 ? " " + std::to_string(c.value()) : "") + " >" +
+                             std::to_string(next.value()) + "\n";
+    log_ += line;
+    RunCallbacks(c);
   }
   void RescheduleAll() {
-    for (int i = 0; i < num_cpus(); ++i) {
-      if (cpu(CpuId(i)).need_resched) Schedule(CpuId(i));
+    for (bool again = true; again;) {
+      again = false;
+      for (int i = 0; i < num_cpus(); ++i) {
+        if (!cpu(CpuId(i)).need_resched) continue;
+        Schedule(CpuId(i));
+        again = true;
+      }
     }
   }
 
   // The next timer or tick before `limit` and what it causes; false if there is none.
   bool StepBefore(Time limit) {
     Time next = kNever;
-    for (Time expiry : timers_) next = std::min(next, expiry);
+    for (const Armed& timer : timers_) next = std::min(next, timer.at);
     const Time tick = sizes_.ticks ? Time(next_tick_ * sizes_.tick) : kNever;
     next = std::min(next, tick);
     if (next >= limit) return false;
     now_ = next;
-    for (int i = 0; i < num_cpus(); ++i) {
-      if (timers_[static_cast<std::size_t>(i)] != now_) continue;
-      timers_[static_cast<std::size_t>(i)] = kNever;
-      Charge(CpuId(i));
-      if (Mutable(CpuId(i)).hrtick_queued) {
-        Mutable(CpuId(i)).hrtick_queued = false;
-        const TaskId donor = cpu(CpuId(i)).donor;
-        if (donor != kIdleTask) class_.Tick(*this, CpuId(i), donor, TickKind::kSlice);
+    while (const std::optional<Armed> due = TakeDue()) {
+      actor_ = due->on;
+      Charge(due->on);
+      if (due->ref == HrtickOf(due->on)) {
+        Mutable(due->on).hrtick_queued = false;
+        const TaskId donor = cpu(due->on).donor;
+        if (donor != kIdleTask) class_.Tick(*this, due->on, donor, TickKind::kSlice);
       } else {
-        class_.OnTimer(*this, {PolicyId(0), 0, i}, CpuId(i));
+        class_.OnTimer(*this, due->ref, due->on);
       }
       Drain();
+      for (int i = 0; i < num_cpus(); ++i) RunCallbacks(CpuId(i));
     }
     if (now_ == tick) {
       ++next_tick_;
       for (int i = 0; i < num_cpus(); ++i) {
         const TaskId donor = cpu(CpuId(i)).donor;
+        actor_ = CpuId(i);
         Charge(CpuId(i));
         if (donor != kIdleTask) class_.Tick(*this, CpuId(i), donor, TickKind::kPeriodic);
         Drain();
@@ -320,30 +372,75 @@ class ClassBench final : public WordlessKernel {
     return true;
   }
 
+  struct Armed {
+    TimerRef ref;
+    CpuId on;
+    Time at;
+  };
+  // The slice timer of a CPU is nobody's.
+  static TimerRef HrtickOf(CpuId c) { return {PolicyId(), 0, c.value()}; }
+  void Cancel(const TimerRef& ref) {
+    std::erase_if(timers_, [&ref](const Armed& timer) { return timer.ref == ref; });
+  }
+  // The first armed of those that are due now.
+  std::optional<Armed> TakeDue() {
+    const auto due = std::find_if(timers_.begin(), timers_.end(),
+                                  [this](const Armed& timer) { return timer.at == now_; });
+    if (due == timers_.end()) return std::nullopt;
+    const Armed timer = *due;
+    timers_.erase(due);
+    return timer;
+  }
+
   void Drain() {
-    const int count = std::exchange(num_requests_, 0);
-    for (int i = 0; i < count; ++i) {
-      const Request& request = request_store_[static_cast<std::size_t>(i)];
+    const std::vector<Request> requests(request_store_.begin(),
+                                        request_store_.begin() + std::exchange(num_requests_, 0));
+    for (const Request& request : requests) {
       switch (request.kind) {
         case Request::Kind::kResched:
           Mutable(request.cpu).need_resched = true;
           break;
         case Request::Kind::kArmTimer:
-          timers_[static_cast<std::size_t>(request.timer.owner)] =
-              request.flag ? now_ + Cycles(request.at.cycles()) : request.at;
+          Cancel(request.timer);
+          timers_.push_back({request.timer, request.cpu,
+                             request.flag ? now_ + Cycles(request.at.cycles()) : request.at});
           break;
         case Request::Kind::kStartHrtick: {
           Cpu& rq = Mutable(request.cpu);
-          Time& timer = timers_[request.cpu.index()];
+          const TimerRef ref = HrtickOf(request.cpu);
           const Time at = now_ + Cycles(request.at.cycles());
-          const Cycles moved = at < timer ? timer - at : at - timer;
-          if (rq.hrtick_queued && moved <= request.slop) break;
+          const auto armed = std::find_if(timers_.begin(), timers_.end(),
+                                          [&ref](const Armed& timer) { return timer.ref == ref; });
+          if (rq.hrtick_queued && armed != timers_.end()) {
+            const Cycles moved = at < armed->at ? armed->at - at : at - armed->at;
+            if (moved <= request.slop) break;
+          }
           rq.hrtick_queued = true;
-          timer = at;
+          Cancel(ref);
+          timers_.push_back({ref, request.cpu, at});
           break;
         }
         case Request::Kind::kCancelTimer:
-          timers_[static_cast<std::size_t>(request.timer.owner)] = kNever;
+          Cancel(request.timer);
+          break;
+        case Request::Kind::kMoveTask:
+          log_ += std::to_string(now_.cycles()) + " " + std::to_string(request.task.value()) + ":" +
+                  std::to_string(At(request.task.value()).cpu.value()) + "-" +
+                  std::to_string(request.cpu.value()) + "\n";
+          MoveTo(request.task, request.cpu);
+          break;
+        case Request::Kind::kBalanceLater: {
+          std::vector<int16_t>& work = balance_work_[request.cpu.index()];
+          if (std::find(work.begin(), work.end(), request.timer.which) == work.end()) {
+            work.push_back(request.timer.which);
+          }
+          break;
+        }
+        case Request::Kind::kThrottle:
+          Throttle(request.task, true);
+          break;
+        case Request::Kind::kUnthrottle:
+          Throttle(request.task, false);
           break;
         case Request::Kind::kFinishDequeue:
           Left(request.task);
@@ -360,7 +457,8 @@ class ClassBench final : public WordlessKernel {
   std::vector<Cpu> cpu_store_;
   std::vector<Request> request_store_;
   std::vector<Time> charged_to_;
-  std::vector<Time> timers_;  // the class's one timer of each CPU, or its slice timer
+  std::vector<std::vector<int16_t>> balance_work_;  // by CPU
+  std::vector<Armed> timers_;                       // in the order of arming
   int64_t next_tick_ = 1;
   std::string log_;
 };

@@ -157,20 +157,20 @@ TEST_CASE("A woken task of equal priority goes first if only the running one cou
   const auto rt = MakeRt(sizes);
   ClassBench bench(*rt, sizes);
   const CpuSet here = CpuSet::Of(CpuId(0));
-  SECTION("the woken one is bound: it goes first") {
+  SECTION("the woken one is bound: it goes first, and the other is pushed away") {
     bench.SetAllowed(2, here);
     bench.Spawn(1, FixedPriority(10));
     bench.To(100);
     bench.Spawn(2, FixedPriority(10));
     bench.Settle();
-    CHECK(bench.TakeLog() == "0 >1\n100 >2\n");
+    CHECK(bench.TakeLog() == "0 >1\n100 >2\n100 1:0-1\n100 1 >1\n");
   }
-  SECTION("both are free: it waits") {
+  SECTION("both are free: it is pushed itself") {
     bench.Spawn(1, FixedPriority(10));
     bench.To(100);
     bench.Spawn(2, FixedPriority(10));
     bench.Settle();
-    CHECK(bench.TakeLog() == "0 >1\n");
+    CHECK(bench.TakeLog() == "0 >1\n100 2:0-1\n100 1 >2\n");
   }
   SECTION("both are bound: it waits") {
     bench.SetAllowed(1, here);
