@@ -16,7 +16,6 @@
 #include <absl/status/status.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -36,9 +35,8 @@ namespace {
 // Timers, in the order of kDeadlineTimers.
 constexpr int16_t kReplenish = 0;
 constexpr int16_t kInactive = 1;
-constexpr int16_t kHrtick = 2;
-constexpr int16_t kServer = 3;
-constexpr int16_t kServerInactive = 4;
+constexpr int16_t kServer = 2;
+constexpr int16_t kServerInactive = 3;
 
 // What is put off, for BalanceCallback.
 constexpr int16_t kPush = 0;
@@ -62,12 +60,12 @@ class Deadline final : public SchedClass {
       : params_(params),
         self_(limits.self),
         served_class_(limits.served_class),
+        idle_before_(limits.idle_before),
         cbs_(params.scale),
         bandwidth_(limits.num_cpus, 1'000'000, params.rt_runtime),
         entities_(static_cast<std::size_t>(limits.num_tasks)),
         queues_(limits.num_cpus),
-        where_(entities_, queues_),
-        hrtick_expiry_(static_cast<std::size_t>(limits.num_cpus), kNever) {
+        where_(entities_, queues_) {
     for (std::size_t i = 0; i < entities_.size(); ++i) {
       entities_[i].task = TaskId(static_cast<int32_t>(i));
     }
@@ -81,9 +79,13 @@ class Deadline final : public SchedClass {
   HookMask Hooks() const override {
     const HookMask hooks = Hook::kYield | Hook::kSelectCpu | Hook::kTaskWoken | Hook::kBalance |
                            Hook::kBalanceCallback | Hook::kSwitchedFrom | Hook::kSwitchedTo |
-                           Hook::kPrioChanged | Hook::kRqOnline | Hook::kNeedsTick | Hook::kAdmit |
-                           Hook::kOnTask;
-    return servers_ != nullptr ? hooks | Hook::kServer : hooks;
+                           Hook::kPrioChanged | Hook::kRqOnline | Hook::kNeedsTick |
+                           Hook::kNextTick | Hook::kAdmit | Hook::kOnTask;
+    return servers_ != nullptr ? hooks | Hook::kServer | Hook::kOnStart : hooks;
+  }
+
+  void OnStart(Kernel& kernel) override {
+    if (idle_before_ > kZeroCycles) servers_->StartRecorded(kernel, idle_before_);
   }
 
   // ------------------------------------------------------------------------ queues
@@ -177,7 +179,7 @@ class Deadline final : public SchedClass {
     queues_.RemovePushable(cpu, entity);
     if (reason != SetNextReason::kPicked) return;
     if (!queue.pushable.empty()) kernel.BalanceLater(self_, cpu, kPush);
-    StartHrtick(kernel, cpu, entity.runtime, true);
+    StartHrtick(kernel, cpu, entity.runtime);
   }
 
   // ------------------------------------------------------------------------ charging
@@ -191,7 +193,7 @@ class Deadline final : public SchedClass {
     UpdateDonor(kernel, cpu);
     const DlEntity& entity = entities_[donor.index()];
     if (kind == TickKind::kSlice && entity.runtime > 0 && queues_.Of(cpu).IsFirst(entity)) {
-      StartHrtick(kernel, cpu, entity.runtime, false);
+      StartHrtick(kernel, cpu, entity.runtime);
     }
   }
 
@@ -209,14 +211,6 @@ class Deadline final : public SchedClass {
       case kInactive:
         OnInactiveTimer(kernel, TaskId(timer.owner));
         return;
-      case kHrtick: {
-        const CpuId cpu(timer.owner);
-        hrtick_expiry_[cpu.index()] = kNever;
-        if (queues_.Of(cpu).donor.valid()) {
-          Tick(kernel, cpu, queues_.Of(cpu).donor, TickKind::kSlice);
-        }
-        return;
-      }
       case kServer: {
         const CpuId cpu(timer.owner);
         if (!servers_->OnTimer(kernel, cpu, fired_on)) return;
@@ -360,6 +354,14 @@ class Deadline final : public SchedClass {
   }
 
   bool NeedsTick(Kernel&, CpuId cpu) override { return !queues_.Of(cpu).tree.empty(); }
+
+  // A tick looks at the budget of a deadline task, and at that of the server once fair tasks may
+  // have used it up.
+  Time NextTickOfInterest(Kernel& kernel, CpuId cpu) override {
+    if (queues_.Of(cpu).donor.valid()) return kernel.now();
+    if (servers_ == nullptr) return kNever;
+    return servers_->NextTickOfInterest(kernel.now(), cpu);
+  }
 
   // ------------------------------------------------------------------------ servers
 
@@ -542,22 +544,11 @@ class Deadline final : public SchedClass {
     if (!queues_.Of(cpu).pushable.empty()) kernel.BalanceLater(self_, cpu, kPushOne);
   }
 
-  // core.c: hrtick_start() with what is left of the budget (MODEL-74).
-  void StartHrtick(Kernel& kernel, CpuId cpu, int64_t runtime, bool after_switch) {
+  // core.c: hrtick_start() with what is left of the budget.
+  void StartHrtick(Kernel& kernel, CpuId cpu, int64_t runtime) const {
     if (!params_.hrtick) return;
-    const Cycles delay(std::max<int64_t>({runtime, params_.hrtick_min, 1}));
-    const MachineFacts& facts = kernel.facts();
-    const Time start = after_switch ? kernel.now() + facts.c_sched + facts.c_ctx : kernel.now();
-    const Time expiry = start + delay;
-    Time& armed = hrtick_expiry_[cpu.index()];
-    if (armed != kNever && std::abs((expiry - armed).count()) <= params_.hrtick_slop) return;
-    armed = expiry;
-    const TimerRef timer{self_, kHrtick, cpu.value()};
-    if (after_switch) {
-      kernel.ArmTimerAfterSwitch(timer, cpu, delay);
-    } else {
-      kernel.ArmTimer(timer, cpu, expiry);
-    }
+    kernel.StartHrtick(cpu, Cycles(std::max<int64_t>({runtime, params_.hrtick_min, 1})),
+                       Cycles(params_.hrtick_slop));
   }
 
   // --- bandwidth ---
@@ -643,13 +634,13 @@ class Deadline final : public SchedClass {
   DeadlineParams params_;
   PolicyId self_;
   int served_class_;
+  Cycles idle_before_;
   Cbs cbs_;
   Bandwidth bandwidth_;
   std::vector<DlEntity> entities_;  // by task; the queues link them
   DlQueues queues_;
   DeadlineCpus where_;
   bool tracks_use_ = false;
-  std::vector<Time> hrtick_expiry_;  // by CPU, nominal; kNever: not armed
   std::unique_ptr<FairServers> servers_;
 };
 
@@ -669,7 +660,7 @@ constexpr ParamInfo kDeadlineParams[] = {
      .min = -1,
      .max = 1'000'000,
      .summary =
-         "millionths of the CPUs that deadline tasks may be promised; -1 = no admission test"},
+         "millionths of the CPUs that deadline tasks may be promised (6.12: 950000); -1 = no test"},
     {.name = "fair_server",
      .kind = ParamKind::kBool,
      .default_value = 1,
@@ -719,7 +710,6 @@ constexpr ParamInfo kDeadlineParams[] = {
 constexpr TimerInfo kDeadlineTimers[] = {
     {.name = "replenish"},
     {.name = "inactive", .is_background = true},
-    {.name = "hrtick_dl", .per_cpu = true, .is_background = true},
     {.name = "server", .per_cpu = true, .charges_donor = true, .is_background = true},
     {.name = "server_inactive", .per_cpu = true, .is_background = true},
 };
@@ -750,10 +740,14 @@ absl::StatusOr<std::unique_ptr<SchedClass>> MakeDeadlineClass(const PolicyParams
   deadline.runtime_min = CyclesOfNs(1024, limits.clock_hz);
   deadline.period_min = CyclesOfNs(100'000, limits.clock_hz);
   deadline.period_max = CyclesOfNs(4'194'304'000, limits.clock_hz);
-  deadline.hrtick = params.Flag("hrtick") && params.Flag("hrtick_dl");
+  // Linux 6.12 has the slice timer off and promises less.
+  const bool is_6_12 = limits.kernel == KernelVersion::k6_12;
+  deadline.hrtick =
+      params.Flag("hrtick_dl") && params.Flag("hrtick") && (!is_6_12 || params.Given("hrtick"));
   deadline.hrtick_min = params.Integer("hrtick_min");
   deadline.hrtick_slop = params.Integer("hrtick_slop");
-  deadline.rt_runtime = params.Integer("rt_runtime");
+  deadline.rt_runtime =
+      is_6_12 && !params.Given("rt_runtime") ? 950'000 : params.Integer("rt_runtime");
   deadline.has_server = params.Flag("fair_server");
   deadline.server = {params.Integer("server_runtime"), params.Integer("server_period"),
                      params.Integer("server_resolution")};

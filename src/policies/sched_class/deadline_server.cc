@@ -32,6 +32,15 @@ FairServers::~FairServers() {
   for (Server& server : servers_) queues_.Remove(server.cpu, server);
 }
 
+void FairServers::StartRecorded(Kernel& kernel, Cycles idle_before) {
+  for (Server& server : servers_) server.deadline = kNoDeadline;
+  Server& first = servers_.front();
+  first.deadline = (kernel.now() - idle_before).cycles() + first.dl_deadline;
+  first.is_running_up = first.is_armed = first.is_throttled = true;
+  bandwidth_.Activate(first);
+  StartTimer(kernel, first);
+}
+
 // deadline.c: dl_server_start().
 bool FairServers::Start(Kernel& kernel, CpuId cpu) {
   Server& server = Of(cpu);

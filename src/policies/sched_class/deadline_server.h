@@ -44,6 +44,10 @@ class FairServers {
   FairServers(const FairServers&) = delete;
   FairServers& operator=(const FairServers&) = delete;
 
+  // Instant 0 of a machine that has been up and idle for `idle_before` (machine.md 14): CPU 0's
+  // server waits for its zero-laxity point, the others have not been needed for long.
+  void StartRecorded(Kernel& kernel, Cycles idle_before);
+
   // The hooks of the class that belong to servers (seams.h), and its timers. Start returns whether
   // it became active just now.
   bool Start(Kernel& kernel, CpuId cpu);
@@ -53,6 +57,10 @@ class FairServers {
   bool OnTimer(Kernel& kernel, CpuId cpu, CpuId fired_on);
   void OnZeroLag(CpuId cpu);
 
+  Time NextTickOfInterest(Time booked_to, CpuId cpu) const {
+    const Server& server = servers_[cpu.index()];
+    return server.is_running_up ? booked_to + Cycles(server.runtime) : kNever;
+  }
   int64_t deadline(CpuId cpu) const { return servers_[cpu.index()].deadline; }
   void Describe(CpuId cpu, StateWriter& writer) const;
 

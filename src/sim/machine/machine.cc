@@ -324,8 +324,7 @@ bool Machine::AtRest() {
   }
   // A CPU that only looks whether something changed changes nothing, nor does a timer that nobody
   // waits for.
-  const bool only_ticks =
-      queue_.size() == ticks_pending_ + retries_pending_ + background_pending_;
+  const bool only_ticks = queue_.size() == ticks_pending_ + retries_pending_ + background_pending_;
   if (live_user_tasks_ > 0) {
     if (!only_ticks) return false;
     End(any_spins ? Outcome::kLivelock : Outcome::kDeadlock, DescribeBlocked());

@@ -13,7 +13,9 @@ void Machine::Start() {
   for (Listener* listener : trace_.listeners()) listener->OnStart(*this, *this);
   for (int id = 1; id < num_tasks_made_; ++id) EmitAttr(TaskId(id), TaskAttrKind::kCreated);
   const MachineSpec& machine = plan_.scenario.machine;
-  for (Cpu& cpu : cpu_store_) cpu.idle_since = now_ - IdleBeforeStart(machine);
+  for (std::size_t i = 0; i < cpu_store_.size(); ++i) {
+    cpu_store_[i].idle_since = cpu_states_[i].charge_start = now_ - IdleBeforeStart(machine);
+  }
   for (const PolicyRow& row : policies_.rows) {
     if (row.policy == nullptr || !row.hooks.Has(Hook::kOnStart)) continue;
     row.policy->OnStart(*this);
