@@ -308,7 +308,7 @@ class ClassBench final : public WordlessKernel {
     rq.next_class = next == kIdleTask ? kIdleClass : kClass;
     if (next == kIdleTask && rq.hrtick_queued) {
       rq.hrtick_queued = false;
-      timers_[c.index()] = kNever;
+      Cancel(HrtickOf(c));
     }
     if (next == rq.curr) return;
     if (rq.curr != kIdleTask) class_.PutPrev(*this, c, rq.curr);

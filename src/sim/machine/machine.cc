@@ -387,6 +387,7 @@ uint32_t Machine::PopTop() {
     State(queue_.TopKey().cpu()).tick_event = EventQueue::kNone;
   }
   queue_.Pop();
+  NotePopped(payload);
   return payload;
 }
 

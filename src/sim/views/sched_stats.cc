@@ -268,7 +268,9 @@ void SchedStats::Check(const Accountant& accountant, const RunEnd& end) {
   for (std::size_t i = 1; i < tasks_.size(); ++i) {
     const Book& book = tasks_[i];
     const TaskId id(static_cast<int32_t>(i));
-    const Cycles runnable = accountant.task(id).In(TaskPhase::kRunnable);
+    // The kernel's stamps know nothing of throttling.
+    const Cycles runnable = accountant.task(id).In(TaskPhase::kRunnable) +
+                            accountant.task(id).In(TaskPhase::kThrottled);
     if (book.run_delay != runnable) {
       Report(CpuId(), id, end.end,
              fmt::format("{} has run_delay {}, but was runnable for {}", info_->task_name(id),
