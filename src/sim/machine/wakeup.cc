@@ -54,6 +54,7 @@ bool Machine::WakeTask(TaskId task, WakeFlags flags) {
     // Still being switched out there.
     if (actor_.valid() && actor_ != t.cpu && UsesWakeList(task, actor_, t.cpu)) {
       AppendToWakeList(t.cpu, task);
+      EmitTtwu(task, actor_, t.cpu, flags);
     } else {
       State(t.cpu).deferred = {task, flags, actor_};
     }
@@ -126,12 +127,12 @@ void Machine::PlaceAndEnqueue(TaskId task, WakeFlags flags, CpuId waker, bool is
   const CpuId before = task_store_[task.index()].cpu;
   const CpuId target = ChooseCpu(task, waker, flags);
   SetTaskCpu(task, target, true);
-  if (!is_new) EmitTtwu(task, waker, before, flags);
   if (!is_new && waker.valid() && UsesWakeList(task, waker, target)) {
     AppendToWakeList(target, task);
-    return;
+  } else {
+    ActivateWoken(target, task, flags, is_new);
   }
-  ActivateWoken(target, task, flags, is_new);
+  if (!is_new) EmitTtwu(task, waker, before, flags);
 }
 
 // ttwu_stat(). `before` is the CPU it was on.
