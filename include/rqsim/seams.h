@@ -474,6 +474,14 @@ class Placement : public Policy {
   // Default: no (bit kTickBalance).
   virtual bool TickBalance(Kernel& kernel, CpuId cpu, IdleKind idle);
 
+  // The earliest instant at which a tick of `cpu`, which is busy, could find that something is due.
+  // When:    a tick has been taken; asked again when tickless() has changed.
+  // State:   as for TickBalance.
+  // May:     nothing.
+  // Returns: an instant in cycles, kNever if none can.
+  // Default: every tick may, and none is left out (bit kNextTick).
+  virtual Time NextTickOfInterest(Kernel& kernel, CpuId cpu);
+
   // Periodic balancing (fair.c: sched_balance_domains()).
   // When:    the end of the timer interrupt whose tick asked for it.
   // State:   all timers of the instant have run; `idle` is what the CPU was at the tick.

@@ -160,6 +160,7 @@ CpuSet Placement::EffectiveAffinity(Kernel& kernel, TaskId task) {
   return kernel.task(task).cpus_allowed;
 }
 bool Placement::TickBalance(Kernel&, CpuId, IdleKind) { return false; }
+Time Placement::NextTickOfInterest(Kernel& kernel, CpuId) { return kernel.now(); }
 BalanceAnswer Placement::PeriodicBalance(Kernel&, CpuId, IdleKind) { return BalanceAnswer::kDone; }
 BalanceAnswer Placement::KickedBalance(Kernel&, CpuId) { return BalanceAnswer::kDone; }
 BalanceAnswer Placement::NewIdle(Kernel&, CpuId) { return BalanceAnswer::kDone; }

@@ -74,6 +74,7 @@ class World {
     scenario_.until = Time(20 * kTick + random_.Below(40 * kTick));
   }
   const Scenario& scenario() const { return scenario_; }
+  bool balances() const { return balances_; }
   PolicySet set() const {
     PolicySet set;
     set.name = "set";
@@ -173,7 +174,6 @@ class World {
 
   void RandomCosts() {
     if (random_.OneIn(2)) return;
-    has_costs_ = true;
     MachineCosts& costs = scenario_.machine.costs;
     costs.c_tick = Cycles(1 + random_.Below(40));
     for (Cycles* cost : {&costs.c_sched, &costs.c_ctx, &costs.c_timer, &costs.c_wake, &costs.l_ipi,
@@ -197,12 +197,17 @@ class World {
     sched_class.params.emplace_back("slice_limits", false);
     sched_class.params.emplace_back("rr_timeslice_ticks", int64_t{1 + random_.Below(4)});
     scenario_.common.sched_class = sched_class;
-    scenario_.common.placement = PolicyChoice{random_.OneIn(2) ? "prev" : "simple", {}, {}};
+    PolicyChoice placement{random_.OneIn(2) ? "prev" : "simple", {}, {}};
+    balances_ = random_.OneIn(2);
+    placement.params.emplace_back("balance", std::string(balances_ ? "simple" : "off"));
+    if (random_.OneIn(2)) placement.params.emplace_back("busy_pull", true);
+    placement.params.emplace_back("migration_cost", int64_t{random_.Below(3000)});
+    scenario_.common.placement = placement;
   }
 
   Random random_;
   Scenario scenario_;
-  bool has_costs_ = false;
+  bool balances_ = false;
 };
 
 // Every record but those of single ticks.
@@ -238,7 +243,7 @@ class Fields final : public StateWriter {
 // How often what happened, over all worlds.
 struct Seen {
   int64_t ticks = 0, elided = 0, costs = 0, segments = 0, switches = 0, crowded = 0, rr = 0,
-          near_tick = 0, lazy = 0, nohz_full = 0, old_kernel = 0;
+          near_tick = 0, lazy = 0, nohz_full = 0, balancing = 0, old_kernel = 0;
 };
 
 struct Run {
@@ -320,6 +325,7 @@ void Compare(const Run& a, const Run& b) {
 void Count(const World& world, const Run& run, bool segments, Seen& seen) {
   const Scenario& scenario = world.scenario();
   seen.ticks += run.ticks;
+  seen.balancing += world.balances() ? 1 : 0;
   seen.costs += scenario.machine.costs.c_tick > kZeroCycles ? 1 : 0;
   seen.segments += segments ? 1 : 0;
   seen.nohz_full += scenario.machine.nohz_full.empty() ? 0 : 1;
@@ -356,11 +362,13 @@ void CheckWorlds(uint64_t first, uint64_t count, Ties ties) {
   const std::string histogram = fmt::format(
       "ticks {}, of them elided {}, switches {}, crowded CPUs {}, RR tasks {}, wake-ups near a "
       "tick "
-      "{}, lazy requests {}, worlds with costs {}, segments {}, nohz_full {}, 6.12 {}",
+      "{}, lazy requests {}, worlds with costs {}, segments {}, nohz_full {}, 6.12 {}, balancing "
+      "{}",
       seen.ticks, seen.elided, seen.switches, seen.crowded, seen.rr, seen.near_tick, seen.lazy,
-      seen.costs, seen.segments, seen.nohz_full, seen.old_kernel);
+      seen.costs, seen.segments, seen.nohz_full, seen.old_kernel, seen.balancing);
   INFO(histogram);
-  CHECK(seen.elided > 0);
+  // Where a tick is one of the timers all are events.
+  CHECK((seen.elided > 0 || ties == Ties::kTimersFirst));
   CHECK(seen.switches > 0);
   CHECK(seen.crowded > 0);
   CHECK(seen.rr > 0);
@@ -370,6 +378,7 @@ void CheckWorlds(uint64_t first, uint64_t count, Ties ties) {
   CHECK(seen.segments > 0);
   CHECK(seen.nohz_full > 0);
   CHECK(seen.old_kernel > 0);
+  CHECK(seen.balancing > 0);
   WARN(histogram);
 }
 

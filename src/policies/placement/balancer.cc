@@ -138,9 +138,21 @@ bool Balancer::Tick(Kernel& kernel, CpuId cpu, IdleKind idle) {
   return Jiffies(kernel) >= per_cpu_[cpu.index()].next;
 }
 
+// Other CPUs bring the next kick forward, so with a reason for one every tick may kick.
+Time Balancer::NextTickOfInterest(Kernel& kernel, CpuId cpu) {
+  Prepare(kernel);
+  if (kernel.topology().num_domains(cpu) == 0) return kNever;
+  if (HasReasonToKick(kernel, cpu)) return kernel.now();
+  return Time(per_cpu_[cpu.index()].next * tick_);
+}
+
 bool Balancer::Kicks(const Kernel& kernel, CpuId cpu) const {
+  return Jiffies(kernel) >= next_kick_ && HasReasonToKick(kernel, cpu);
+}
+
+bool Balancer::HasReasonToKick(const Kernel& kernel, CpuId cpu) const {
   const CpuSet& tickless = kernel.tickless();
-  if (tickless.empty() || Jiffies(kernel) < next_kick_) return false;
+  if (tickless.empty()) return false;
   if (kernel.cpu(cpu).nr_running >= 2) return true;
   const Topology& topology = kernel.topology();
   if (finder_->tracks_load() && RunnableFair(kernel, cpu) >= 1 &&

@@ -67,6 +67,7 @@ class Balancer final {
 
   bool tracks_load() const { return finder_->tracks_load(); }
   bool Tick(Kernel& kernel, CpuId cpu, IdleKind idle);
+  Time NextTickOfInterest(Kernel& kernel, CpuId cpu);
   BalanceAnswer Periodic(Kernel& kernel, CpuId cpu, IdleKind idle);
   BalanceAnswer Kicked(Kernel& kernel, CpuId cpu);
   BalanceAnswer NewIdle(Kernel& kernel, CpuId cpu);
@@ -101,6 +102,7 @@ class Balancer final {
   bool SkipsNewIdle(Kernel& kernel, CpuId cpu);
   void SampleIdle(const Kernel& kernel, CpuId cpu);
   bool Kicks(const Kernel& kernel, CpuId cpu) const;
+  bool HasReasonToKick(const Kernel& kernel, CpuId cpu) const;
   void NoteMisfit(const Kernel& kernel, CpuId cpu);
 
   void StartCpu(Kernel& kernel, CpuId cpu, IdleKind idle);

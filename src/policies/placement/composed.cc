@@ -25,7 +25,7 @@ class Composed final : public Placement {
 
   HookMask Hooks() const override {
     HookMask mask;
-    if (balancer_ != nullptr) mask = mask | Hook::kTickBalance | Hook::kNewIdle;
+    if (balancer_ != nullptr) mask = mask | Hook::kTickBalance | Hook::kNewIdle | Hook::kNextTick;
     if (tracks_load_ || wake_->tracks_load() ||
         (balancer_ != nullptr && balancer_->tracks_load())) {
       mask = mask | Hook::kTracksLoad;
@@ -42,6 +42,9 @@ class Composed final : public Placement {
   bool TickBalance(Kernel& kernel, CpuId cpu, IdleKind idle) override {
     shared_->Prepare(kernel);
     return balancer_->Tick(kernel, cpu, idle);
+  }
+  Time NextTickOfInterest(Kernel& kernel, CpuId cpu) override {
+    return balancer_->NextTickOfInterest(kernel, cpu);
   }
   BalanceAnswer PeriodicBalance(Kernel& kernel, CpuId cpu, IdleKind idle) override {
     return balancer_->Periodic(kernel, cpu, idle);

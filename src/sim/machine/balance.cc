@@ -85,7 +85,10 @@ void Machine::LeaveRunOrder(CpuId c, TaskId task) {
 // ----------------------------------------------------------------------------------------------
 // moves, and the hooks that ask for them
 
-bool Machine::MayMove(TaskId id) { return ClassOf(id).MayMove(*this, id); }
+bool Machine::MayMove(TaskId id) {
+  TakeTicks(task_store_[id.index()].cpu);
+  return ClassOf(id).MayMove(*this, id);
+}
 
 // fair.c: detach_task(). It is on no queue until it is attached.
 void Machine::DetachTaskNow(TaskId task, CpuId to) {

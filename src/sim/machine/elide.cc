@@ -23,9 +23,8 @@ bool Machine::MayElideTicks() const {
   for (std::size_t k = 0; k + 1 < policies_.classes.size(); ++k) {
     if (!HasHook(policies_.class_ids[k], Hook::kNextTick)) return false;
   }
-  if (HasHook(policies_.placement_id, Hook::kTickBalance) || !runqueue_loads_.empty()) {
-    return false;
-  }
+  if (balances_on_tick_ && !HasHook(policies_.placement_id, Hook::kNextTick)) return false;
+  if (!runqueue_loads_.empty()) return false;
   // Donors that wait to be looked at again count the events of an instant.
   if (lock_hook_resolves_) return false;
   if (costs().c_tick == kZeroCycles) return true;
@@ -46,6 +45,9 @@ Time Machine::NextTickOfInterest(CpuId c) {
   Time next = kNever;
   for (std::size_t k = 0; k + 1 < policies_.classes.size(); ++k) {
     next = std::min(next, policies_.classes[k]->NextTickOfInterest(*this, c));
+  }
+  if (balances_on_tick_ && cpu_store_[c.index()].active) {
+    next = std::min(next, policies_.placement->NextTickOfInterest(*this, c));
   }
   now_ = now;
   return next;
@@ -150,6 +152,14 @@ void Machine::RestartSegment(CpuId c) {
   if (level.resume != Resume::kSegment || s.end_event == EventQueue::kNone) return;
   queue_.Cancel(s.end_event);
   PushSegmentEnd(c, s.seg_start, level.remaining);
+}
+
+// The CPU joins or leaves those that idle without ticks: a reason for others to kick it, or none.
+void Machine::SetTickless(CpuId c, bool tickless) {
+  if (tickless_.Contains(c) == tickless) return;
+  tickless ? tickless_.Add(c) : tickless_.Remove(c);
+  if (!balances_on_tick_ || !may_elide_) return;
+  for (int i = 0; i < Kernel::num_cpus(); ++i) TakeTicks(CpuId(i));
 }
 
 // Everything up to and including `t` has happened: also the ticks that were left out.

@@ -201,7 +201,7 @@ void Machine::HandleTick(CpuId c) {
     TrackStrongLoad(c, cpu.donor);
   }
   Emit(c, Tick{cpu.curr, cpu.donor});
-  if (cpu.curr != kIdleTask) tickless_.Remove(c);
+  if (cpu.curr != kIdleTask) SetTickless(c, false);
   if (balances_on_tick_ && cpu.active) {
     s.balance_idle = IsIdle(c) ? IdleKind::kIdle : IdleKind::kBusy;
     s.balance_due = policies_.placement->TickBalance(*this, c, s.balance_idle);
@@ -220,7 +220,7 @@ void Machine::EndOfTick(CpuId c) {
   const Cpu& cpu = cpu_store_[c.index()];
   if (cpu.need_resched || TickWanted(c)) return;
   StopTick(c);
-  if (cpu.curr == kIdleTask) tickless_.Add(c);
+  if (cpu.curr == kIdleTask) SetTickless(c, true);
 }
 
 // The tasks that other CPUs put on this CPU's wake-up list are enqueued here.

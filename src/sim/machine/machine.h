@@ -522,6 +522,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   void TickInHandler(CpuId c);
   void RestartSegment(CpuId c);
   void TakeAllTicks(Time t);
+  void SetTickless(CpuId c, bool tickless);
   static uint32_t PassKey(Phase phase, CpuId cpu) {
     return (static_cast<uint32_t>(phase) << 16) | static_cast<uint32_t>(cpu.value());
   }

@@ -189,7 +189,7 @@ void Machine::Carry(Request& request) {
         Span(request.cpu, request.flag ? SegmentKind::kIdle : SegmentKind::kOffline, false);
         if (!request.flag) StopTick(request.cpu);
       }
-      if (!request.flag) tickless_.Remove(request.cpu);
+      if (!request.flag) SetTickless(request.cpu, false);
       break;
     }
     case Request::Kind::kSetActive:

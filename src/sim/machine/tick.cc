@@ -65,7 +65,7 @@ void Machine::TickOnSwitch(CpuId c) {
   }
   if (machine.nohz == Nohz::kIdle && machine.idle_tick == IdleTick::kStopAtOnce) {
     StopTick(c);
-    tickless_.Add(c);
+    SetTickless(c, true);
   }
 }
 
