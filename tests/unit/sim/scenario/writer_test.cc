@@ -210,6 +210,25 @@ TEST_CASE("Faults and machine options of later versions are written", "[scenario
 )");
 }
 
+TEST_CASE("Idle states, a set's kernel and ticks that are events come back as written",
+          "[scenario][writer]") {
+  const Scenario s = MustRead(R"({"version": 1,
+    "machine": {"idle_states": [{"name": "POLL", "exit_latency": 0, "polling": true},
+                                {"name": "C6", "exit_latency": 133, "target_residency": 600}],
+                "idle_governor": "fixed:1", "tick_elision": false},
+    "policies": {"old": {"kernel": "6.12"}}})");
+  REQUIRE(s.machine.idle_states.size() == 2);
+  CHECK(s.machine.idle_states[0].polling);
+  CHECK(s.machine.idle_states[1].target_residency == Cycles(600));
+  CHECK(s.machine.idle_governor == IdleGovernor::kFixed);
+  CHECK(s.machine.idle_fixed == 1);
+  CHECK_FALSE(s.machine.tick_elision);
+  CHECK(s.policies[0].kernel == "6.12");
+  const std::string text = WriteScenario(s);
+  CHECK(WriteScenario(MustRead(text)) == text);
+  CHECK(ScenarioHash(MustRead(text)) == ScenarioHash(s));
+}
+
 TEST_CASE("The hash is of what influences a run", "[scenario][writer]") {
   const Scenario s = MustRead(kEverything);
   Scenario other = s;
