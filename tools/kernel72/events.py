@@ -93,6 +93,20 @@ def with_late_ends(events):
     return result
 
 
+def without_passing_donors(events):
+    """A wake-up that takes a donor away leaves the CPU with another one until it reschedules. The recorder looks
+    when that is over, rqsim tells at once."""
+    result = []
+    next_switch = {}  # by CPU: the instant of the switch that comes after this event
+    for event in reversed(events):
+        if event.kind == "donor" and event.fields["curr"] == event.fields["donor"] and next_switch.get(event.cpu) == event.t:
+            continue
+        if event.kind == "switch":
+            next_switch[event.cpu] = event.t
+        result.append(event)
+    return result[::-1]
+
+
 def of_rqsim(lines):
     events = []
     fair = {}  # by CPU: what the fair class said when it last set a donor
@@ -128,4 +142,4 @@ def of_rqsim(lines):
             event = (name, {"who": who, **{key: values[key] for key in DEADLINE_EVENTS[name]}})
         if event is not None:
             events.append(Event(t, cpu, event[0], event[1], line.rstrip("\n")))
-    return with_late_ends(events)
+    return without_passing_donors(with_late_ends(events))
