@@ -35,6 +35,7 @@ void Machine::Start() {
 // A task that exists before the run: its first wake-up is an ordinary one, by a timer of the CPU it
 // slept on. Uninterruptible, so that a signal does not start it early.
 void Machine::LetSleepUntilStart(TaskId task, Time start) {
+  AdmitNew(task);
   Task& t = MutableTask(task);
   t.state = TaskState::kUninterruptible;
   Context& ctx = contexts_[task.index()];
