@@ -8,8 +8,10 @@ namespace rqsim {
 void Machine::FinishHrtick(CpuId c) {
   CpuState& s = State(c);
   const Cpu& cpu = cpu_store_[c.index()];
-  if (s.starts_hrtick) {
-    s.starts_hrtick = false;
+  // A donor that nobody executes for has no slice that could end.
+  const bool starts = s.starts_hrtick && cpu.curr != kIdleTask;
+  s.starts_hrtick = false;
+  if (starts) {
     ArmHrtick(c, cpu.switch_end + s.hrtick_after, s.hrtick_slop);
   } else if (s.hrtick_event != EventQueue::kNone && IsIdle(c)) {
     StopHrtick(c);
