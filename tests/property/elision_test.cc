@@ -218,7 +218,10 @@ class Records final : public Listener {
     EventMask wants;
     for (int k = 0; k < kMaxEventKinds; ++k) {
       const auto kind = static_cast<EventKind>(k);
-      if (kind == EventKind::kTick || kind == EventKind::kSchedStatRuntime) continue;
+      if (kind == EventKind::kTick || kind == EventKind::kSchedStatRuntime ||
+          kind == EventKind::kSchedDlUpdate) {
+        continue;
+      }
       if (kind != EventKind::kSegment || segments_) wants.Add(kind);
     }
     return wants;

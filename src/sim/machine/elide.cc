@@ -20,6 +20,8 @@ bool Machine::MayElideTicks() const {
   // Where a tick is one of the timers, it has its place among them.
   if (machine.ties == Ties::kTimersFirst) return false;
   if (trace_.Wanted(EventKind::kTick) || trace_.Wanted(EventKind::kSchedStatRuntime)) return false;
+  // A server that counts down tells of it at every charge.
+  if (trace_.Wanted(EventKind::kSchedDlUpdate)) return false;
   for (std::size_t k = 0; k + 1 < policies_.classes.size(); ++k) {
     if (!HasHook(policies_.class_ids[k], Hook::kNextTick)) return false;
   }
