@@ -68,6 +68,8 @@ void Machine::ResetDonor(CpuId c) {
   Charge(c);
   CutSpan(c);
   ExchangeDonor(c, curr);
+  State(c).balance_work.clear();
+  balance_due_.Clear(c);
   State(c).span_donor = curr;
   Emit(c, ProxyDonor{curr, curr});
   ReschedCpu(c, ReschedKind::kFull);
@@ -83,6 +85,11 @@ bool Machine::Resolve(CpuId c, TaskId& exec, bool& keep_resched) {
   if (answer.num_actions > 0) IdleAsDonor(c);
   for (int i = 0; i < answer.num_actions; ++i) {
     ApplyDonorAction(c, answer.actions[static_cast<std::size_t>(i)]);
+  }
+  if (answer.kind != DonorAnswer::Kind::kRunTask) {
+    // The pick is discarded, and with it what its class put off (core.c: zap_balance_callbacks()).
+    State(c).balance_work.clear();
+    balance_due_.Clear(c);
   }
   switch (answer.kind) {
     case DonorAnswer::Kind::kRunTask:
