@@ -78,6 +78,13 @@ enum class EventKind : uint16_t {
   kSchedDlUpdate,
   kSchedDlServerStart,
   kSchedDlServerStop,
+  // Model only again.
+  kSchedQueue,          // a task came onto or left a runqueue
+  kSchedSetDonor,       // schedule() chose a donor, or gave one up: it may change it once more
+  kProxyLink,           // the waiter that donates to a task changed
+  kTaskCpus,            // a part of a task's affinity as it is now
+  kWindowHold,          // a window fault holds, or lets go
+  kWwContext,           // an acquire context of a ww lock was opened, changed or closed
   kCount,
 };
 inline constexpr int kFirstPolicyEvent = 64;
@@ -361,6 +368,12 @@ struct ProxyPark {
   int32_t parked = 0;  // 1 parked, 0 activated again
 };
 
+// pid executes, or would, for donor; invalid: for nobody.
+struct ProxyLink {
+  static constexpr EventKind kKind = EventKind::kProxyLink;
+  TaskId pid;
+  TaskId donor;
+};
 // Its wake-up takes `pid` off the runqueue of `cpu`; where it goes, sched_migrate_task says.
 struct ProxyReturn {
   static constexpr EventKind kKind = EventKind::kProxyReturn;
@@ -472,6 +485,51 @@ struct StepBegin {
   int32_t policy = 0;
   int32_t path = 0;
   int32_t step = 0;
+};
+
+// queued: 1 on the runqueue of `queue` from now on, 0 no longer. wake_cpu is that of its last full
+// placement.
+struct SchedQueue {
+  static constexpr EventKind kKind = EventKind::kSchedQueue;
+  TaskId pid;
+  CpuId queue;
+  int32_t queued = 0;
+  CpuId wake_cpu;
+};
+// The scheduling context of the record's cpu. Inside schedule() it changes before the switch, and
+// several times if the pick is discarded.
+struct SchedSetDonor {
+  static constexpr EventKind kKind = EventKind::kSchedSetDonor;
+  TaskId donor;
+  TaskId curr;  // who executes at that moment
+};
+// CPUs first … first + 127 of the affinity of pid; a record for each part that the machine has.
+struct TaskCpus {
+  static constexpr EventKind kKind = EventKind::kTaskCpus;
+  uint64_t mask[2] = {0, 0};  // bit k of mask[0] is CPU first + k
+  TaskId pid;
+  int32_t first = 0;
+  bool Contains(CpuId cpu) const {
+    const int32_t bit = cpu.value() - first;
+    return bit >= 0 && bit < 128 && (mask[bit / 64] >> (bit % 64) & 1) != 0;
+  }
+};
+// held: 1 the record's cpu is held from now on, 0 it goes on. window: the number in W1 … W5, 0 for
+// a step of a policy.
+struct WindowHold {
+  static constexpr EventKind kKind = EventKind::kWindowHold;
+  TaskId pid;
+  int32_t window = 0;
+  int32_t held = 0;
+};
+// acquired: locks held with the context; -1: it is closed. wait_die: 1 wait-die, 0 wound-wait.
+struct WwContext {
+  static constexpr EventKind kKind = EventKind::kWwContext;
+  int64_t stamp = 0;  // larger is younger
+  TaskId pid;
+  int32_t acquired = 0;
+  int32_t wounded = 0;
+  int32_t wait_die = 0;
 };
 
 enum class ViolationCode : int32_t {

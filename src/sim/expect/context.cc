@@ -61,6 +61,12 @@ bool IsDecision(EventKind kind) {
     case EventKind::kSchedEntry:
     case EventKind::kSchedDelay:
     case EventKind::kSchedDlUpdate:
+    case EventKind::kSchedQueue:
+    case EventKind::kSchedSetDonor:
+    case EventKind::kProxyLink:
+    case EventKind::kTaskCpus:
+    case EventKind::kWindowHold:
+    case EventKind::kWwContext:
     case EventKind::kCount:
       return false;
   }

@@ -305,6 +305,42 @@ constexpr EventField kSchedMoveRefusedFields[] = {
     Field("reason", FieldKind::kInteger, offsetof(SchedMoveRefused, reason),
           sizeof(SchedMoveRefused::reason)),
 };
+constexpr EventField kSchedQueueFields[] = {
+    Field("pid", FieldKind::kTask, offsetof(SchedQueue, pid), sizeof(SchedQueue::pid)),
+    Field("queue", FieldKind::kCpu, offsetof(SchedQueue, queue), sizeof(SchedQueue::queue)),
+    Field("queued", FieldKind::kInteger, offsetof(SchedQueue, queued), sizeof(SchedQueue::queued)),
+    Field("wake_cpu", FieldKind::kCpu, offsetof(SchedQueue, wake_cpu),
+          sizeof(SchedQueue::wake_cpu)),
+};
+constexpr EventField kSchedSetDonorFields[] = {
+    Field("donor", FieldKind::kTask, offsetof(SchedSetDonor, donor), sizeof(SchedSetDonor::donor)),
+    Field("curr", FieldKind::kTask, offsetof(SchedSetDonor, curr), sizeof(SchedSetDonor::curr)),
+};
+constexpr EventField kProxyLinkFields[] = {
+    Field("pid", FieldKind::kTask, offsetof(ProxyLink, pid), sizeof(ProxyLink::pid)),
+    Field("donor", FieldKind::kTask, offsetof(ProxyLink, donor), sizeof(ProxyLink::donor)),
+};
+constexpr EventField kTaskCpusFields[] = {
+    Field("pid", FieldKind::kTask, offsetof(TaskCpus, pid), sizeof(TaskCpus::pid)),
+    Field("first", FieldKind::kInteger, offsetof(TaskCpus, first), sizeof(TaskCpus::first)),
+    Field("mask", FieldKind::kInteger, offsetof(TaskCpus, mask), sizeof(uint64_t)),
+    Field("mask_high", FieldKind::kInteger, offsetof(TaskCpus, mask) + sizeof(uint64_t),
+          sizeof(uint64_t)),
+};
+constexpr EventField kWindowHoldFields[] = {
+    Field("pid", FieldKind::kTask, offsetof(WindowHold, pid), sizeof(WindowHold::pid)),
+    Field("window", FieldKind::kInteger, offsetof(WindowHold, window), sizeof(WindowHold::window)),
+    Field("held", FieldKind::kInteger, offsetof(WindowHold, held), sizeof(WindowHold::held)),
+};
+constexpr EventField kWwContextFields[] = {
+    Field("pid", FieldKind::kTask, offsetof(WwContext, pid), sizeof(WwContext::pid)),
+    Field("stamp", FieldKind::kInteger, offsetof(WwContext, stamp), sizeof(WwContext::stamp)),
+    Field("acquired", FieldKind::kInteger, offsetof(WwContext, acquired),
+          sizeof(WwContext::acquired)),
+    Field("wounded", FieldKind::kInteger, offsetof(WwContext, wounded), sizeof(WwContext::wounded)),
+    Field("wait_die", FieldKind::kInteger, offsetof(WwContext, wait_die),
+          sizeof(WwContext::wait_die)),
+};
 
 constexpr EventField kDlFields[] = {
     Field("pid", FieldKind::kTask, offsetof(DlPayload, pid), sizeof(DlPayload::pid)),
@@ -419,6 +455,18 @@ constexpr EventRow kTable[] = {
      "the fair server of this CPU becomes active"},
     {EventKind::kSchedDlServerStop, "sched_dl_server_stop", true, kDlFields,
      "the fair server of this CPU becomes inactive"},
+    {EventKind::kSchedQueue, "sched_queue", false, kSchedQueueFields,
+     "a task comes onto (1) or leaves (0) a runqueue"},
+    {EventKind::kSchedSetDonor, "sched_set_donor", false, kSchedSetDonorFields,
+     "a CPU's scheduling context is chosen or given up, also when the pick is discarded later"},
+    {EventKind::kProxyLink, "proxy_link", false, kProxyLinkFields,
+     "the waiter for which pid executes changed"},
+    {EventKind::kTaskCpus, "task_cpus", false, kTaskCpusFields,
+     "affinity of a task, 128 CPUs a record from CPU first on"},
+    {EventKind::kWindowHold, "window_hold", false, kWindowHoldFields,
+     "a window fault holds this CPU (1) or lets go (0); window 1 to 5, 0 a step of a policy"},
+    {EventKind::kWwContext, "ww_context", false, kWwContextFields,
+     "an acquire context of ww locks as it is now; acquired -1: closed"},
 };
 constexpr std::size_t kKinds = static_cast<std::size_t>(EventKind::kCount);
 static_assert(std::size(kTable) == kKinds);
