@@ -126,6 +126,16 @@ struct Lock {
   CpuId last_writer;  // CPU that last changed the word; invalid at first
 };
 
+// The machine's own windows (proxy-exec.md 9): points of an otherwise atomic path at which a fault
+// can hold the CPU. W6 and W7 are steps of lock protocols.
+enum class Window : uint8_t {
+  kW1 = 1,  // wake-up: claimed, its CPU not yet chosen
+  kW2,      // wake-up: its CPU chosen, not yet enqueued there
+  kW3,      // chain walk: the owner's CPU has been read, nothing done about it yet
+  kW4,      // proxy move: dequeued here, not yet enqueued there
+  kW5,      // a parked task has been taken from its owner's list, not yet enqueued
+};
+
 // kVoluntary is kNone with more points at which kernel code asks; the model's kernel code has none
 // of them (MODEL-91).
 enum class PreemptMode : uint8_t { kFull, kLazy, kNone, kVoluntary };
@@ -344,6 +354,10 @@ class Kernel {
     if (next.valid()) last = next;
     return next;
   }
+
+  // Whether a fault of this run holds the CPU here. Asked where a policy is in a window of the
+  // machine (W3, about the donor that is being looked at); each question counts as reaching it.
+  bool HoldsAt(Window window, TaskId task) { return has_holds_ && ReachWindow(window, task); }
 
   // --- words: at once, by whoever executes; watchers of the word look again at this instant ---
   // Virtual, so that a policy's own test can stand in for the machine; looks are not.
@@ -573,6 +587,8 @@ class Kernel {
     return r;
   }
 
+  virtual bool ReachWindow(Window, TaskId) { return false; }
+
   // Who ran before whom on a queue.
   struct RunLink {
     TaskId newer, older;
@@ -590,6 +606,7 @@ class Kernel {
   bool is_overloaded_ = false;
   CpuId actor_;                     // CPU whose event is being handled; invalid: the outside
   std::span<CpuId> choice_memory_;  // by executing CPU; empty: the lowest CPU is chosen
+  bool has_holds_ = false;  // this run has window faults
   std::span<Task> tasks_;
   std::span<Cpu> cpus_;
   std::span<Lock> locks_;

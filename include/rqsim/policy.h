@@ -303,7 +303,7 @@ struct HotplugCallbackInfo {
 struct FaultInfo {
   std::string_view name;  // "proxy.skip_owner_recheck"
   std::string_view summary = {};
-  std::string_view caught_by = {};  // the invariant that reports it
+  std::string_view caught_by = {};  // the invariant that reports it, or the metric that shows it
 };
 
 struct MetricInfo {
@@ -335,14 +335,18 @@ struct PolicyInfo {
 // Parameters of a policy in effect: every declared one has a value.
 class PolicyParams {
  public:
+  // `faults`: names of those that are on in this run, also of other policies.
   PolicyParams(const PolicyInfo& info, std::span<const std::pair<std::string, ParamValue>> given,
-               int64_t clock_hz);
+               int64_t clock_hz, std::span<const std::string> faults = {});
   // Precondition of all: `name` is declared with a fitting kind.
   int64_t Integer(std::string_view name) const;
   Cycles Length(std::string_view name) const { return Cycles(Integer(name)); }
   bool Flag(std::string_view name) const { return Integer(name) != 0; }
   std::string_view Text(std::string_view name) const;
   bool Lists(std::string_view name, std::string_view word) const;  // string list contains word
+  // Whether a fault that this policy declares is on. A policy keeps the answer in a plain struct,
+  // all off, and reads each of its members at exactly one place.
+  bool Fault(std::string_view name) const;
   // Whether the policy set states it, rather than the default: a stated cost overrides a preset.
   bool Given(std::string_view name) const {
     for (const auto& [key, value] : given_) {
@@ -356,6 +360,7 @@ class PolicyParams {
   const PolicyInfo* info_;
   std::vector<std::pair<std::string, ParamValue>> given_;
   int64_t clock_hz_;
+  std::vector<std::string> faults_;
 };
 
 // Sizes a policy allocates its arrays from, once, and what it starts with.

@@ -349,6 +349,8 @@ struct DonorAnswer {
     kPickAgain,
     kDeadlock,  // the run ends: a cycle of owners and waiters
     kStuck,     // this CPU walks in a circle for ever, interrupts off
+    kHeld,      // the walk is held at W3 (Kernel::HoldsAt said so); the hook is called again for
+                // the same donor when that is over
   };
   Kind kind = Kind::kRunTask;
   TaskId task;            // kRunTask: what executes on behalf of the donor

@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/files.h"
 #include "cli/units.h"
+#include "rqsim/faults.h"
 #include "rqsim/metrics.h"
 #include "rqsim/ops.h"
 #include "rqsim/registry.h"
@@ -118,13 +119,23 @@ Listing Ops() {
 
 Listing Faults() {
   Listing out{{"name", "caught_by", "summary"}, {}};
-  out.rows.push_back(
-      {"window", "", "holds a task at a named window or step, for a time or until one"});
+  for (const MachineFault& fault : MachineFaults()) {
+    out.rows.push_back({std::string(fault.info.name), std::string(fault.info.caught_by),
+                        std::string(fault.info.summary)});
+  }
   for (const RegistryEntry& entry : Registry::BuiltIn().entries()) {
     for (const FaultInfo& fault : entry.info->faults) {
       out.rows.push_back(
           {std::string(fault.name), std::string(fault.caught_by), std::string(fault.summary)});
     }
+  }
+  std::sort(out.rows.begin(), out.rows.end());
+  out.rows.erase(std::unique(out.rows.begin(), out.rows.end()), out.rows.end());
+  out.rows.push_back({"window", "",
+                      "holds whoever comes to `at`, a window below or POLICY.STEP, for `hold` "
+                      "cycles or `until` an instant"});
+  for (const WindowInfo& window : Windows()) {
+    out.rows.push_back({fmt::format("  {}", window.name), "", std::string(window.summary)});
   }
   return out;
 }

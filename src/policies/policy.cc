@@ -4,6 +4,8 @@
 // Tested by tests/unit/policies/policy_test.cc.
 #include "rqsim/policy.h"
 
+#include <algorithm>
+
 #include "rqsim/seams.h"
 #include "wide.h"
 
@@ -73,8 +75,11 @@ std::string_view SeamName(Seam seam) {
 
 PolicyParams::PolicyParams(const PolicyInfo& info,
                            std::span<const std::pair<std::string, ParamValue>> given,
-                           int64_t clock_hz)
-    : info_(&info), given_(given.begin(), given.end()), clock_hz_(clock_hz) {}
+                           int64_t clock_hz, std::span<const std::string> faults)
+    : info_(&info),
+      given_(given.begin(), given.end()),
+      clock_hz_(clock_hz),
+      faults_(faults.begin(), faults.end()) {}
 
 const ParamInfo& PolicyParams::Find(std::string_view name) const {
   for (const ParamInfo& param : info_->params) {
@@ -114,6 +119,12 @@ bool PolicyParams::Lists(std::string_view name, std::string_view word) const {
     }
   }
   return HasWord(param.default_text, word);
+}
+
+bool PolicyParams::Fault(std::string_view name) const {
+  const auto is_it = [name](const auto& fault) { return fault.name == name; };
+  RQSIM_CHECK(std::any_of(info_->faults.begin(), info_->faults.end(), is_it));
+  return std::find(faults_.begin(), faults_.end(), name) != faults_.end();
 }
 
 // --- defaults of the optional hooks --------------------------------------------------------------

@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "rqsim/faults.h"
 #include "sim/machine/machine.h"
 
 namespace rqsim {
@@ -84,6 +85,10 @@ class Composer {
   absl::Status ChooseClasses();
   absl::Status ChooseOthers();
   absl::Status CompileAll();
+  void CollectFaults();
+  absl::Status ApplyFaults();
+  bool ApplyFault(const FaultSpec& fault, absl::Status& status);
+  bool FindHeldStep(std::string_view at, HoldPlan& hold) const;
   absl::Status AddRow(const RegistryEntry& entry,
                       const std::vector<std::pair<std::string, ParamValue>>& params);
   Limits LimitsFor(PolicyId self) const;
@@ -95,6 +100,7 @@ class Composer {
   const Scenario& scenario_;
   PolicySet set_;
   const Registry& registry_;
+  std::vector<std::string> faults_on_;  // by name; windows are not among them
 };
 
 absl::Status Composer::CheckMachine() const {
@@ -109,9 +115,6 @@ absl::Status Composer::CheckMachine() const {
       (machine.idle_fixed < 0 ||
        machine.idle_fixed >= static_cast<int>(machine.idle_states.size()))) {
     return absl::InvalidArgumentError("machine.idle_governor: there is no such idle state");
-  }
-  if (!scenario_.faults.empty() || !set_.faults.empty()) {
-    return absl::UnimplementedError("faults are not modelled in this version");
   }
   bool any_online = false;
   for (const CpuSpec& cpu : machine.cpus) any_online = any_online || cpu.online;
@@ -242,7 +245,7 @@ absl::Status Composer::AddRow(const RegistryEntry& entry,
     return absl::InvalidArgumentError(absl::StrCat("more than ", kMaxPolicies - 1, " policies"));
   }
   const PolicyId id(static_cast<int32_t>(policies.rows.size()));
-  const PolicyParams values(*entry.info, params, scenario_.machine.clock_hz);
+  const PolicyParams values(*entry.info, params, scenario_.machine.clock_hz, faults_on_);
   const Limits limits = LimitsFor(id);
   PolicyRow row;
   row.info = entry.info;
@@ -409,7 +412,101 @@ absl::Status Composer::CompileAll() {
   return absl::OkStatus();
 }
 
+void Composer::CollectFaults() {
+  const std::vector<FaultSpec>& own = set_.faults;
+  for (const std::vector<FaultSpec>* list : {&scenario_.faults, &scenario_.common.faults, &own}) {
+    for (const FaultSpec& fault : *list) {
+      if (fault.name != "window") faults_on_.push_back(fault.name);
+    }
+  }
+}
+
+// The step of a policy of this run that `at` names: "mutex.L4", "mutex.unlock.enter"; W6 and W7 are
+// steps of the lock protocol.
+bool Composer::FindHeldStep(std::string_view at, HoldPlan& hold) const {
+  const bool is_window = at.find('.') == std::string_view::npos;
+  for (std::size_t r = 1; r < policies.rows.size(); ++r) {
+    const PolicyInfo& info = *policies.rows[r].info;
+    std::string_view step = at;
+    if (is_window) {
+      if (info.seam != Seam::kLockProtocol) continue;
+    } else {
+      if (!at.starts_with(info.name) || at[info.name.size()] != '.') continue;
+      step.remove_prefix(info.name.size() + 1);
+    }
+    for (std::size_t p = 0; p < info.paths.size(); ++p) {
+      for (std::size_t s = 0; s < info.paths[p].steps.size(); ++s) {
+        const std::string_view name = info.paths[p].steps[s].name;
+        if (step != name &&
+            step != absl::StrCat(std::string(info.paths[p].name), ".", std::string(name))) {
+          continue;
+        }
+        hold.policy = PolicyId(static_cast<int32_t>(r));
+        hold.path = PathId(static_cast<int32_t>(p));
+        hold.step = StepId(static_cast<int32_t>(s));
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+// Returns whether the fault has a place in this run.
+bool Composer::ApplyFault(const FaultSpec& fault, absl::Status& status) {
+  if (fault.name != "window") {
+    for (const MachineFault& row : MachineFaults()) {
+      if (row.info.name != fault.name) continue;
+      plan.faults.*row.on = true;
+      return true;
+    }
+    for (const PolicyRow& row : policies.rows) {
+      for (const FaultInfo& info : row.info->faults) {
+        if (info.name == fault.name) return true;
+      }
+    }
+    return false;
+  }
+  HoldPlan hold;
+  hold.nth = fault.nth;
+  if (fault.hold) hold.length = *fault.hold;
+  if (fault.until) hold.until = *fault.until;
+  if (!fault.task.empty()) {
+    for (std::size_t i = 0; i < plan.tasks.size(); ++i) {
+      if (plan.tasks[i].name == fault.task) hold.task = TaskId(static_cast<int32_t>(i) + 1);
+    }
+    if (!hold.task.valid()) {
+      status =
+          absl::InvalidArgumentError(absl::StrCat("faults: there is no task \"", fault.task, "\""));
+      return false;
+    }
+  }
+  if (fault.at.size() == 2 && fault.at[0] == 'W' && fault.at[1] >= '1' && fault.at[1] <= '5') {
+    hold.window = static_cast<Window>(fault.at[1] - '0');
+  } else if (!FindHeldStep(fault.at, hold)) {
+    return false;
+  }
+  plan.holds.push_back(hold);
+  return true;
+}
+
+// A fault of the scenario counts where there is something that can have it; one of a policy set
+// must have a place in it.
+absl::Status Composer::ApplyFaults() {
+  absl::Status status;
+  for (const std::vector<FaultSpec>* list : {&scenario_.faults, &scenario_.common.faults}) {
+    for (const FaultSpec& fault : *list) ApplyFault(fault, status);
+  }
+  for (const FaultSpec& fault : set_.faults) {
+    if (ApplyFault(fault, status) || !status.ok()) continue;
+    return absl::InvalidArgumentError(absl::StrCat("faults: no policy of set \"", set_.name,
+                                                   "\" has ",
+                                                   fault.name == "window" ? fault.at : fault.name));
+  }
+  return status;
+}
+
 absl::Status Composer::Compose() {
+  CollectFaults();
   absl::Status status = CheckMachine();
   if (status.ok()) status = PlanTasks();
   if (!status.ok()) return status;
@@ -430,6 +527,7 @@ absl::Status Composer::Compose() {
   policies.rows.push_back(machine);
   status = ChooseClasses();
   if (status.ok()) status = ChooseOthers();
+  if (status.ok()) status = ApplyFaults();
   if (status.ok()) status = CompileAll();
   if (!status.ok()) return status;
   plan.scenario = scenario_;

@@ -37,6 +37,7 @@ void Machine::ExchangeDonor(CpuId c, TaskId donor) {
     if (IsBalanced(donor)) NewestRun(c, donor);
   }
   cpu.donor = donor;
+  Emit(c, SchedSetDonor{donor, cpu.curr});
   if (donor != kIdleTask) {
     ClassOf(donor).SetNext(*this, c, donor, SetNextReason::kPicked);
     Drain();
@@ -46,7 +47,8 @@ void Machine::ExchangeDonor(CpuId c, TaskId donor) {
 // Ends the span, or what has passed of the overhead: from now on it is for another donor.
 void Machine::CutSpan(CpuId c) {
   CpuState& s = State(c);
-  if (s.mode == Mode::kOverhead && s.num_parts > 0 && !s.in_schedule) {
+  const bool is_paying = s.mode == Mode::kOverhead && s.num_parts > 0;
+  if (is_paying && (!s.in_schedule || s.hold_pending)) {
     BookOverhead(c, now_);
     Cycles gone = now_ - s.overhead_start;
     for (int p = 0; p < s.num_parts; ++p) {
@@ -82,7 +84,12 @@ bool Machine::Resolve(CpuId c, TaskId& exec, bool& keep_resched) {
   const DonorAnswer answer = policies_.lock->ResolveDonor(*this, c, donor);
   Drain();
   AddCost(c, CostId::kPolicy, answer.overhead);
-  if (answer.num_actions > 0) IdleAsDonor(c);
+  if (answer.kind == DonorAnswer::Kind::kHeld) {
+    State(c).walk_held = donor;
+    HoldCpu(c, hold_length_);
+    return false;
+  }
+  if (answer.num_actions > 0 && !plan_.faults.deactivate_before_idle) IdleAsDonor(c);
   for (int i = 0; i < answer.num_actions; ++i) {
     ApplyDonorAction(c, answer.actions[static_cast<std::size_t>(i)]);
   }
@@ -106,6 +113,7 @@ bool Machine::Resolve(CpuId c, TaskId& exec, bool& keep_resched) {
       exec = kIdleTask;
       return true;
     case DonorAnswer::Kind::kPickAgain:
+    case DonorAnswer::Kind::kHeld:
       return false;
     case DonorAnswer::Kind::kDeadlock:
       stop_requested_ = true;
@@ -172,6 +180,7 @@ void Machine::SendDonor(CpuId c, TaskId task, CpuId to) {
   t.migrating = true;
   Emit(c, ProxyMigrate{task, c, to});
   State(c).arrivals.push_back({task, to});
+  if (HoldsAt(Window::kW4, task)) HoldCpu(c, hold_length_);
 }
 
 void Machine::DeliverArrivals(CpuId c) {

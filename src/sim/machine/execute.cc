@@ -301,6 +301,7 @@ void Machine::Advance(CpuId c) {
     } else if (ctx.top >= 0) {
       Frame& frame = Top(ctx).frame;
       frame.cpu = c;
+      if (has_holds_ && HoldsStep(c, ctx)) return;
       Emit(c, StepBegin{frame.task, frame.policy.value(), frame.path.value(), frame.step.value()});
       const PolicyId policy = frame.policy;
       if (policy == PolicyId(0)) {

@@ -95,6 +95,7 @@ void Machine::HandleInterrupt(CpuId c, uint32_t payload) {
       break;
     case Ev::kEnd:
     case Ev::kExt:
+    case Ev::kHeld:
     case Ev::kIdleRetry:
       break;
   }

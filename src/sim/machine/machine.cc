@@ -141,6 +141,7 @@ Machine::Machine(MachinePlan plan, MachinePolicies policies)
   levels_.reserve(64);
   SetUpBalancing();
   FindServer();
+  has_holds_ = !plan_.holds.empty();
   CreateTasks();
 }
 
@@ -417,6 +418,10 @@ void Machine::HandleTop() {
       actor_ = CpuId();
       DoExt(static_cast<int32_t>(payload & 0xffffff));
       return;
+    case Ev::kHeld:
+      actor_ = CpuId();
+      GoOn(CpuId(), outside_held_[payload & 0xffffff]);
+      return;
     case Ev::kTick:
     case Ev::kResched:
     case Ev::kKick:
@@ -481,13 +486,15 @@ void Machine::Charge(CpuId c) {
     }
     return;
   }
+  // A schedule() that a window holds has no donor: who executes it pays.
+  const TaskId donor = cpu.donor == kIdleTask ? cpu.curr : cpu.donor;
   contexts_[cpu.curr.index()].sums.exec += length;
-  contexts_[cpu.donor.index()].sums.charged += length;
-  if (server_class_ >= 0 && task_store_[cpu.donor.index()].sched_class == served_class_) {
+  contexts_[donor.index()].sums.charged += length;
+  if (server_class_ >= 0 && task_store_[donor.index()].sched_class == served_class_) {
     ChargeServer(c, length);
   }
-  ClassOf(cpu.donor).Charge(*this, c, cpu.donor, cpu.curr, length);
-  Emit(c, SchedStatRuntime{length, cpu.curr, cpu.donor});
+  if (donor == cpu.donor) ClassOf(donor).Charge(*this, c, donor, cpu.curr, length);
+  Emit(c, SchedStatRuntime{length, cpu.curr, donor});
   Drain();
 }
 

@@ -19,6 +19,7 @@
 //   interrupt.cc     IPIs, timers, ticks, actions from outside
 //   timers_first.cc  the other order of one instant: clock events before finished runs
 //   requests.cc      what policies asked for
+//   hold.cc          window faults: who is held where, and how a held path goes on
 //
 // Terms (machine.md 2.3): a CPU is idle, runs a segment of its current task, or is in an overhead
 // (interrupts off). An "actor" is the CPU whose event is being handled; costs that its effects
@@ -33,6 +34,7 @@
 #include <vector>
 
 #include "rqsim/check.h"
+#include "rqsim/faults.h"
 #include "rqsim/kernel.h"
 #include "rqsim/listener.h"
 #include "rqsim/policy.h"
@@ -78,8 +80,24 @@ struct TaskPlan {
   bool spawned_at_start = true;  // false: a template of fork
 };
 
+// A window fault, resolved: the nth time `task` (invalid: any) comes to the window, or to the step
+// of a path, it is held for so long, or until then.
+struct HoldPlan {
+  Window window{};  // 0: the step below
+  PolicyId policy;
+  PathId path;
+  StepId step;
+  TaskId task;
+  int64_t nth = 1;
+  Cycles length;
+  Time until = kNever;  // kNever: `length` counts
+  int64_t reached = 0;
+};
+
 struct MachinePlan {
   Scenario scenario;
+  Faults faults;
+  std::vector<HoldPlan> holds;
   std::string set_name;
   Programs programs;
   std::vector<TaskPlan> tasks;      // scenario order: ids 1 …
@@ -164,6 +182,8 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     RunMode mode = RunMode::kUser;
     Resume resume = Resume::kAdvance;
     bool hook = false;   // a service's hook put it here: its result is nobody's
+    bool held = false;   // a window fault holds it before its next step
+    Time held_until;     // kNever: the hold is a segment
     int32_t below = -1;  // level underneath, or the next free one
   };
   // How far the task is on its way back from the kernel to its program.
@@ -203,7 +223,11 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     kOverhead,  // machine work, interrupts off
     kPaused,    // curr waits for the RESCHED event of this instant
   };
-  enum class After : uint8_t { kNothing, kSwitch };
+  enum class After : uint8_t {
+    kNothing,
+    kSwitch,  // the switch is complete
+    kPick,    // schedule() goes on where a window held it
+  };
   struct OverheadPart {
     CostId cost = CostId::kSched;
     Cycles length;
@@ -227,6 +251,22 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     WakeFlags flags = WakeFlags::kNone;
     CpuId waker;
   };
+  // The rest of a path that a window holds (hold.cc).
+  struct Held {
+    enum class Kind : uint8_t {
+      kPlace,     // W1: choose a CPU for `task`
+      kEnqueue,   // W2: put it on `cpu`
+      kActivate,  // W5: the parked `task` follows its owner to `cpu`
+      kRequest,   // what was asked for after that
+    };
+    Kind kind = Kind::kPlace;
+    TaskId task;
+    TaskId owner;  // kActivate: on whom it was parked
+    WakeFlags flags = WakeFlags::kNone;
+    CpuId waker, cpu, before;
+    bool by_task = false;
+    Request request;
+  };
   // What a schedule() decided.
   struct SwitchPlan {
     TaskId prev, next, old_donor;
@@ -235,6 +275,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     bool keep_resched = false;
     bool kept_queued = false;
     Cycles c_ctx;
+    TaskId donor_before = kIdleTask;  // of the present pick
   };
   // What a class put off until the runqueue is consistent again.
   struct BalanceWork {
@@ -260,6 +301,8 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     IdleKind balance_idle{};         // what the CPU was when that was noticed
     Time load_clock, load_clock_at;  // clock_pelt, and when it stood there
     bool in_schedule = false;
+    bool hold_pending = false;    // the first part of the overhead is a hold
+    TaskId walk_held;             // the donor at whose chain W3 holds schedule()
     bool idle_flagged = false;    // the idle task's need_resched: a walk wants another look
     bool waits_to_retry = false;  // … which is put off, nothing having changed
     bool is_stuck = false;        // walks in a circle for ever
@@ -303,6 +346,8 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     CpuSums sums;
     Context idle;                    // execution context of the idle task here
     std::vector<int32_t> stop_work;  // indices into stop_work_, first in first out
+    SwitchPlan switch_plan;          // of the schedule() that a window holds
+    std::vector<Held> held;
   };
 
   // What queue payloads mean: kind << 24 | index.
@@ -320,6 +365,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     kHrtick,      // CPU
     kExt,         // index into actions_
     kGrace,       // task
+    kHeld,        // what came from outside goes on; index into outside_held_
     kIdleRetry,   // CPU
   };
   static uint32_t Payload(Ev kind, int32_t index) {
@@ -465,7 +511,13 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
 
   // --- schedule.cc
   void Schedule(CpuId c, bool preempt);
+  void PickDonor(CpuId c);
   TaskId PickTask(CpuId c, TaskId prev);
+  // Must a picked task go through the lock protocol before anybody executes for it?
+  bool IsGated(TaskId task) const {
+    const Task& t = task_store_[task.index()];
+    return plan_.faults.gate_on_blocked_on ? t.blocked_on.valid() : t.is_blocked;
+  }
   void SwitchDirect(CpuId c, TaskId to, Cycles cycles);
   void FinishSchedule(CpuId c, const SwitchPlan& plan);
   void FinishSwitch(CpuId c);
@@ -550,8 +602,10 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
 
   // --- wakeup.cc
   bool WakeTask(TaskId task, WakeFlags flags);
+  void PlaceWoken(TaskId task, WakeFlags flags, CpuId waker);
   void PlaceAndEnqueue(TaskId task, WakeFlags flags, CpuId waker, bool is_new);
   void EmitTtwu(TaskId task, CpuId waker, CpuId before, WakeFlags flags);
+  void EnqueueWoken(CpuId target, TaskId task, WakeFlags flags, CpuId waker, bool is_new);
   void ActivateWoken(CpuId c, TaskId task, WakeFlags flags, bool is_new);
   bool WakeQueuedTask(TaskId task, WakeFlags flags);
   void WakeInFlight(TaskId task, WakeFlags flags);
@@ -569,6 +623,17 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   void SignalTask(TaskId task, SignalKind kind);
   void MoveQueuedTask(TaskId task, CpuId to);
   void SpawnTask(TaskId task, CpuId waker, WakeFlags flags);
+
+  // --- hold.cc
+  bool ReachWindow(Window window, TaskId task) override;
+  Cycles ReachedHold(Window window, TaskId task);
+  bool HoldWork(Window window, const Held& held);
+  void HoldCpu(CpuId c, Cycles length);
+  void EndHold(CpuId c);
+  void GoOn(CpuId c, std::vector<Held>& work);
+  void GoOnWith(const Held& held);
+  bool HoldsStep(CpuId c, Context& ctx);
+  void ActivateParked(TaskId task, TaskId owner, CpuId cpu);
 
   // --- interrupt.cc
   void Interrupt(CpuId c, uint32_t payload);
@@ -597,6 +662,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   void ApplyEffective(TaskId task, const SchedAttr& eff);
   int32_t NewCall(const Message& message, TaskId waiter, CpuId from, CpuId to, bool waited);
   void SetBlockedOnNow(TaskId task, LockId lock);
+  void SetLink(TaskId task, TaskId donor);
   int32_t TimerIndex(const TimerRef& ref) const;
   void NotePopped(uint32_t payload) {
     if (static_cast<Ev>(payload >> 24) == Ev::kTimer &&
@@ -607,6 +673,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   void ArmPolicyTimer(int32_t index, CpuId on, Time at);
   void CancelPolicyTimer(int32_t index);
   void EmitAttr(TaskId task, TaskAttrKind what);
+  void EmitCpus(TaskId task);
   void NotifyTask(TaskId task, TaskChange change);
   SchedAttr AttrOf(const SchedSpec& spec) const;
 
@@ -714,6 +781,9 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
        lock_hook_enqueued_ = false, lock_hook_signalled_ = false;
   std::vector<std::size_t> block_path_services_, switched_services_, user_return_services_,
       scheduled_services_;
+  Cycles hold_length_;    // of the window that was reached last
+  int32_t num_held_ = 0;  // pieces of work that windows hold
+  std::vector<std::vector<Held>> outside_held_;
   Next next_;        // what the step that is being handled answered
   int drained_ = 0;  // requests below this are being carried out
   bool stop_requested_ = false;

@@ -394,6 +394,7 @@ TaskId Machine::Fork(CpuId c, TaskId parent, int32_t template_index) {
     ++user_tasks_;
   }
   EmitAttr(child, TaskAttrKind::kCreated);
+  EmitCpus(child);
   Emit(c, SchedProcessFork{parent, child});
   const uint8_t k = task_store_[child.index()].sched_class;
   if (policies_.rows[policies_.class_ids[k].index()].hooks.Has(Hook::kForked)) {
@@ -483,6 +484,7 @@ int64_t Machine::ChangeAffinity(TaskId task, const CpuSet& cpus, TaskId caller, 
     dest = AnyCpu(t.cpus_allowed & (t.is_kthread ? online_ : active_));
   }
   EmitAttr(task, TaskAttrKind::kAffinity);
+  EmitCpus(task);
   NotifyTask(task, TaskChange::kAffinity);
   // A blocked donor stays where its owner is, whatever its mask (proxy-exec.md 7.4).
   if (!t.on_rq || t.is_blocked || t.migration_disabled > 0 || t.cpus_allowed.Contains(t.cpu))

@@ -71,7 +71,20 @@ void Machine::Drain() {
   const int last = num_requests_;
   if (first == last) return;
   drained_ = last;
-  for (int i = first; i < last; ++i) Carry(request_store_[static_cast<std::size_t>(i)]);
+  for (int i = first; i < last; ++i) {
+    Request& request = request_store_[static_cast<std::size_t>(i)];
+    if (num_held_ > 0 && actor_.valid() && !State(actor_).held.empty()) {
+      // A window holds this CPU: the rest comes when it goes on.
+      Held rest;
+      rest.kind = Held::Kind::kRequest;
+      rest.by_task = actor_is_task_;
+      rest.request = request;
+      State(actor_).held.push_back(rest);
+      ++num_held_;
+      continue;
+    }
+    Carry(request);
+  }
   num_requests_ = first;
   drained_ = first;
   if (too_many_requests_) {
@@ -124,19 +137,15 @@ void Machine::Carry(Request& request) {
       MoveQueuedTask(request.task, request.cpu);
       break;
     case Request::Kind::kEnqueueOn: {
-      Task& t = MutableTask(request.task);
-      if (t.on_rq || t.state == TaskState::kRunning || t.state == TaskState::kDead) break;
-      if (t.parked_on.valid()) {
-        Emit(actor_, ProxyPark{request.task, t.parked_on, 0});
-        t.parked_on = TaskId();
+      if (has_holds_) {
+        Held held;
+        held.kind = Held::Kind::kActivate;
+        held.task = request.task;
+        held.owner = task_store_[request.task.index()].parked_on;
+        held.cpu = request.cpu;
+        if (HoldWork(Window::kW5, held)) break;
       }
-      t.is_blocked = true;
-      EnqueueTask(request.cpu, request.task, QueueReason::kRestore);
-      WakeupPreempt(request.cpu, request.task, WakeFlags::kNone);
-      if (lock_hook_enqueued_) {
-        policies_.lock->Enqueued(*this, request.task, request.cpu);
-        Drain();
-      }
+      ActivateParked(request.task, task_store_[request.task.index()].parked_on, request.cpu);
       break;
     }
     case Request::Kind::kFinishDequeue:
@@ -173,7 +182,7 @@ void Machine::Carry(Request& request) {
       }
       break;
     case Request::Kind::kSetBlockedDonor:
-      MutableTask(request.task).blocked_donor = request.other;
+      SetLink(request.task, request.other);
       break;
     case Request::Kind::kSetOnline: {
       // The base slice may depend on how many are online.
@@ -430,6 +439,30 @@ void Machine::SetBlockedOnNow(TaskId task, LockId lock) {
   if (t.blocked_on == lock) return;
   t.blocked_on = lock;
   Emit(actor_, MutexBlockedOn{task, lock});
+}
+
+// Who donates to `task`; also when schedule() picks it for itself.
+void Machine::SetLink(TaskId task, TaskId donor) {
+  Task& t = MutableTask(task);
+  if (t.blocked_donor == donor) return;
+  t.blocked_donor = donor;
+  Emit(actor_, ProxyLink{task, donor});
+}
+
+// The affinity in parts of 128 CPUs, as many as the machine has.
+void Machine::EmitCpus(TaskId task) {
+  if (!trace_.Wanted(EventKind::kTaskCpus)) return;
+  const CpuSet& allowed = task_store_[task.index()].cpus_allowed;
+  constexpr int kPart = 128;
+  for (int first = 0; first < Kernel::num_cpus(); first += kPart) {
+    TaskCpus cpus;
+    cpus.pid = task;
+    cpus.first = first;
+    for (int k = 0; k < kPart && first + k < Kernel::num_cpus(); ++k) {
+      if (allowed.Contains(CpuId(first + k))) cpus.mask[k / 64] |= uint64_t{1} << (k % 64);
+    }
+    Emit(actor_, cpus);
+  }
 }
 
 void Machine::EmitAttr(TaskId task, TaskAttrKind what) {

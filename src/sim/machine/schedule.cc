@@ -75,7 +75,7 @@ Cycles Machine::CostSum(const CpuState& s) const {
 void Machine::BeginOverhead(CpuId c, After after) {
   CpuState& s = State(c);
   PauseSegment(c);
-  const Cycles length = CostSum(s);
+  const Cycles length = s.hold_pending ? s.parts[0].length : CostSum(s);
   s.after = after;
   if (length == kZeroCycles) {
     s.mode = Mode::kOverhead;
@@ -90,6 +90,10 @@ void Machine::BeginOverhead(CpuId c, After after) {
 
 void Machine::EndOverhead(CpuId c) {
   CpuState& s = State(c);
+  if (s.hold_pending) {
+    EndHold(c);
+    return;
+  }
   if (s.num_parts > 0) BookOverhead(c, now_);
   s.num_parts = 0;
   s.mode = Mode::kPaused;
@@ -151,6 +155,7 @@ void Machine::EnqueueTask(CpuId c, TaskId task, QueueReason reason) {
       CountQueued(c, t.sched_class, 1);
     }
     if (t.eff.policy == SchedPolicy::kIdle) ++cpu.nr_idle_policy;
+    Emit(c, SchedQueue{task, c, 1, t.wake_cpu});
     if (t.sched_class == served_class_ && cpu.nr_queued[t.sched_class] == 1) StartServer(c);
   }
   Drain();
@@ -173,6 +178,7 @@ void Machine::TaskLeft(CpuId c, TaskId task) {
   }
   if (t.eff.policy == SchedPolicy::kIdle) --cpu.nr_idle_policy;
   UpdateTick(c);
+  Emit(c, SchedQueue{task, c, 0, t.wake_cpu});
 }
 
 void Machine::SetDelayed(TaskId task, bool delayed) {
@@ -277,19 +283,34 @@ void Machine::Schedule(CpuId c, bool preempt) {
   }
   AddCost(c, CostId::kSched, costs().c_sched);
 
-  // 3: the next donor, and who executes for it.
-  TaskId exec = kIdleTask;
-  bool keep_resched = false;
-  TaskId donor_before = old_donor;
+  s.switch_plan = {prev,  kIdleTask, old_donor,     prev_state, voluntary,
+                   false, false,     costs().c_ctx, old_donor};
+  PickDonor(c);
+}
+
+// 3: the next donor, and who executes for it. A window may hold it in the middle (W3, W4); then it
+// is called again.
+void Machine::PickDonor(CpuId c) {
+  CpuState& s = State(c);
+  Cpu& cpu = MutableCpu(c);
+  SwitchPlan& plan = s.switch_plan;
+  TaskId& exec = plan.next;
   for (int rounds = 0;; ++rounds) {
-    donor_before = cpu.donor;
-    const TaskId picked = PickTask(c, cpu.donor);
+    const bool goes_on = s.walk_held.valid() && s.walk_held == cpu.donor;
+    s.walk_held = TaskId();
+    if (!goes_on) plan.donor_before = cpu.donor;
+    const TaskId picked = goes_on ? cpu.donor : PickTask(c, cpu.donor);
     SetDonor(c, picked);
     exec = picked;
     if (picked == kIdleTask) break;
-    MutableTask(picked).blocked_donor = TaskId();
-    if (!task_store_[picked.index()].is_blocked || !lock_hook_resolves_) break;
-    if (Resolve(c, exec, keep_resched)) break;
+    if (!goes_on) SetLink(picked, TaskId());
+    if (!IsGated(picked) || !lock_hook_resolves_) break;
+    const bool resolved = Resolve(c, exec, plan.keep_resched);
+    if (s.hold_pending) {
+      BeginOverhead(c, After::kPick);
+      return;
+    }
+    if (resolved) break;
     if (rounds == kMaxPickAgain) {
       PolicyBroke(policies_.lock_id, ViolationCode::kPickAgainLimit, picked, rounds);
       SetDonor(c, kIdleTask);
@@ -300,9 +321,12 @@ void Machine::Schedule(CpuId c, bool preempt) {
   if (s.is_stuck) return;
   // 4: the donor stays and another task executes for it: put and set anew, so that prev gets back
   // what it missed while it was on the CPU.
-  if (exec != prev && cpu.donor == donor_before && exec != kIdleTask) ExchangeDonor(c, cpu.donor);
-  FinishSchedule(c, {prev, exec, old_donor, prev_state, voluntary, keep_resched,
-                     voluntary && p.on_rq && p.is_blocked, costs().c_ctx});
+  if (exec != plan.prev && cpu.donor == plan.donor_before && exec != kIdleTask) {
+    ExchangeDonor(c, cpu.donor);
+  }
+  const Task& prev = task_store_[plan.prev.index()];
+  plan.kept_queued = plan.voluntary && prev.on_rq && prev.is_blocked;
+  FinishSchedule(c, plan);
 }
 
 // 4, 5: flags, trace, the switch with its cost.

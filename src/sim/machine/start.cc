@@ -11,7 +11,10 @@ void Machine::Start() {
   }
   may_elide_ = MayElideTicks();
   for (Listener* listener : trace_.listeners()) listener->OnStart(*this, *this);
-  for (int id = 1; id < num_tasks_made_; ++id) EmitAttr(TaskId(id), TaskAttrKind::kCreated);
+  for (int id = 1; id < num_tasks_made_; ++id) {
+    EmitAttr(TaskId(id), TaskAttrKind::kCreated);
+    EmitCpus(TaskId(id));
+  }
   const MachineSpec& machine = plan_.scenario.machine;
   for (std::size_t i = 0; i < cpu_store_.size(); ++i) {
     cpu_store_[i].idle_since = cpu_states_[i].charge_start = now_ - IdleBeforeStart(machine);

@@ -49,19 +49,30 @@ bool Machine::WakeTask(TaskId task, WakeFlags flags) {
     t.parked_on = TaskId();
   }
   t.is_blocked = false;
-  t.state = TaskState::kWaking;  // W1
-  if (t.on_cpu) {
-    // Still being switched out there.
-    if (actor_.valid() && actor_ != t.cpu && UsesWakeList(task, actor_, t.cpu)) {
-      AppendToWakeList(t.cpu, task);
-      EmitTtwu(task, actor_, t.cpu, flags);
-    } else {
-      State(t.cpu).deferred = {task, flags, actor_};
-    }
-    return true;
-  }
-  PlaceAndEnqueue(task, flags, actor_, false);
+  t.state = TaskState::kWaking;
+  PlaceWoken(task, flags, actor_);
   return true;
+}
+
+// W1: the task is claimed and on no runqueue.
+void Machine::PlaceWoken(TaskId task, WakeFlags flags, CpuId waker) {
+  if (has_holds_) {
+    Held held;
+    held.kind = Held::Kind::kPlace;
+    held.task = task;
+    held.flags = flags;
+    held.waker = waker;
+    if (HoldWork(Window::kW1, held)) return;
+  }
+  const Task& t = task_store_[task.index()];
+  if (!t.on_cpu) {
+    PlaceAndEnqueue(task, flags, waker, false);
+  } else if (actor_.valid() && actor_ != t.cpu && UsesWakeList(task, actor_, t.cpu)) {
+    AppendToWakeList(t.cpu, task);  // still being switched out there
+    EmitTtwu(task, actor_, t.cpu, flags);
+  } else {
+    State(t.cpu).deferred = {task, flags, waker};
+  }
 }
 
 // Between two runqueues: it wakes when it is on the second one (MODEL-116).
@@ -104,7 +115,7 @@ bool Machine::WakeQueuedTask(TaskId task, WakeFlags flags) {
     }
     t.state = TaskState::kWaking;
     DequeueTask(c, task, QueueReason::kSpecialSleep);
-    PlaceAndEnqueue(task, flags, actor_, false);
+    PlaceWoken(task, flags, actor_);
     return true;
   }
   if (!t.on_cpu) t.wake_cpu = c;  // this is its place from now on
@@ -127,6 +138,21 @@ void Machine::PlaceAndEnqueue(TaskId task, WakeFlags flags, CpuId waker, bool is
   const CpuId before = task_store_[task.index()].cpu;
   const CpuId target = ChooseCpu(task, waker, flags);
   SetTaskCpu(task, target, true);
+  if (has_holds_ && !is_new) {
+    Held held;
+    held.kind = Held::Kind::kEnqueue;
+    held.task = task;
+    held.flags = flags;
+    held.waker = waker;
+    held.cpu = target;
+    held.before = before;
+    if (HoldWork(Window::kW2, held)) return;
+  }
+  EnqueueWoken(target, task, flags, waker, is_new);
+  if (!is_new) EmitTtwu(task, waker, before, flags);
+}
+
+void Machine::EnqueueWoken(CpuId target, TaskId task, WakeFlags flags, CpuId waker, bool is_new) {
   if (!is_new && waker.valid() && UsesWakeList(task, waker, target)) {
     AppendToWakeList(target, task);
   } else {
@@ -200,8 +226,9 @@ void Machine::SetTaskCpu(TaskId task, CpuId to, bool full_placement) {
     ++contexts_[task.index()].sums.nr_migrations;
     t.last_ran = Time(-1);
   }
+  const bool stays = t.cpu == to && plan_.faults.stale_wake_cpu;
   t.cpu = to;
-  if (full_placement) t.wake_cpu = to;
+  if (full_placement && !stays) t.wake_cpu = to;
 }
 
 // classes.md 3.4: the dispatch of a wake-up among classes. 7.2 remembers a pending upgrade, 6.12
@@ -379,6 +406,10 @@ void Machine::SignalTask(TaskId task, SignalKind kind) {
     }
     Top(ctx).frame.result = kEINTR;
     LeaveWaitable(task);
+    if (t.on_rq && t.is_blocked && plan_.faults.signal_in_place) {
+      t.state = TaskState::kRunning;
+      return;
+    }
     WakeTask(task, WakeFlags::kNone);
     return;
   }

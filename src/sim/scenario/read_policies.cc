@@ -7,6 +7,7 @@
 #include <array>
 #include <utility>
 
+#include "rqsim/faults.h"
 #include "sim/scenario/read_context.h"
 #include "sim/scenario/shape.h"
 
@@ -183,6 +184,7 @@ std::optional<PolicyChoice> ReadChoice(ReadContext& context, const JsonValue& va
 
 std::vector<std::string> FaultNames(const Registry& registry) {
   std::vector<std::string> names;
+  for (const MachineFault& fault : MachineFaults()) names.emplace_back(fault.info.name);
   for (const RegistryEntry& entry : registry.entries()) {
     for (const FaultInfo& info : entry.info->faults) {
       if (std::find(names.begin(), names.end(), info.name) == names.end()) {
@@ -191,6 +193,33 @@ std::vector<std::string> FaultNames(const Registry& registry) {
     }
   }
   return names;
+}
+
+// Everything that a window can be put at: the windows, and the steps of the policies' paths, those
+// with the name of a step of another path also by the name of their own.
+std::vector<std::string> WindowPlaces(const Registry& registry) {
+  std::vector<std::string> places;
+  for (const WindowInfo& window : Windows()) places.emplace_back(window.name);
+  for (const RegistryEntry& entry : registry.entries()) {
+    for (const PathInfo& path : entry.info->paths) {
+      for (const StepInfo& step : path.steps) {
+        places.push_back(fmt::format("{}.{}", entry.info->name, step.name));
+        places.push_back(fmt::format("{}.{}.{}", entry.info->name, path.name, step.name));
+      }
+    }
+  }
+  return places;
+}
+
+void CheckPlace(ReadContext& context, const JsonValue& at) {
+  const std::vector<std::string> places = WindowPlaces(context.registry);
+  if (std::find(places.begin(), places.end(), at.text) != places.end()) return;
+  std::string hint = DidYouMean(at.text, places);
+  if (hint.empty()) hint = "W1 to W7, or POLICY.STEP: rqsim list faults, rqsim list policies";
+  context.diagnostics.Error(
+      ErrorCode::kUndeclared, at,
+      fmt::format("{} is neither a window nor a step of a policy", QuoteJson(at.text)),
+      std::move(hint));
 }
 
 }  // namespace
@@ -233,13 +262,14 @@ const Shape* FaultsShape(ShapeBook& book, const Registry& registry) {
 
 void ReadFaults(ReadContext& context, const JsonValue& value, std::vector<FaultSpec>& faults) {
   for (const JsonValue& item : value.items) {
-    context.diagnostics.Error(ErrorCode::kNotModelledValue, item,
-                              "faults are not modelled in this version");
     FaultSpec fault;
     fault.pos = item.pos;
     if (item.is(Kind::kString)) fault.name = item.text;
     ReadContext::ReadText(item, "name", fault.name);
-    ReadContext::ReadText(item, "at", fault.at);
+    if (const JsonValue* at = ReadContext::Get(item, "at", Kind::kString)) {
+      fault.at = at->text;
+      CheckPlace(context, *at);
+    }
     if (const JsonValue* task = ReadContext::Get(item, "task", Kind::kString)) {
       fault.task = task->text;
       context.MustBeTask(*task);

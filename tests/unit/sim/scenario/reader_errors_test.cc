@@ -204,6 +204,24 @@ TEST_CASE("Errors of meaning point at what means nothing", "[scenario][errors]")
   }
 }
 
+TEST_CASE("A fault or a place for a window that does not exist is an error", "[scenario][errors]") {
+  for (const Row& row : {
+           Row{104, R"({"version": 1, "faults": [@"proxy.skip"]})"},
+           Row{104, R"({"version": 1, "policies": {"p": {"faults": [{"name": @"windw",
+                        "at": "W1", "hold": 3}]}}})"},
+           Row{201, R"({"version": 1, "faults": [{"name": "window", "at": @"W9", "hold": 3}]})"},
+           Row{201, R"({"version": 1, "faults": [{"name": "window", "at": @"mutex.L44",
+                        "hold": 3}]})"},
+           Row{201, R"({"version": 1, "faults": [{"name": "window", "at": "W1", "task": @"x",
+                        "hold": 3}]})"},
+           Row{107, R"({"version": 1, "faults": [@{"name": "window", "at": "W1", "hold": 3,
+                        "until": 7}]})"},
+           Row{103, R"({"version": 1, "faults": [@3]})"},
+       }) {
+    CheckRow(row);
+  }
+}
+
 TEST_CASE("Expectations of what does not exist are errors", "[scenario][errors]") {
   for (const Row& row : {
            Row{212, R"({"version": 1, "policies": {"pi": {}}, "expect": [{"policy": @"p1"}]})",
@@ -293,7 +311,6 @@ TEST_CASE("What this version does not model is said so", "[scenario][errors]") {
                         "ops": []}]})"},
            Row{401,
                R"({"version": 1, "tasks": [{"name": "a", "ops": [{@"percpu": {"cpu": 1}}]}]})"},
-           Row{402, R"({"version": 1, "faults": [@"pair.no_resched"]})"},
            Row{403, R"({"version": 1, "tasks": [{"name": "a", "sched": {"policy": @"deadline",
                         "runtime": 5, "deadline": 10}, "ops": []}]})"},
            Row{403, R"({"version": 1, "common": {"class": "fifo"}, "policies": {"p": {}},
