@@ -99,25 +99,27 @@ class Compiler {
     instr.sync = op.sync;
     if (op.timeout) instr.limit = op.timeout->count();
     Operands(op, instr);
-    if (op.kind == OpKind::kTrylock && (!op.ops.empty() || !op.otherwise.empty())) {
+    const bool may_fail = op.kind == OpKind::kTrylock || op.kind == OpKind::kLock;
+    if (may_fail && (!op.ops.empty() || !op.otherwise.empty())) {
       Branch(program, instr, op, depth);
       return;
     }
     program.code.push_back(instr);
   }
 
-  // trylock with consequences: `then` if it got the lock, `else` if not.
-  void Branch(Program& program, const Instr& trylock, const OpSpec& op, int depth) {
-    program.code.push_back(trylock);
+  // trylock or lock with consequences: `then` if it got the lock, `else` if not.
+  void Branch(Program& program, const Instr& attempt, const OpSpec& op, int depth) {
+    program.code.push_back(attempt);
     Instr to_else;
-    to_else.flow = Instr::Flow::kJumpIfZero;
-    to_else.kind = OpKind::kTrylock;
+    to_else.flow =
+        op.kind == OpKind::kTrylock ? Instr::Flow::kJumpIfZero : Instr::Flow::kJumpIfErrno;
+    to_else.kind = op.kind;
     const std::size_t to_else_at = program.code.size();
     program.code.push_back(to_else);
     Ops(program, op.ops, depth);
     Instr to_end;
     to_end.flow = Instr::Flow::kJump;
-    to_end.kind = OpKind::kTrylock;
+    to_end.kind = op.kind;
     const std::size_t to_end_at = program.code.size();
     program.code.push_back(to_end);
     program.code[to_else_at].target = static_cast<int32_t>(program.code.size());

@@ -20,11 +20,12 @@ namespace rqsim {
 // One instruction. What `object`, `value` … mean depends on the kind (program.cc, machine/ops.cc).
 struct Instr {
   enum class Flow : uint8_t {
-    kOp,          // an operation
-    kLoopBegin,   // value: how often, -1 for ever; counter: which loop counter
-    kLoopEnd,     // target: first instruction of the body
-    kJump,        // target
-    kJumpIfZero,  // target: taken when the last operation's result was 0 (trylock)
+    kOp,           // an operation
+    kLoopBegin,    // value: how often, -1 for ever; counter: which loop counter
+    kLoopEnd,      // target: first instruction of the body
+    kJump,         // target
+    kJumpIfZero,   // target: taken when the last operation's result was 0 (trylock)
+    kJumpIfErrno,  // target: taken when it was an errno (lock)
   };
   Flow flow = Flow::kOp;
   OpKind kind = OpKind::kRun;

@@ -99,6 +99,9 @@ bool Machine::NextOp(CpuId c, Context& ctx) {
     case Instr::Flow::kJumpIfZero:
       ctx.pc = ctx.op_result == 0 ? instr.target : ctx.pc + 1;
       return true;
+    case Instr::Flow::kJumpIfErrno:
+      ctx.pc = ctx.op_result < 0 ? instr.target : ctx.pc + 1;
+      return true;
     case Instr::Flow::kOp:
       break;
   }

@@ -146,7 +146,7 @@ class ProgramChecker {
     const JsonValue& value = member.value;
     const std::string_view op = member.key;
     if (op == "lock") {
-      if (const JsonValue* name = NameOf(value, "name")) Lock(*name, MayFail(value), held);
+      LockOp(value, held, ended);
     } else if (op == "unlock") {
       if (const JsonValue* name = NameOf(value, "name")) Unlock(*name, held);
     } else if (op == "trylock") {
@@ -208,13 +208,26 @@ class ProgramChecker {
     held.maybe.erase(name.text);
   }
 
+  void LockOp(const JsonValue& value, Held& held, bool& ended) {
+    const JsonValue* name = NameOf(value, "name");
+    if (name == nullptr) return;
+    const Held without = held;
+    const bool branches = value.Find("then") != nullptr || value.Find("else") != nullptr;
+    Lock(*name, MayFail(value) && !branches, held);
+    if (branches) Branches(value, held, without, held, ended);
+  }
+
   void Trylock(const JsonValue& value, Held& held, bool& ended) {
     const JsonValue* name = NameOf(value, "name");
     if (name == nullptr) return;
     Held with = held;
     if (!with.Surely(name->text)) with.surely.push_back(name->text);
     with.maybe.insert(name->text);
-    Held without = held;
+    Branches(value, with, held, held, ended);
+  }
+
+  // `then` with what is held if it got the lock, `else` without.
+  void Branches(const JsonValue& value, Held with, Held without, Held& held, bool& ended) {
     bool with_ended = false;
     bool without_ended = false;
     if (const JsonValue* body = ReadContext::Get(value, "then", Kind::kArray)) {

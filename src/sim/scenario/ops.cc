@@ -20,8 +20,11 @@ constexpr std::array kOps = {
     OpInfo{OpKind::kTimer, "timer",
            R"({"timer": {"ref": "tick", "period": "20ms", "mode": "absolute"}})", "kernel", true,
            "Sleeps until the next period of the timer; does not sleep when that has passed."},
-    OpInfo{OpKind::kLock, "lock", R"({"lock": {"name": "A", "interruptible": true}})", "kernel",
-           false, "Acquires a mutex by the lock protocol of the policy set."},
+    OpInfo{OpKind::kLock, "lock",
+           R"({"lock": {"name": "A", "interruptible": true, "then": [], "else": []}})", "kernel",
+           false,
+           "Acquires a mutex by the lock protocol of the policy set; goes on with `else` if that "
+           "came back with an errno."},
     OpInfo{OpKind::kUnlock, "unlock", R"({"unlock": "A"})", "kernel", false,
            "Releases a mutex that the task owns."},
     OpInfo{OpKind::kTrylock, "trylock", R"({"trylock": {"name": "A", "then": [], "else": []}})",

@@ -35,10 +35,12 @@ const Shape* TimerShape(ShapeBook& book) {
                       {"unique", book.Bool(), "each task has a timer of its own"}});
 }
 
-const Shape* LockShape(ShapeBook& book) {
+const Shape* LockShape(ShapeBook& book, const Shape* ops) {
   Shape* object = book.Object({{"name", book.String(TextForm::kName), "the mutex", true},
                                {"interruptible", book.Bool(), "a signal ends the wait"},
-                               {"killable", book.Bool(), "SIGKILL ends the wait"}},
+                               {"killable", book.Bool(), "SIGKILL ends the wait"},
+                               {"then", ops, "what is done holding it"},
+                               {"else", ops, "what is done when it came back with an errno"}},
                               {{{"interruptible", "killable"}, 0, 1}});
   return book.Choice({book.String(TextForm::kName), object});
 }
@@ -68,7 +70,7 @@ const Shape* OpShape(ShapeBook& book, OpKind kind, const Shape* ops, const Shape
     case OpKind::kTimer:
       return TimerShape(book);
     case OpKind::kLock:
-      return LockShape(book);
+      return LockShape(book, ops);
     case OpKind::kTrylock:
       return NameOrObject(
           book, "name", "the mutex",
@@ -287,6 +289,8 @@ class OpReader {
     ReadContext::ReadBool(value, "killable", killable);
     if (interruptible) op.lock_wait = LockWait::kInterruptible;
     if (killable) op.lock_wait = LockWait::kKillable;
+    op.ops = ReadBody(value, "then");
+    op.otherwise = ReadBody(value, "else");
   }
 
   void ReadLoop(const JsonValue& value, OpSpec& op) {

@@ -89,6 +89,8 @@ Json OfForm(const OpSpec& op) {
     case OpKind::kLock:
       if (op.lock_wait == LockWait::kInterruptible) more["interruptible"] = true;
       if (op.lock_wait == LockWait::kKillable) more["killable"] = true;
+      if (!op.ops.empty()) more["then"] = OfOps(op.ops);
+      if (!op.otherwise.empty()) more["else"] = OfOps(op.otherwise);
       return NameOrObject("name", op.name, more);
     case OpKind::kTrylock:
       if (!op.ops.empty()) more["then"] = OfOps(op.ops);
