@@ -34,6 +34,8 @@ const PolicyInfo kMutexInfo = {
     .source = "Linux 7.2 kernel/locking/mutex.c",
     .params = kParams,
     .paths = kMutexPaths,
+    .ops = kMutexOps,
+    .faults = kMutexFaults,
 };
 
 absl::StatusOr<std::unique_ptr<LockProtocol>> MakeMutex(const PolicyParams& params,

@@ -20,7 +20,9 @@ namespace {
 constexpr int kSpinSince = 2;
 constexpr int kIsFirst = 3;
 // Registers of the unlock path.
-constexpr int kHandsOff = 2;  // 0, or 1 + HandoffReason
+constexpr int kHandsOff = 2;   // 0, or 1 + HandoffReason
+constexpr int kNextOwner = 3;  // whom to wake
+constexpr int kForced = 4;     // the unlocker has a donor
 
 using L = MutexLockStep;
 using U = MutexUnlockStep;
@@ -43,6 +45,9 @@ MutexOptions ReadMutexOptions(const PolicyParams& params) {
   if (handoff == "donor") options.handoff = HandoffMode::kDonor;
   if (handoff == "always") options.handoff = HandoffMode::kAlways;
   if (handoff == "never") options.handoff = HandoffMode::kNone;
+  options.faults.unlock_preemptible = params.Fault("proxy.unlock_preemptible");
+  options.faults.donor_link_stale = params.Fault("proxy.donor_link_stale");
+  options.faults.ww_keep_edge = params.Fault("proxy.ww_keep_edge");
   return options;
 }
 
@@ -51,7 +56,8 @@ MutexPath::MutexPath(const MutexOptions& options, const Limits& limits)
       lines_(options.costs.cacheline_xfer, limits),
       waiters_(static_cast<std::size_t>(limits.num_tasks)),
       wait_lists_(MutexQueue::kWaitList, limits.num_locks),
-      osqs_(MutexQueue::kOsq, limits.num_locks) {
+      osqs_(MutexQueue::kOsq, limits.num_locks),
+      ww_(limits, options.faults.ww_keep_edge) {
   for (std::size_t i = 0; i < waiters_.size(); ++i) {
     waiters_[i].task = TaskId(static_cast<int32_t>(i));
   }
@@ -60,6 +66,10 @@ MutexPath::MutexPath(const MutexOptions& options, const Limits& limits)
 Next MutexPath::Step(Kernel& kernel, Frame& frame) {
   if (frame.path == kLockPath) return LockStep(kernel, frame);
   if (frame.path == kUnlockPath) return UnlockStep(kernel, frame);
+  if (frame.path == kWwBeginPath) {
+    return Next::Return(ww_.Begin(kernel, frame.task, frame.r[0] != 0));
+  }
+  if (frame.path == kWwEndPath) return Next::Return(ww_.End(kernel, frame.task));
   return TrylockStep(kernel, frame);
 }
 
@@ -92,6 +102,11 @@ Next MutexPath::LockStep(Kernel& kernel, Frame& frame) {
     case L::kL5:
       return SlowBlock(kernel, frame);
     case L::kW7:
+      // Whoever wakes a waiter takes its edge away first. Woken while it was held here, it does not
+      // sleep; it calls schedule() all the same (MODEL-121).
+      if (kernel.task(frame.task).blocked_on != LockOf(frame)) {
+        return Next::Schedule(At(L::kL6First));
+      }
       return Next::Block(At(L::kL6First), SleepStateOf(WaitOf(frame)));
     case L::kL6First:
       // Sampled before wait_lock is taken again, so before the cost of the recheck.
@@ -117,9 +132,11 @@ Next MutexPath::LockFast(Kernel& kernel, Frame& frame) {
   const LockId id = LockOf(frame);
   const Lock& word = kernel.lock(id);
   lines_.Tried(id, frame.cpu);
+  ww_.Enter(kernel, frame.task);
   if (!word.owner.valid() && word.flags == 0) {
     SetWord(kernel, frame, frame.task, 0);
     EmitAcquire(kernel, id, frame.task, AcquirePath::kFast);
+    AcquiredFast(kernel, frame);
     return Next::Return(0);
   }
   kernel.Emit(
@@ -130,6 +147,7 @@ Next MutexPath::LockFast(Kernel& kernel, Frame& frame) {
 Next MutexPath::LockTry(Kernel& kernel, Frame& frame) {
   const LockId id = LockOf(frame);
   if (Try(kernel, frame, AcquirePath::kTry, false)) {
+    AcquiredFast(kernel, frame);
     kernel.Emit(ContentionEnd{.lock = id, .pid = frame.task, .ret = 0});
     return Next::Return(0);
   }
@@ -184,6 +202,7 @@ Next MutexPath::OsqLeave(Kernel& kernel, Frame& frame, bool acquired) {
   self.phase = MutexPhase::kNone;
   if (was_head && !osqs_.empty(id)) kernel.LookAgain(osqs_.Head(id));
   if (acquired) {
+    AcquiredFast(kernel, frame);
     kernel.Emit(ContentionEnd{.lock = id, .pid = frame.task, .ret = 0});
     return Next::Return(0);
   }
@@ -198,11 +217,16 @@ Next MutexPath::EnterSlow(Kernel&, Frame& frame) {
 Next MutexPath::SlowJoin(Kernel& kernel, Frame& frame) {
   const LockId id = LockOf(frame);
   if (Try(kernel, frame, AcquirePath::kSlow, false)) {
+    ww_.Acquired(kernel, wait_lists_, id, frame.task, true);
     kernel.Emit(ContentionEnd{.lock = id, .pid = frame.task, .ret = 0});
     return Next::Return(0);
   }
   const bool is_first = wait_lists_.empty(id);
-  wait_lists_.Join(kernel, WaiterOf(frame), id);
+  if (ww_.Join(kernel, wait_lists_, WaiterOf(frame), id) != 0) {
+    kernel.Emit(
+        ContentionEnd{.lock = id, .pid = frame.task, .ret = static_cast<int32_t>(kEDEADLK)});
+    return Next::Return(kEDEADLK);
+  }
   if (is_first) {
     const Lock& word = kernel.lock(id);
     SetWord(kernel, frame, word.owner, static_cast<uint8_t>(word.flags | kWaitersFlag));
@@ -223,13 +247,17 @@ Next MutexPath::SlowBlock(Kernel& kernel, Frame& frame) {
   if (Try(kernel, frame, AcquirePath::kSlow, false)) {
     return RunOff(At(L::kL8), options_.costs.acquire_slow);
   }
-  if (SignalEndsWait(kernel.task(frame.task), WaitOf(frame))) {
-    kernel.SetBlockedOn(frame.task, LockId());
-    LeaveWaitList(kernel, frame);
-    kernel.Emit(ContentionEnd{.lock = id, .pid = frame.task, .ret = static_cast<int32_t>(kEINTR)});
-    return Next::Return(kEINTR);
-  }
+  if (SignalEndsWait(kernel.task(frame.task), WaitOf(frame))) return GiveUp(kernel, frame, kEINTR);
+  if (ww_.MustGiveUp(wait_lists_, WaiterOf(frame), id)) return GiveUp(kernel, frame, kEDEADLK);
   return Next::Run(At(L::kW7), kZeroCycles, RunMode::kKernel);
+}
+
+Next MutexPath::GiveUp(Kernel& kernel, Frame& frame, int64_t error) {
+  kernel.SetBlockedOn(frame.task, LockId());
+  LeaveWaitList(kernel, frame);
+  kernel.Emit(
+      ContentionEnd{.lock = LockOf(frame), .pid = frame.task, .ret = static_cast<int32_t>(error)});
+  return Next::Return(error);
 }
 
 Next MutexPath::Recheck(Kernel& kernel, Frame& frame) {
@@ -267,10 +295,20 @@ Next MutexPath::WaiterSpinTry(Kernel& kernel, Frame& frame) {
 }
 
 Next MutexPath::SlowAcquired(Kernel& kernel, Frame& frame) {
+  const LockId id = LockOf(frame);
   kernel.SetBlockedOn(frame.task, LockId());
+  // One that took the lock past an older one may be told to give up (wound-wait).
+  ww_.Acquired(kernel, wait_lists_, id, frame.task, !wait_lists_.IsHead(WaiterOf(frame), id));
   LeaveWaitList(kernel, frame);
-  kernel.Emit(ContentionEnd{.lock = LockOf(frame), .pid = frame.task, .ret = 0});
+  kernel.Emit(ContentionEnd{.lock = id, .pid = frame.task, .ret = 0});
   return Next::Return(0);
+}
+
+void MutexPath::AcquiredFast(Kernel& kernel, const Frame& frame) {
+  if (!ww_.IsOpen(frame.task)) return;
+  const LockId id = LockOf(frame);
+  ww_.Acquired(kernel, wait_lists_, id, frame.task, (kernel.lock(id).flags & kWaitersFlag) != 0);
+  if (!osqs_.empty(id)) kernel.LookAgain(osqs_.Head(id));
 }
 
 // --- unlock --------------------------------------------------------------------------------------
@@ -282,10 +320,17 @@ Next MutexPath::UnlockStep(Kernel& kernel, Frame& frame) {
     case U::kU1:
       return UnlockFast(kernel, frame);
     case U::kU2:
+      frame.r[kForced] = kernel.task(frame.task).blocked_donor.valid() ? 1 : 0;
+      return Next::Run(
+          At(U::kW6), kZeroCycles,
+          options_.faults.unlock_preemptible ? RunMode::kKernel : RunMode::kKernelNoPreempt);
+    case U::kW6:
       return UnlockSlow(kernel, frame);
     case U::kU3:
-      return UnlockRest(kernel, frame);
+      return UnlockHandOver(kernel, frame);
     case U::kU4:
+      return UnlockWake(kernel, frame);
+    case U::kU5:
       return Next::Return(0);
   }
   return Next::Return(kEINVAL);
@@ -295,6 +340,7 @@ Next MutexPath::UnlockFast(Kernel& kernel, Frame& frame) {
   const LockId id = LockOf(frame);
   const Lock& word = kernel.lock(id);
   if (word.owner != frame.task || (word.flags & kPickupFlag) != 0) return Next::Return(kEINVAL);
+  ww_.Released(kernel, id);
   if (word.flags != 0) return RunOff(At(U::kU2), options_.costs.unlock_slow);
   SetWord(kernel, frame, TaskId(), 0);
   EmitRelease(kernel, id, frame.task);
@@ -305,8 +351,7 @@ Next MutexPath::UnlockFast(Kernel& kernel, Frame& frame) {
 Next MutexPath::UnlockSlow(Kernel& kernel, Frame& frame) {
   const LockId id = LockOf(frame);
   const Lock& word = kernel.lock(id);
-  const bool forced =
-      options_.handoff == HandoffMode::kDonor && kernel.task(frame.task).blocked_donor.valid();
+  const bool forced = options_.handoff == HandoffMode::kDonor && frame.r[kForced] != 0;
   frame.r[kHandsOff] = 0;
   if (forced) {
     frame.r[kHandsOff] = 1 + static_cast<int64_t>(HandoffReason::kDonor);
@@ -323,13 +368,13 @@ Next MutexPath::UnlockSlow(Kernel& kernel, Frame& frame) {
   return RunOff(At(U::kU3), options_.costs.unlock_slow_rest);
 }
 
-Next MutexPath::UnlockRest(Kernel& kernel, Frame& frame) {
+Next MutexPath::UnlockHandOver(Kernel& kernel, Frame& frame) {
   const LockId id = LockOf(frame);
   const Lock& word = kernel.lock(id);
   TaskId next = wait_lists_.Head(id);
   const TaskId donor = kernel.task(frame.task).blocked_donor;
   if (options_.handoff == HandoffMode::kDonor && donor.valid() &&
-      kernel.task(donor).blocked_on == id) {
+      (options_.faults.donor_link_stale || kernel.task(donor).blocked_on == id)) {
     next = donor;
     kernel.SetBlockedDonor(frame.task, TaskId());
   }
@@ -345,11 +390,18 @@ Next MutexPath::UnlockRest(Kernel& kernel, Frame& frame) {
                                .reason = static_cast<HandoffReason>(frame.r[kHandsOff] - 1)});
     }
   }
+  frame.r[kNextOwner] = next.value();
+  return RunOff(At(U::kU4), kZeroCycles);
+}
+
+// Outside the internal lock, preemption still off.
+Next MutexPath::UnlockWake(Kernel& kernel, Frame& frame) {
+  const TaskId next(static_cast<int32_t>(frame.r[kNextOwner]));
   if (next.valid()) {
     WakesWaiter(kernel, next);
     kernel.Wake(next);
   }
-  return RunOff(At(U::kU4), kZeroCycles);
+  return RunOff(At(U::kU5), kZeroCycles);
 }
 
 // --- trylock -------------------------------------------------------------------------------------
@@ -359,7 +411,10 @@ Next MutexPath::TrylockStep(Kernel& kernel, Frame& frame) {
     return Next::Run(At(T::kT1), options_.costs.trylock + lines_.TryCost(LockOf(frame), frame.cpu),
                      RunMode::kKernel);
   }
-  return Next::Return(Try(kernel, frame, AcquirePath::kTry, false) ? 1 : 0);
+  ww_.Enter(kernel, frame.task);
+  if (!Try(kernel, frame, AcquirePath::kTry, false)) return Next::Return(0);
+  AcquiredFast(kernel, frame);
+  return Next::Return(1);
 }
 
 // --- what the steps share ------------------------------------------------------------------------
@@ -422,7 +477,8 @@ void MutexPath::EndSpin(Kernel& kernel, const Frame& frame) {
 // mutex_spin_on_owner(), after a try that failed: there is an owner.
 bool MutexPath::MustStopSpinning(const Kernel& kernel, const Frame& frame) const {
   const TaskId owner = kernel.lock(LockOf(frame)).owner;
-  return !kernel.task(owner).on_cpu || NeedResched(kernel, frame);
+  return !kernel.task(owner).on_cpu || NeedResched(kernel, frame) ||
+         !ww_.MaySpin(kernel, wait_lists_, waiters_[frame.task.index()], LockOf(frame));
 }
 
 void MutexPath::Describe(const Kernel& kernel, TaskId task, StateWriter& writer) const {

@@ -15,6 +15,7 @@
 #include "lock/lock_costs.h"
 #include "lock/lock_words.h"
 #include "lock/wait_list.h"
+#include "lock/ww_contexts.h"
 #include "rqsim/kernel.h"
 #include "rqsim/policy.h"
 #include "rqsim/seams.h"
@@ -29,10 +30,30 @@ enum class HandoffMode : uint8_t {
   kNone,    // to whoever comes: HANDOFF is never set
 };
 
+// What can be made wrong in these paths, all off. Rows: kMutexFaults.
+struct MutexFaults {
+  bool unlock_preemptible = false;
+  bool donor_link_stale = false;
+  bool ww_keep_edge = false;
+};
+
 struct MutexOptions {
   bool spin = true;
   HandoffMode handoff = HandoffMode::kNormal;
   LockCosts costs;
+  MutexFaults faults;
+};
+
+// For PolicyInfo::faults of every protocol built on these paths.
+inline constexpr std::array kMutexFaults = {
+    FaultInfo{"proxy.unlock_preemptible",
+              "F8: between deciding whom to hand the lock to and doing it unlock() is preemptible",
+              "PX-I10"},
+    FaultInfo{"proxy.ww_keep_edge",
+              "F14: who is told to give up (ww) is woken with blocked_on still set", "PX-I12"},
+    FaultInfo{"proxy.donor_link_stale",
+              "F15: unlock() hands over to its donor without asking which lock that waits for",
+              "MX-I4"},
 };
 
 // The parameter `handoff`, with the default of the protocol that declares it.
@@ -44,7 +65,7 @@ constexpr ParamInfo HandoffParam(std::string_view default_text) {
           .summary = "whom a slow unlock gives the lock to"};
 }
 
-// From a policy that declares kLockCostParams, kSpinParams and HandoffParam.
+// From a policy that declares kLockCostParams, kSpinParams, HandoffParam and kMutexFaults.
 MutexOptions ReadMutexOptions(const PolicyParams& params);
 
 // Steps by the name of mutex.md 3.2 and 3.3; where a step there has parts, they have a suffix.
@@ -75,15 +96,40 @@ inline constexpr StepInfo kMutexLockSteps[] = {
 };
 static_assert(std::size(kMutexLockSteps) == static_cast<std::size_t>(MutexLockStep::kL8) + 1);
 
-enum class MutexUnlockStep : int32_t { kEnter, kU1, kU2, kU3, kU4 };
-inline constexpr StepInfo kMutexUnlockSteps[] = {{"enter"}, {"U1"}, {"U2"}, {"U3"}, {"U4"}};
+// U2 asks for a donor, then comes window W6, then the decision; U3 hands over, U4 wakes.
+enum class MutexUnlockStep : int32_t { kEnter, kU1, kU2, kW6, kU3, kU4, kU5 };
+inline constexpr StepInfo kMutexUnlockSteps[] = {{"enter"}, {"U1"}, {"U2"}, {"W6"},
+                                                 {"U3"},    {"U4"}, {"U5"}};
+static_assert(std::size(kMutexUnlockSteps) == static_cast<std::size_t>(MutexUnlockStep::kU5) + 1);
 
 enum class MutexTrylockStep : int32_t { kEnter, kT1 };
 inline constexpr StepInfo kMutexTrylockSteps[] = {{"enter"}, {"T1"}};
 
+inline constexpr StepInfo kWwSteps[] = {{"enter"}};
+
 // For PolicyInfo::paths of every protocol built on these.
-inline constexpr PathInfo kMutexPaths[] = {
-    {"lock", kMutexLockSteps}, {"unlock", kMutexUnlockSteps}, {"trylock", kMutexTrylockSteps}};
+inline constexpr PathInfo kMutexPaths[] = {{"lock", kMutexLockSteps},
+                                           {"unlock", kMutexUnlockSteps},
+                                           {"trylock", kMutexTrylockSteps},
+                                           {"ww_begin", kWwSteps},
+                                           {"ww_end", kWwSteps}};
+inline constexpr PathId kWwBeginPath{3};
+inline constexpr PathId kWwEndPath{4};
+
+// For PolicyInfo::ops of every protocol built on these.
+inline constexpr ServiceOpInfo kMutexOps[] = {
+    {.name = "ww_begin",
+     .path = kWwBeginPath,
+     .pays_syscall = false,
+     .args = "wait_die",
+     .summary = "Opens an acquire context, with which locks are taken until ww_end: instead of "
+                "waiting in a circle one of the tasks gets -EDEADLK. wait_die true: the younger "
+                "does not wait; else (wound-wait) the older one tells the younger to give up."},
+    {.name = "ww_end",
+     .path = kWwEndPath,
+     .pays_syscall = false,
+     .summary = "Closes the acquire context."},
+};
 
 class MutexPath : public LockProtocol {
  public:
@@ -119,7 +165,11 @@ class MutexPath : public LockProtocol {
 
   Next UnlockFast(Kernel& kernel, Frame& frame);
   Next UnlockSlow(Kernel& kernel, Frame& frame);
-  Next UnlockRest(Kernel& kernel, Frame& frame);
+  Next UnlockHandOver(Kernel& kernel, Frame& frame);
+  Next UnlockWake(Kernel& kernel, Frame& frame);
+  // Got the lock without waiting, or spinning: with the context, if there is one.
+  void AcquiredFast(Kernel& kernel, const Frame& frame);
+  Next GiveUp(Kernel& kernel, Frame& frame, int64_t error);
 
   // `try` of mutex.md 3.1, by frame.task.
   bool Try(Kernel& kernel, const Frame& frame, AcquirePath path, bool ask_handoff);
@@ -143,6 +193,7 @@ class MutexPath : public LockProtocol {
   LockLines lines_;
   std::vector<LockWaiter> waiters_;  // by task
   LockQueues wait_lists_, osqs_;     // over waiters_
+  WwContexts ww_;
 };
 
 }  // namespace rqsim

@@ -142,6 +142,11 @@ class Pi final : public LockProtocol {
         kernel.SetBlockedOn(frame.task, id);
         return TryOrBlock(kernel, frame);
       case L::kW7:
+        // The lock was freed while this waiter was held here, and its wake-up found it awake
+        // (MODEL-121).
+        if (!kernel.lock(id).owner.valid() && waiters_.IsTop(frame.task)) {
+          return Next::Schedule(At(L::kL6Woken));
+        }
         return Next::Block(At(L::kL6Woken), SleepStateOf(WaitOf(frame)));
       case L::kL6Woken:
         return Spend(L::kL6, costs_.recheck + lines_.TryCost(id, frame.cpu));

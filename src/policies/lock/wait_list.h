@@ -48,11 +48,37 @@ class LockQueues {
     return position;
   }
 
+  // In order; null: there is none, or none before or behind.
+  const LockWaiter* First(LockId lock) const {
+    return empty(lock) ? nullptr : &queues_[lock.index()].front();
+  }
+  const LockWaiter* Last(LockId lock) const {
+    return empty(lock) ? nullptr : &queues_[lock.index()].back();
+  }
+  const LockWaiter* Before(const LockWaiter& waiter) const {
+    const Queue& queue = queues_[waiter.lock.index()];
+    auto at = queue.iterator_to(waiter);
+    return at == queue.begin() ? nullptr : &*--at;
+  }
+  const LockWaiter* After(const LockWaiter& waiter) const {
+    const Queue& queue = queues_[waiter.lock.index()];
+    auto at = queue.iterator_to(waiter);
+    return ++at == queue.end() ? nullptr : &*at;
+  }
+
   void Join(Kernel& kernel, LockWaiter& waiter, LockId lock) {
     RQSIM_CHECK(!waiter.lock.valid());
     EmitWait(kernel, lock, waiter.task, kind_, size(lock));
     waiter.lock = lock;
     queues_[lock.index()].push_back(waiter);
+  }
+  // In front of `next`, which stands in this queue of `lock`. O(length).
+  void JoinBefore(Kernel& kernel, LockWaiter& waiter, LockId lock, const LockWaiter& next) {
+    RQSIM_CHECK(!waiter.lock.valid() && next.lock == lock);
+    waiter.lock = lock;
+    Queue& queue = queues_[lock.index()];
+    queue.insert(queue.iterator_to(next), waiter);
+    EmitWait(kernel, lock, waiter.task, kind_, PositionOf(waiter));
   }
   void Leave(Kernel& kernel, LockWaiter& waiter) {
     RQSIM_CHECK(waiter.lock.valid());
