@@ -1,6 +1,7 @@
 // One run from scenario to result document: a simulation with the default listeners.
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "rqsim/scenario_reader.h"
@@ -8,10 +9,32 @@
 #include "sim/views/dispatches.h"
 #include "sim/views/mutex_checker.h"
 #include "sim/views/pi_checker.h"
+#include "sim/views/proxy_checker.h"
+#include "sim/views/proxy_progress_checker.h"
 #include "sim/views/result_builder.h"
 #include "sim/views/timeline.h"
 
 namespace rqsim {
+namespace {
+
+// What the lock protocol of a set promises to do with donors; nothing if it has none.
+std::optional<ProxyProgressChecker::Promises> PromisesOf(const PolicySet& set, int64_t clock_hz,
+                                                         const Registry& registry) {
+  if (!set.lock || !set.lock->name.starts_with("proxy-")) return std::nullopt;
+  const RegistryEntry* const entry = registry.Find(Seam::kLockProtocol, set.lock->name);
+  if (entry == nullptr) return std::nullopt;
+  const PolicyParams params(*entry->info, set.lock->params, clock_hz);
+  ProxyProgressChecker::Promises promises;
+  for (const ParamInfo& param : entry->info->params) {
+    if (param.name == "handoff") promises.hands_to_donor = params.Text(param.name) == "donor";
+    if (param.name == "donor_wake_resched") {
+      promises.rescheds = params.Text(param.name) == "always";
+    }
+  }
+  return promises;
+}
+
+}  // namespace
 
 absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& set,
                                    const RunOptions& options, const Registry& registry) {
@@ -22,14 +45,21 @@ absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& se
   ResultBuilder builder(options.check ? Accountant::Reports::kAll : Accountant::Reports::kNone);
   MutexChecker mutex_checker;
   PiChecker pi_checker;
+  const PolicySet resolved = ResolvePolicySet(scenario, set);
+  const auto promises = PromisesOf(resolved, scenario.machine.clock_hz, registry);
+  ProxyChecker proxy_checker;
+  ProxyProgressChecker proxy_progress_checker(promises.value_or(ProxyProgressChecker::Promises()));
   Timeline timeline;
   Dispatches dispatches;
   const std::unique_ptr<Simulation> simulation = *std::move(created);
   simulation->AddListener(builder);
   if (options.check && !scenario.mutexes.empty()) {
     simulation->AddListener(mutex_checker);
-    const PolicySet resolved = ResolvePolicySet(scenario, set);
     if (resolved.lock && resolved.lock->name == "pi") simulation->AddListener(pi_checker);
+    if (promises) {
+      simulation->AddListener(proxy_checker);
+      simulation->AddListener(proxy_progress_checker);
+    }
   }
   if (options.timeline) {
     simulation->AddListener(timeline);

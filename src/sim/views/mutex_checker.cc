@@ -9,8 +9,9 @@
 namespace rqsim {
 namespace {
 
-constexpr uint32_t kBitOwner = 1, kBitWaiters = 2, kBitLostWakeup = 4, kBitBypass = 8;  // of locks
-constexpr uint32_t kBitSpinner = 1, kBitBlockedOn = 2;                                  // of tasks
+constexpr uint32_t kBitOwner = 1, kBitWaiters = 2, kBitLostWakeup = 4, kBitBypass = 8,
+                   kBitDeath = 16;                      // of locks
+constexpr uint32_t kBitSpinner = 1, kBitBlockedOn = 2;  // of tasks
 
 }  // namespace
 
@@ -18,7 +19,8 @@ EventMask MutexChecker::Wants() const {
   return EventMask::Of(EventKind::kMutexWord, EventKind::kMutexBlockedOn, EventKind::kMutexWait,
                        EventKind::kMutexAcquire, EventKind::kMutexRelease, EventKind::kMutexHandoff,
                        EventKind::kSchedSwitch, EventKind::kSchedWaking, EventKind::kSchedWakeup,
-                       EventKind::kSchedProcessExit, EventKind::kOpBegin, EventKind::kOpEnd);
+                       EventKind::kSchedProcessExit, EventKind::kOpBegin, EventKind::kOpEnd,
+                       EventKind::kWwContext);
 }
 
 void MutexChecker::OnStart(const RunInfo& info, ViolationSink& sink) {
@@ -105,6 +107,12 @@ void MutexChecker::OnEvent(const TraceEvent& event) {
     case EventKind::kOpEnd:
       EndUnlock(event.As<OpEnd>().pid);
       return;
+    case EventKind::kWwContext: {
+      const WwContext context = event.As<WwContext>();
+      At(context.pid).wait_die = context.acquired >= 0 && context.wait_die != 0;
+      At(context.pid).ww_acquired = context.acquired;
+      return;
+    }
     default:
       return;
   }
@@ -165,6 +173,8 @@ void MutexChecker::OnWait(const MutexWait& wait) {
     }
     task.waits_on = wait.lock;
     lock.waiters.Join(links_, wait.pid, wait.position);
+    // An older one (ww) comes before whoever asked for the lock.
+    if (wait.position == 0 && lock.handoff_for.valid()) lock.handoff_for = TaskId();
     if (!task.asleep) ++lock.awake_waiters;
     return;
   }
@@ -366,6 +376,24 @@ void MutexChecker::SettleLock(LockId id) {
            fmt::format("{} was unlocked twice since {} asked for it, first in line", name,
                        info_->task_name(lock.handoff_for)));
   }
+  const TaskId late = MustHaveDied(lock);
+  if (Breaks(lock.broken, kBitDeath, !late.valid())) {
+    Report(11, late, id,
+           fmt::format("{} sleeps holding locks behind an older waiter for {}",
+                       info_->task_name(late), name));
+  }
+}
+
+// A waiter that sleeps holding locks behind another with a context (wait-die); invalid: none.
+TaskId MutexChecker::MustHaveDied(const LockState& lock) {
+  bool is_first = true;
+  for (TaskId id = lock.waiters.front(); id.valid(); id = links_[id.index()].next) {
+    const TaskState& task = At(id);
+    if (!task.wait_die) continue;
+    if (!is_first && task.ww_acquired > 0 && task.asleep) return id;
+    is_first = false;
+  }
+  return TaskId();
 }
 
 void MutexChecker::SettleTask(TaskId id) {

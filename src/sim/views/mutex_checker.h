@@ -14,8 +14,9 @@
 //   wake-up: a free mutex with waiters has one that is awake, or an unlock under way (settled)
 //   MX-I8   after the first waiter set HANDOFF one more unlock may pass it by; handing over to a
 //   donor does not count MX-I9   a task exits with no mutex owned and on no wait list MX-I10  is
-//   PiChecker's MX-I11  is about ww mutexes; no event carries their contexts, so it is not checked
-//   MX-I12  an acquisition by handoff does not come before the unlock that handed over
+//   PiChecker's MX-I11  ww, wait-die: of the waiters with an acquire context only the first may
+//   sleep holding locks (settled) MX-I12  an acquisition by handoff does not come before the unlock
+//   that handed over
 //
 // Protocols change a word, a list and a task one after another under an internal short lock; the
 // invariants marked "settled" are therefore looked at when the instant is over. A breach is
@@ -60,7 +61,9 @@ class MutexChecker final : public Listener {
     LockId waits_on;  // whose wait list it is on
     LockId spins_on;  // whose spin queue it is on
     CpuId spin_cpu;
-    LockId unlocking;   // it is the unlocker of
+    LockId unlocking;       // it is the unlocker of
+    bool wait_die = false;  // it has an acquire context of that rule open
+    int32_t ww_acquired = 0;
     int32_t owned = 0;  // words that name it
     bool on_cpu = false;
     bool asleep = false;
@@ -89,6 +92,7 @@ class MutexChecker final : public Listener {
   // The instant now_ is over.
   void Settle();
   void SettleLock(LockId id);
+  TaskId MustHaveDied(const LockState& lock);
   void SettleTask(TaskId id);
   // Whether `holds` has just ceased to be so; keeps the bit.
   static bool Breaks(uint32_t& broken, uint32_t bit, bool holds);

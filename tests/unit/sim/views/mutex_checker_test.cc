@@ -385,4 +385,28 @@ TEST_CASE("MX-I12: picking up what has not been unlocked yet is reported",
 }
 
 }  // namespace
+TEST_CASE("MX-I11 is reported when a younger waiter that holds locks sleeps behind another",
+          "[views][mutex]") {
+  Locks locks;
+  const auto context = [&](std::string_view task, int64_t stamp, int32_t acquired) {
+    locks.feed.At(0, 0,
+                  WwContext{.stamp = stamp,
+                            .pid = locks.feed.Task(task),
+                            .acquired = acquired,
+                            .wounded = 0,
+                            .wait_die = 1});
+  };
+  locks.Lock(0, "L", "A");
+  context("W", 1, 1);
+  context("V", 2, 1);
+  locks.Word(1, "A", "L", kWaitersFlag);
+  locks.Join(1, 0, "W", "A");
+  locks.Join(1, 1, "V", "A", MutexQueue::kWaitList, 1);
+  locks.feed.Switch(1, 0, "W", 'D', "idle");
+  locks.feed.Switch(3, 1, "V", 'D', "idle");
+  locks.feed.End(5);
+  INFO(locks.feed.messages());
+  CHECK(locks.feed.reported() == "MX-I11@3");
+}
+
 }  // namespace rqsim

@@ -1,0 +1,148 @@
+#include "sim/views/proxy_world.h"
+
+namespace rqsim {
+
+EventMask ProxyWorld::Wants() {
+  return EventMask::Of(EventKind::kSchedSwitch, EventKind::kSchedQueue, EventKind::kSchedSetDonor,
+                       EventKind::kSchedWaking, EventKind::kSchedWakeup, EventKind::kSchedWakeupNew,
+                       EventKind::kSchedProcessExit, EventKind::kMutexBlockedOn,
+                       EventKind::kMutexWord, EventKind::kMutexWait, EventKind::kProxyLink,
+                       EventKind::kProxyPark, EventKind::kProxyMigrate, EventKind::kProxyDeactivate,
+                       EventKind::kWindowHold);
+}
+
+void ProxyWorld::Start(const RunInfo& info) {
+  const MachineCosts& costs = info.scenario().machine.costs;
+  switch_cost_ = costs.c_sched + costs.c_ctx;
+  tasks_.assign(static_cast<std::size_t>(info.num_tasks()), ProxyTask());
+  cpus_.assign(static_cast<std::size_t>(info.num_cpus()), ProxyCpu());
+  owners_.assign(static_cast<std::size_t>(info.num_locks()), TaskId());
+}
+
+ProxyTask& ProxyWorld::At(TaskId id) {
+  if (id.index() >= tasks_.size()) tasks_.resize(id.index() + 1);
+  return tasks_[id.index()];
+}
+
+TaskId ProxyWorld::EndOfChain(TaskId task) {
+  TaskId at = task;
+  for (int hops = 0; hops < num_tasks(); ++hops) {
+    const LockId lock = At(at).blocked_on;
+    if (!lock.valid() || !OwnerOf(lock).valid()) return at;
+    at = OwnerOf(lock);
+    if (at == task) return at;
+  }
+  return at;
+}
+
+TaskId ProxyWorld::BeforeInChain(TaskId donor, TaskId end) {
+  TaskId at = donor;
+  for (int hops = 0; hops < num_tasks(); ++hops) {
+    const LockId lock = At(at).blocked_on;
+    if (!lock.valid() || !OwnerOf(lock).valid()) return TaskId();
+    if (OwnerOf(lock) == end) return at;
+    at = OwnerOf(lock);
+  }
+  return TaskId();
+}
+
+void ProxyWorld::Apply(const TraceEvent& event) {
+  switch (event.kind()) {
+    case EventKind::kSchedSwitch:
+      OnSwitch(event.As<SchedSwitch>(), event.cpu(), event.t);
+      return;
+    case EventKind::kSchedQueue: {
+      const auto change = event.As<SchedQueue>();
+      ProxyTask& task = At(change.pid);
+      task.queued_on = change.queued != 0 ? change.queue : CpuId();
+      task.wake_cpu = change.wake_cpu;
+      if (change.queued != 0) task.in_flight = false;
+      return;
+    }
+    case EventKind::kSchedSetDonor:
+      At(event.cpu()).donor = event.As<SchedSetDonor>().donor;
+      return;
+    case EventKind::kSchedWaking: {
+      ProxyTask& task = At(event.As<SchedWaking>().pid);
+      task.is_waking = true;
+      task.asleep = false;
+      return;
+    }
+    case EventKind::kSchedWakeup: {
+      ProxyTask& task = At(event.As<SchedWakeup>().pid);
+      task.is_waking = task.asleep = task.gated = false;
+      return;
+    }
+    case EventKind::kSchedWakeupNew:
+      At(event.As<SchedWakeupNew>().pid).asleep = false;
+      return;
+    case EventKind::kSchedProcessExit:
+      At(event.As<SchedProcessExit>().pid).has_exited = true;
+      return;
+    case EventKind::kMutexBlockedOn: {
+      const auto change = event.As<MutexBlockedOn>();
+      At(change.pid).blocked_on = change.lock;
+      return;
+    }
+    case EventKind::kMutexWord: {
+      const auto word = event.As<MutexWord>();
+      owners_[word.lock.index()] = word.owner;
+      return;
+    }
+    case EventKind::kMutexWait: {
+      const auto wait = event.As<MutexWait>();
+      if (wait.queue != MutexQueue::kWaitList) return;
+      At(wait.pid).waits_on = wait.joined != 0 ? wait.lock : LockId();
+      return;
+    }
+    case EventKind::kProxyLink: {
+      const auto link = event.As<ProxyLink>();
+      At(link.pid).link = link.donor;
+      return;
+    }
+    case EventKind::kProxyPark:
+      OnPark(event.As<ProxyPark>());
+      return;
+    case EventKind::kProxyMigrate:
+      At(event.As<ProxyMigrate>().pid).in_flight = true;
+      return;
+    case EventKind::kProxyDeactivate: {
+      ProxyTask& task = At(event.As<ProxyDeactivate>().pid);
+      task.gated = false;
+      task.asleep = true;
+      return;
+    }
+    case EventKind::kWindowHold:
+      if (event.cpu().valid()) At(event.cpu()).is_held = event.As<WindowHold>().held != 0;
+      return;
+    default:
+      return;
+  }
+}
+
+void ProxyWorld::OnSwitch(const SchedSwitch& change, CpuId cpu, Time t) {
+  if (change.prev_pid != kIdleTask) {
+    ProxyTask& prev = At(change.prev_pid);
+    prev.runs_on = CpuId();
+    prev.left = cpu;
+    prev.left_until = t + switch_cost_;
+    prev.state = change.prev_state.letter;
+    // A task that is preempted on its way to sleep is not asleep.
+    if (change.voluntary != 0 && prev.state != 'R') {
+      prev.gated = change.kept_queued != 0;
+      if (!prev.is_waking) prev.asleep = true;
+    }
+  }
+  if (change.next_pid != kIdleTask) At(change.next_pid).runs_on = cpu;
+  At(cpu).curr = change.next_pid;
+}
+
+void ProxyWorld::OnPark(const ProxyPark& park) {
+  ProxyTask& task = At(park.pid);
+  task.parked_on = park.parked != 0 ? park.owner : TaskId();
+  // Whoever is queued again while its owner runs is as gated as before; one that is woken has its
+  // sched_wakeup to come.
+  task.gated = true;
+}
+
+}  // namespace rqsim

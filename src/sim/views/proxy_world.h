@@ -1,0 +1,69 @@
+// Where every task is and who waits for whom, rebuilt from events alone: what the checkers of proxy
+// execution look at. It knows neither a lock protocol nor the machine.
+#ifndef RQSIM_SIM_VIEWS_PROXY_WORLD_H_
+#define RQSIM_SIM_VIEWS_PROXY_WORLD_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "rqsim/listener.h"
+#include "rqsim/trace_event.h"
+
+namespace rqsim {
+
+struct ProxyTask {
+  CpuId queued_on;  // runqueue; invalid: none
+  CpuId wake_cpu;   // of its last full placement, as its last enqueue told it
+  CpuId runs_on;    // it is curr there; invalid: nowhere
+  CpuId left;       // CPU it was switched off last, and until when it is still being saved there
+  Time left_until;
+  LockId blocked_on, waits_on;  // its edge; whose wait list it is on
+  TaskId link;                  // who donates to it
+  TaskId parked_on;
+  uint8_t state = 'R';     // letter of its last switch out
+  bool gated = false;      // tried to sleep and stayed queued
+  bool asleep = true;      // and not woken since; a task that was not started counts as asleep
+  bool is_waking = false;  // between sched_waking and sched_wakeup
+  bool in_flight = false;  // between two runqueues
+  bool has_exited = false;
+};
+
+struct ProxyCpu {
+  TaskId curr = kIdleTask;
+  TaskId donor = kIdleTask;  // as of now, also in the middle of a schedule()
+  bool is_held = false;      // a window holds it
+};
+
+class ProxyWorld {
+ public:
+  static EventMask Wants();
+  void Start(const RunInfo& info);
+  // Call it before or after a look, as the look needs the state before or after the event.
+  void Apply(const TraceEvent& event);
+
+  ProxyTask& At(TaskId id);
+  ProxyCpu& At(CpuId id) { return cpus_[id.index()]; }
+  TaskId OwnerOf(LockId lock) const { return owners_[lock.index()]; }
+  int num_cpus() const { return static_cast<int>(cpus_.size()); }
+  int num_tasks() const { return static_cast<int>(tasks_.size()); }
+  int num_locks() const { return static_cast<int>(owners_.size()); }
+
+  // Who would execute for `task`: along blocked_on and owners, as far as that goes. A circle ends
+  // where it began.
+  TaskId EndOfChain(TaskId task);
+  // The task in front of `end` on the way from `donor`; invalid if the way does not lead there.
+  TaskId BeforeInChain(TaskId donor, TaskId end);
+
+ private:
+  void OnSwitch(const SchedSwitch& change, CpuId cpu, Time t);
+  void OnPark(const ProxyPark& park);
+
+  Cycles switch_cost_;
+  std::vector<ProxyTask> tasks_;
+  std::vector<ProxyCpu> cpus_;
+  std::vector<TaskId> owners_;
+};
+
+}  // namespace rqsim
+
+#endif  // RQSIM_SIM_VIEWS_PROXY_WORLD_H_
