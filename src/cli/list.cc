@@ -109,6 +109,9 @@ Listing Ops() {
   }
   for (const RegistryEntry& entry : Registry::BuiltIn().entries()) {
     for (const ServiceOpInfo& op : entry.info->ops) {
+      // Protocols that share an operation give it the same meaning.
+      const auto same = [&](const auto& row) { return row.front() == op.name; };
+      if (std::any_of(out.rows.begin(), out.rows.end(), same)) continue;
       out.rows.push_back({std::string(op.name), fmt::format("{{\"{}\": …}}", op.name), "kernel",
                           op.pays_syscall ? "syscall" : "-",
                           fmt::format("{} ({})", op.summary, entry.info->name)});

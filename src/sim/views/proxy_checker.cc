@@ -122,10 +122,12 @@ void ProxyChecker::OnQueue(const SchedQueue& change) {
            fmt::format("{} is put on the runqueue of CPU {} while on that of CPU {}", Name(id),
                        change.queue.value(), task.queued_on.value()));
   }
-  if (task.asleep && task.left.valid() && task.left != change.queue && now_ < task.left_until) {
-    Report(1, id, change.queue,
-           fmt::format("{} is put on the runqueue of CPU {} before CPU {} has switched away from it",
-                       Name(id), change.queue.value(), task.left.value()));
+  if (task.asleep && !task.gated && task.left.valid() && task.left != change.queue &&
+      now_ < task.left_until) {
+    Report(
+        1, id, change.queue,
+        fmt::format("{} is put on the runqueue of CPU {} before CPU {} has switched away from it",
+                    Name(id), change.queue.value(), task.left.value()));
   }
   for (int c = 0; c < world_.num_cpus(); ++c) {
     const CpuId cpu(c);
