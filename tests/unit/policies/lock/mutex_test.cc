@@ -319,7 +319,8 @@ TEST_CASE("With handoff=always every slow unlock gives the lock to the first wai
 TEST_CASE("A first waiter that failed spins without joining the spin queue",
           "[lock][mutex][spin]") {
   // c_recheck 2 leaves task 3 the time to steal at 1; task 2 fails at 2, asks, and sees that the
-  // owner runs: it spins until the hand-off at 6.
+  // owner runs: it spins until the hand-off at 6. The wake-up is a step of its own, and here a
+  // spinner looks between two steps.
   World world({.tasks = 3}, {{"c_recheck", int64_t{2}}});
   LockBench& bench = world.bench;
   bench.Lock(1, 0);
@@ -338,8 +339,8 @@ TEST_CASE("A first waiter that failed spins without joining the spin queue",
   bench.Unlock(3, 0);
   CHECK(bench.word(0) == "2");
   CHECK(bench.TakeLog() ==
-        "2 begin 2 33\n6 release 3\n6 handoff 3 2 flag\n6 wake 2\n6 acquire 2 waiter\n"
-        "6 spun 2 4\n6 leave 2 list\n6 end 2 0\n");
+        "2 begin 2 33\n6 release 3\n6 handoff 3 2 flag\n6 acquire 2 waiter\n"
+        "6 spun 2 4\n6 leave 2 list\n6 end 2 0\n6 wake 2\n");
 }
 
 TEST_CASE("A waiter that stops spinning sleeps again, blocked on the lock", "[lock][mutex][spin]") {
@@ -541,10 +542,13 @@ TEST_CASE("The table offers the mutex under its name", "[lock][mutex]") {
   const RegistryEntry* entry = Registry::BuiltIn().Find(Seam::kLockProtocol, "mutex");
   REQUIRE(entry != nullptr);
   CHECK(entry->make_lock != nullptr);
-  REQUIRE(entry->info->paths.size() == 3);
+  REQUIRE(entry->info->paths.size() == 5);
   CHECK(entry->info->paths[kLockPath.index()].name == "lock");
   CHECK(entry->info->paths[kUnlockPath.index()].name == "unlock");
   CHECK(entry->info->paths[kTrylockPath.index()].name == "trylock");
+  for (const ServiceOpInfo& op : entry->info->ops) {
+    CHECK(entry->info->paths[op.path.index()].name == op.name);
+  }
 }
 
 }  // namespace rqsim
