@@ -1,0 +1,330 @@
+// Every lock protocol against every other, in small random worlds of at most three CPUs, five tasks
+// and three locks, with affinities, sleeps and signals. Locks are taken in one order, so every
+// world must come to its end; every checker is on and must report nothing; nobody who is not
+// contended may see which protocol it is; and a donor's most important task may not be later than
+// under priority inheritance by more than the cycles in which others ran on at its expense.
+//
+// A failure prints the seed and the smallest world that still fails, as a scenario. The test prints
+// how often what occurred, and fails if something never did.
+//
+//   RQSIM_WORLDS=1000000 build/release/bin/property_protocols "[slow]"
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "property/worlds.h"
+#include "rqsim/scenario_reader.h"
+#include "rqsim/simulation.h"
+#include "sim/views/proxy_world.h"
+#include "support/catch.h"
+
+namespace rqsim {
+namespace {
+
+bool IsProxy(const PolicySet& set) { return set.lock->name.starts_with("proxy-"); }
+
+// A set per protocol of this tree, those that spin with and without.
+std::vector<PolicySet> SetsFor(const World& world) {
+  std::vector<PolicySet> sets;
+  for (const RegistryEntry& entry : Registry::BuiltIn().entries()) {
+    if (entry.info->seam != Seam::kLockProtocol) continue;
+    PolicySet set;
+    set.name = std::string(entry.info->name);
+    set.lock = PolicyChoice{set.name, {}, {}};
+    bool spins = false;
+    std::size_t next = 0;
+    for (const ParamInfo& param : entry.info->params) {
+      if (param.name == "spin") spins = true;
+      if (param.kind != ParamKind::kCycles || world.lock_costs.empty()) continue;
+      // By the name of the cost, so that protocols share what they have in common.
+      next = 0;
+      for (const char c : param.name) next = next * 31 + static_cast<unsigned char>(c);
+      const int64_t cost = world.lock_costs[next % world.lock_costs.size()];
+      set.lock->params.emplace_back(std::string(param.name), std::max(cost, param.min));
+    }
+    sets.push_back(set);
+    if (!spins) continue;
+    set.name += "-nospin";
+    set.lock->params.emplace_back("spin", false);
+    sets.push_back(set);
+  }
+  return sets;
+}
+
+// What occurred, over all worlds and sets.
+class Histogram final : public Listener {
+ public:
+  std::map<std::string, int64_t> counts;
+
+  EventMask Wants() const override {
+    return ProxyWorld::Wants() |
+           EventMask::Of(EventKind::kContentionEnd, EventKind::kMutexAcquire,
+                         EventKind::kMutexSteal, EventKind::kMutexHandoff,
+                         EventKind::kSchedPiSetprio, EventKind::kSignalGenerate,
+                         EventKind::kSchedMigrateTask, EventKind::kProxyDonor);
+  }
+  void OnStart(const RunInfo& info, ViolationSink&) override { world_.Start(info); }
+  void OnEvent(const TraceEvent& event) override {
+    world_.Apply(event);
+    switch (event.kind()) {
+      case EventKind::kContentionEnd:
+        ++counts[event.As<ContentionEnd>().ret == 0 ? "waited" : "interrupted"];
+        break;
+      case EventKind::kMutexAcquire:
+        Count(event.As<MutexAcquire>().path);
+        break;
+      case EventKind::kMutexSteal:
+        ++counts["steals"];
+        break;
+      case EventKind::kMutexHandoff:
+        ++counts[event.As<MutexHandoff>().reason == HandoffReason::kDonor ? "handed to a donor"
+                                                                          : "handed off"];
+        break;
+      case EventKind::kSchedPiSetprio:
+        ++counts["boosts"];
+        break;
+      case EventKind::kSignalGenerate:
+        ++counts["signals"];
+        break;
+      case EventKind::kSchedSwitch:
+        Chain(event.As<SchedSwitch>().donor, event.As<SchedSwitch>().next_pid);
+        break;
+      case EventKind::kProxyDonor:
+        Chain(event.As<ProxyDonor>().donor, event.As<ProxyDonor>().curr);
+        break;
+      case EventKind::kProxyMigrate:
+        ++counts["donors moved"];
+        break;
+      case EventKind::kProxyDeactivate:
+        ++counts["donors deactivated"];
+        break;
+      case EventKind::kProxyPark:
+        ++counts["donors parked"];
+        break;
+      default:
+        break;
+    }
+  }
+
+  std::string Text() const {
+    std::string text;
+    for (const auto& [what, count] : counts) {
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", what, count);
+    }
+    return text;
+  }
+
+ private:
+  void Count(AcquirePath path) {
+    switch (path) {
+      case AcquirePath::kOsqSpin:
+        ++counts["got spinning"];
+        break;
+      case AcquirePath::kWaiterSpin:
+        ++counts["got spinning first in line"];
+        break;
+      case AcquirePath::kSlow:
+        ++counts["got after a sleep"];
+        break;
+      case AcquirePath::kFast:
+      case AcquirePath::kTry:
+        ++counts["got at once"];
+        break;
+    }
+  }
+  void Chain(TaskId donor, TaskId curr) {
+    int length = 1;
+    for (TaskId at = donor; at != curr && length < 9; ++length) {
+      const LockId lock = world_.At(at).blocked_on;
+      if (!lock.valid() || !world_.OwnerOf(lock).valid()) return;
+      at = world_.OwnerOf(lock);
+    }
+    if (length > 1) ++counts[length == 2 ? "chains of 2" : "chains of 3 and more"];
+  }
+
+  ProxyWorld world_;
+};
+
+std::string Broken(const Result& result) {
+  std::string text;
+  if (result.outcome != Outcome::kDone) text += "does not end: " + result.message + "\n";
+  for (const Violation& violation : result.violations) {
+    text += fmt::format("{} at {}: {}\n", violation.id, violation.at.cycles(), violation.message);
+  }
+  for (const LockResult& lock : result.locks) {
+    if (lock.hold.n != lock.acquisitions) text += lock.name + " is not given back\n";
+  }
+  return text;
+}
+
+// What is wrong with a run of the world under the set; "" if nothing.
+std::string WhatBreaks(const World& world, const std::string& set_name, Histogram* histogram) {
+  for (const PolicySet& set : SetsFor(world)) {
+    if (set.name != set_name) continue;
+    RunOptions options;
+    if (histogram != nullptr) options.listeners = {histogram};
+    auto result = RunScenario(ScenarioOf(world, "world"), set, options);
+    if (!result.ok()) return std::string(result.status().message());
+    return Broken(*result);
+  }
+  return "no such set";
+}
+
+// A scenario to run by hand.
+std::string Printed(const World& world, const std::string& set_name) {
+  Scenario scenario = ScenarioOf(world, "shrunk");
+  for (const PolicySet& set : SetsFor(world)) {
+    if (set.name == set_name) scenario.policies.push_back(set);
+  }
+  return WriteScenario(scenario);
+}
+
+uint64_t WorldsWanted(uint64_t otherwise) {
+  const char* text = std::getenv("RQSIM_WORLDS");
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+void CheckInvariants(uint64_t first, uint64_t count) {
+  Histogram histogram;
+  for (uint64_t seed = first; seed < first + count; ++seed) {
+    const World world = RandomWorld(seed, {});
+    for (const PolicySet& set : SetsFor(world)) {
+      const std::string broken = WhatBreaks(world, set.name, &histogram);
+      if (broken.empty()) continue;
+      const World least =
+          Shrink(world, [&](const World& w) { return !WhatBreaks(w, set.name, nullptr).empty(); });
+      FAIL_CHECK("world " << seed << " under " << set.name << ":\n"
+                          << broken << "shrunk:\n"
+                          << WhatBreaks(least, set.name, nullptr) << Printed(least, set.name));
+      return;
+    }
+  }
+  INFO(histogram.Text());
+  std::vector<std::string> buckets = {
+      "waited", "interrupted",       "got spinning", "got spinning first in line",
+      "steals", "got after a sleep", "handed off",   "boosts",
+      "signals"};
+  if (Registry::BuiltIn().Find(Seam::kLockProtocol, "proxy-7.2") != nullptr) {
+    for (const char* bucket : {"chains of 2", "chains of 3 and more", "donors moved",
+                               "donors deactivated", "handed to a donor"}) {
+      buckets.emplace_back(bucket);
+    }
+  }
+  if (Registry::BuiltIn().Find(Seam::kLockProtocol, "proxy-v9") != nullptr) {
+    buckets.emplace_back("donors parked");
+  }
+  for (const std::string& bucket : buckets) {
+    INFO(bucket);
+    CHECK(histogram.counts[bucket] > 0);
+  }
+  WARN(histogram.Text());
+}
+
+void CheckUncontended(uint64_t first, uint64_t count) {
+  for (uint64_t seed = first; seed < first + count; ++seed) {
+    World world = RandomWorld(seed, {.contention = false});
+    world.lock_costs.clear();
+    uint64_t digest = 0;
+    for (const PolicySet& set : SetsFor(world)) {
+      auto result = RunScenario(ScenarioOf(world, "world"), set, {});
+      REQUIRE(result.ok());
+      INFO("world " << seed << " under " << set.name << "\n" << Printed(world, set.name));
+      CHECK(Broken(*result) == "");
+      if (digest == 0) digest = result->schedule_digest;
+      REQUIRE(result->schedule_digest == digest);
+    }
+  }
+}
+
+int64_t MetricOf(const Result& result, std::string_view name) {
+  for (const auto& [metric, value] : result.metrics) {
+    if (metric == name) return value;
+  }
+  return 0;
+}
+
+// The finish of the most important task, and what it may be late by.
+struct Finish {
+  int64_t at = 0;
+  int64_t slack = 0;
+};
+Finish FinishOfTheFirst(const World& world, const PolicySet& set) {
+  std::size_t first = 0;
+  for (std::size_t i = 1; i < world.tasks.size(); ++i) {
+    if (world.tasks[i].priority > world.tasks[first].priority) first = i;
+  }
+  auto result = RunScenario(ScenarioOf(world, "world"), set, {});
+  REQUIRE(result.ok());
+  Finish finish;
+  finish.at = result->tasks[first].finish.value_or(kNever).cycles();
+  // Cycles that a former owner ran on at its expense, and those for which a boost was lost.
+  finish.slack = MetricOf(*result, "overrun_cycles") + MetricOf(*result, "inversion_cycles");
+  return finish;
+}
+
+std::string IsLate(const World& world) {
+  PolicySet pi;
+  for (const PolicySet& set : SetsFor(world)) {
+    if (set.name == "pi") pi = set;
+  }
+  const Finish wanted = FinishOfTheFirst(world, pi);
+  for (const PolicySet& set : SetsFor(world)) {
+    if (!IsProxy(set)) continue;
+    const Finish finish = FinishOfTheFirst(world, set);
+    if (finish.at <= wanted.at + finish.slack) continue;
+    return fmt::format("under {} the most important task ends at {}, under pi at {}, overruns {}\n",
+                       set.name, finish.at, wanted.at, finish.slack);
+  }
+  return "";
+}
+
+void CheckInversion(uint64_t first, uint64_t count) {
+  for (uint64_t seed = first; seed < first + count; ++seed) {
+    World world = RandomWorld(
+        seed, {.cpus_max = 1, .sleeps = false, .signals = false, .fair = false, .costs = false});
+    // One task is more important than all others.
+    world.tasks[seed % world.tasks.size()].priority = 20;
+    const std::string late = IsLate(world);
+    if (late.empty()) continue;
+    const World least = Shrink(world, [](const World& w) {
+      return std::count_if(w.tasks.begin(), w.tasks.end(),
+                           [](const WorldTask& t) { return t.priority == 20; }) == 1 &&
+             !IsLate(w).empty();
+    });
+    FAIL_CHECK("world " << seed << ": " << late << "shrunk: " << IsLate(least)
+                        << Printed(least, "proxy-v9"));
+    return;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("Under every protocol small random worlds end, and no invariant breaks",
+          "[lock][property]") {
+  CheckInvariants(1, 250);
+}
+
+TEST_CASE("Without contention every protocol gives the same schedule", "[lock][property]") {
+  CheckUncontended(1, 150);
+}
+
+TEST_CASE("On one CPU the most important task is as early under proxy execution as under pi",
+          "[lock][property]") {
+  CheckInversion(1, 200);
+}
+
+TEST_CASE("Ten thousand worlds: under every protocol they end, and no invariant breaks",
+          "[lock][property][slow]") {
+  const uint64_t count = WorldsWanted(10'000);
+  CheckInvariants(1'000'001, count);
+  CheckUncontended(1'000'001, count / 10);
+  CheckInversion(1'000'001, count / 10);
+}
+
+}  // namespace rqsim

@@ -1,0 +1,88 @@
+// Small random worlds of tasks that fight for mutexes, as trees that can be made smaller: a world
+// that breaks something is shrunk to the least one that still does, and printed as a scenario.
+#ifndef RQSIM_TESTS_PROPERTY_WORLDS_H_
+#define RQSIM_TESTS_PROPERTY_WORLDS_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "rqsim/scenario.h"
+
+namespace rqsim {
+
+// splitmix64: the same numbers everywhere.
+class WorldRandom {
+ public:
+  explicit WorldRandom(uint64_t seed) : state_(seed) {}
+  int Below(int n) {
+    state_ += 0x9e3779b97f4a7c15u;
+    uint64_t z = state_;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    z ^= z >> 31;
+    return static_cast<int>(z % static_cast<uint64_t>(n));
+  }
+  bool OneIn(int n) { return Below(n) == 0; }
+
+ private:
+  uint64_t state_;
+};
+
+// A piece of a program. A critical section has its lock taken before and released after `inner`; a
+// wait that a signal ended skips it.
+struct Piece {
+  enum class Kind : uint8_t { kRun, kSleep, kYield, kSection } kind = Kind::kRun;
+  int length = 1;
+  int lock = 0;
+  LockWait wait = LockWait::kUninterruptible;
+  std::vector<Piece> inner;
+};
+
+struct WorldTask {
+  int priority = 1;  // of SCHED_FIFO; 0: a fair task of nice `nice`
+  int nice = 0;
+  int start = 0;
+  int loop = 1;
+  uint64_t cpus = 0;  // a mask; 0: all
+  std::vector<Piece> pieces;
+};
+
+// An ordinary signal: SIGKILL would leave locks behind.
+struct WorldSignal {
+  int at = 0;
+  int task = 0;
+};
+
+// What a world may have.
+struct WorldKind {
+  int cpus_max = 3, tasks_max = 5, locks_max = 3;
+  bool sleeps = true;  // outside and inside of critical sections
+  bool signals = true;
+  bool fair = true;        // fair tasks, under the classes of the kernel
+  bool contention = true;  // false: nobody shares a lock
+  bool costs = true;
+};
+
+struct World {
+  int cpus = 1;
+  int locks = 1;
+  bool default_classes = false;
+  std::string placement = "prev";
+  MachineCosts costs;
+  std::vector<int64_t> lock_costs;  // drawn on for the costs of protocols, in turn
+  std::vector<WorldTask> tasks;
+  std::vector<WorldSignal> signals;
+};
+
+World RandomWorld(uint64_t seed, const WorldKind& kind);
+Scenario ScenarioOf(const World& world, const std::string& name);
+
+// The least world that `fails`, starting from one that does. Looks at `tries` candidates at most.
+World Shrink(World world, const std::function<bool(const World&)>& fails, int tries = 2000);
+
+}  // namespace rqsim
+
+#endif  // RQSIM_TESTS_PROPERTY_WORLDS_H_
