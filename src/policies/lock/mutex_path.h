@@ -44,6 +44,16 @@ struct MutexOptions {
   MutexFaults faults;
 };
 
+// Tables of faults one after the other.
+template <std::size_t A, std::size_t B>
+constexpr std::array<FaultInfo, A + B> JoinFaults(const std::array<FaultInfo, A>& a,
+                                                  const std::array<FaultInfo, B>& b) {
+  std::array<FaultInfo, A + B> all{};
+  for (std::size_t i = 0; i < A; ++i) all[i] = a[i];
+  for (std::size_t i = 0; i < B; ++i) all[A + i] = b[i];
+  return all;
+}
+
 // For PolicyInfo::faults of every protocol built on these paths.
 inline constexpr std::array kMutexFaults = {
     FaultInfo{"proxy.unlock_preemptible",

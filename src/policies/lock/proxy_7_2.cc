@@ -28,6 +28,8 @@ const PolicyInfo kProxy72Info = {
     .source = "Linux 7.2 kernel/sched/core.c: find_proxy_task(), kernel/locking/mutex.c",
     .params = kParams,
     .paths = kMutexPaths,
+    .ops = kMutexOps,
+    .faults = kProxyFaults,
     .events = kProxyEvents,
 };
 

@@ -26,6 +26,8 @@ const PolicyInfo kProxyLocalInfo = {
     .source = "Linux 6.17 kernel/sched/core.c: find_proxy_task(); proxy-exec.md 10",
     .params = kParams,
     .paths = kMutexPaths,
+    .ops = kMutexOps,
+    .faults = kProxyFaults,
     .events = kProxyEvents,
 };
 

@@ -60,7 +60,14 @@ void ReadProxyOptions(const PolicyParams& params, const PolicyInfo& info, ProxyO
   if (Declares(info, "donor_wake_resched")) {
     options.always_reschedules = params.Text("donor_wake_resched") == "always";
   }
-  if (Declares(info, "return")) {
+  ProxyFaults& faults = options.faults;
+  faults.skip_owner_recheck = params.Fault("proxy.skip_owner_recheck");
+  faults.keep_curr_ref_on_unlock = params.Fault("proxy.keep_curr_ref_on_unlock");
+  faults.runnable_without_return = params.Fault("proxy.runnable_without_return");
+  faults.livelock_park = params.Fault("proxy.livelock_park");
+  faults.migrate_donor_not_tail = params.Fault("proxy.migrate_donor_not_tail");
+  if (params.Fault("proxy.return_affinity_only")) options.returns = ReturnMode::kAffinityOnly;
+  if (Declares(info, "return") && params.Given("return")) {
     const std::string_view returns = params.Text("return");
     if (returns == "affinity_only") options.returns = ReturnMode::kAffinityOnly;
     if (returns == "never") options.returns = ReturnMode::kNever;
@@ -73,10 +80,12 @@ ProxyPath::ProxyPath(const MutexOptions& mutex, const ProxyOptions& proxy, const
       proxy_(proxy),
       visited_in_(static_cast<std::size_t>(limits.num_tasks)),
       is_doomed_(static_cast<std::size_t>(limits.num_tasks)),
+      held_at_(static_cast<std::size_t>(limits.num_cpus)),
       parked_(proxy.sleeping_owner == SleepingOwner::kPark
                   ? static_cast<std::size_t>(limits.num_tasks)
                   : 0) {
   if (proxy.sleeping_owner == SleepingOwner::kPark) waking_.reserve(visited_in_.size());
+  if (proxy.faults.livelock_park) activated_at_.assign(visited_in_.size(), Time(-1));
 }
 
 HookMask ProxyPath::Hooks() const {
@@ -96,6 +105,7 @@ DonorAnswer ProxyPath::ResolveDonor(Kernel& kernel, CpuId cpu, TaskId picked) {
   Walk walk;
   walk.cpu = cpu;
   walk.donor = walk.task = picked;
+  if (held_at_[cpu.index()].valid()) return GoOn(kernel, walk);
   ++walks_;
   for (;;) {
     const Task& task = kernel.task(walk.task);
@@ -105,9 +115,14 @@ DonorAnswer ProxyPath::ResolveDonor(Kernel& kernel, CpuId cpu, TaskId picked) {
     }
     if (VisitedBefore(walk.task)) return DeadlockAt(kernel, walk);
     if (!task.blocked_on.valid()) return ReleasedAt(kernel, walk, WalkEnd::kNoEdge);
-    walk.met_curr = walk.met_curr || IsCurr(kernel, walk);
+    const bool is_curr = IsCurr(kernel, walk) && !proxy_.faults.keep_curr_ref_on_unlock;
+    walk.met_curr = walk.met_curr || is_curr;
     const TaskId owner = kernel.lock(task.blocked_on).owner;
     if (!owner.valid()) return ReleasedAt(kernel, walk, WalkEnd::kNoOwner);
+    if (IsHeld(kernel, walk, owner)) {
+      held_at_[cpu.index()] = owner;
+      return DonorAnswer::Of(DonorAnswer::Kind::kHeld);
+    }
     const WalkEnd why = LookAtOwner(kernel, walk, owner);
     if (why != WalkEnd::kRun) return EndAt(kernel, walk, why);
     if (walk.hops == proxy_.max_chain) {
@@ -117,6 +132,25 @@ DonorAnswer ProxyPath::ResolveDonor(Kernel& kernel, CpuId cpu, TaskId picked) {
     walk.task = owner;
     ++walk.hops;
   }
+}
+
+// W3: the owner's CPU has been read and is this one; what was asked before that has been answered.
+bool ProxyPath::IsHeld(Kernel& kernel, const Walk& walk, TaskId owner) {
+  const Task& o = kernel.task(owner);
+  if (o.cpu != walk.cpu) return false;
+  if (proxy_.check_order == CheckOrder::kOnRqFirst && (!o.on_rq || o.sched_delayed)) return false;
+  return kernel.HoldsAt(Window::kW3, walk.task);
+}
+
+// After W3. What was read before it may have changed: the walk is made anew (row 7).
+DonorAnswer ProxyPath::GoOn(Kernel& kernel, const Walk& walk) {
+  const TaskId owner = held_at_[walk.cpu.index()];
+  held_at_[walk.cpu.index()] = TaskId();
+  if (!proxy_.faults.skip_owner_recheck) return DonorAnswer::Of(DonorAnswer::Kind::kPickAgain);
+  Walk to_owner = walk;
+  to_owner.task = owner;
+  to_owner.hops = 1;
+  return Finish(kernel, to_owner, WalkEnd::kRun, DonorAnswer::Run(owner), WalkOutcome::kRun);
 }
 
 bool ProxyPath::VisitedBefore(TaskId task) {
@@ -158,7 +192,7 @@ DonorAnswer ProxyPath::RunsAt(Kernel& kernel, const Walk& walk, WalkEnd why) {
 DonorAnswer ProxyPath::ReleasedAt(Kernel& kernel, const Walk& walk, WalkEnd why) {
   if (IsCurr(kernel, walk)) return RunsAt(kernel, walk, why);
   const Task& task = kernel.task(walk.task);
-  switch (proxy_.released) {
+  switch (proxy_.faults.runnable_without_return ? Released::kRun : proxy_.released) {
     case Released::kRun:
       break;
     case Released::kDeactivate:
@@ -188,6 +222,10 @@ DonorAnswer ProxyPath::AsleepAt(Kernel& kernel, const Walk& walk) {
   DonorAction action;
   action.kind = DonorAction::Kind::kPark;
   action.owner = kernel.lock(kernel.task(walk.task).blocked_on).owner;
+  if (proxy_.faults.livelock_park && activated_at_[action.owner.index()] == kernel.now()) {
+    // Whoever works off the owner's list finds this task on it again, and queues it again.
+    return DonorAnswer::Of(DonorAnswer::Kind::kPickAgain);
+  }
   parked_.Park(walk.task, action.owner);
   return Again(kernel, walk, WalkEnd::kAsleep, action, proxy_.costs.park);
 }
@@ -199,6 +237,7 @@ DonorAnswer ProxyPath::ElsewhereAt(Kernel& kernel, const Walk& walk) {
   if (walk.met_curr) return Idle(kernel, walk, WalkEnd::kElsewhere);
   const bool whole = proxy_.remote_owner == RemoteOwner::kMoveChain;
   DonorAction action;
+  if (proxy_.faults.migrate_donor_not_tail) action.task = walk.donor;
   action.kind = whole ? DonorAction::Kind::kMoveChain : DonorAction::Kind::kMove;
   action.cpu = kernel.task(kernel.lock(kernel.task(walk.task).blocked_on).owner).cpu;
   const int64_t moved = whole ? walk.hops + 1 : 1;
@@ -262,7 +301,7 @@ DonorAnswer ProxyPath::Again(Kernel& kernel, const Walk& walk, WalkEnd why,
   DonorAnswer answer = DonorAnswer::Of(DonorAnswer::Kind::kPickAgain);
   answer.overhead = cost + proxy_.costs.pick;
   DonorAction on_task = action;
-  on_task.task = walk.task;
+  if (!on_task.task.valid()) on_task.task = walk.task;
   answer.Then(on_task);
   return Finish(kernel, walk, why, answer, WalkOutcome::kAgain);
 }
@@ -307,6 +346,7 @@ void ProxyPath::Enqueued(Kernel& kernel, TaskId task, CpuId cpu) {
     }
   }
   if (activated == 0) return;
+  if (!activated_at_.empty()) activated_at_[task.index()] = kernel.now();
   kernel.Resched(cpu, ReschedKind::kFull);
   if (proxy_.costs.park_activate > kZeroCycles) {
     kernel.AddWakeCost(proxy_.costs.park_activate * activated);

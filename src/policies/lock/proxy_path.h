@@ -51,6 +51,39 @@ struct ProxyCosts {
   Cycles pick, chain_hop, migrate, return_migrate, idle_retry, park, park_activate, bo_lock;
 };
 
+// What can be made wrong in the walk and the wake-up of donors, all off. Rows: kProxyFaults.
+struct ProxyFaults {
+  bool skip_owner_recheck = false;
+  bool keep_curr_ref_on_unlock = false;
+  bool runnable_without_return = false;
+  bool livelock_park = false;
+  bool migrate_donor_not_tail = false;
+};
+
+// For PolicyInfo::faults of every proxy protocol, those of the mutex paths among them.
+inline constexpr auto kProxyFaults = JoinFaults(
+    kMutexFaults,
+    std::array{
+        FaultInfo{"proxy.skip_owner_recheck",
+                  "F1: an owner found on this CPU is executed without looking whether it still is "
+                  "here (W3)",
+                  "PX-I1"},
+        FaultInfo{"proxy.keep_curr_ref_on_unlock",
+                  "F3: a donor that executes is moved or taken off without switching to idle first",
+                  "PX-I2"},
+        FaultInfo{"proxy.runnable_without_return",
+                  "F4: a moved donor whose lock has no owner runs where it is", "PX-I4"},
+        FaultInfo{"proxy.livelock_park",
+                  "F5: who is parked while the owner's list is worked off is taken from it again",
+                  "PX-I12"},
+        FaultInfo{"proxy.migrate_donor_not_tail",
+                  "F10: of a chain whose owner is elsewhere the picked donor is moved, not its end",
+                  "PX-I12"},
+        FaultInfo{"proxy.return_affinity_only",
+                  "F11: a moved donor stays where its wait ended if it may run there",
+                  "misplaced_wakeups"},
+    });
+
 struct ProxyOptions {
   CheckOrder check_order = CheckOrder::kOnRqFirst;
   RemoteOwner remote_owner = RemoteOwner::kMove;
@@ -62,6 +95,7 @@ struct ProxyOptions {
   DeadlockAction deadlock = DeadlockAction::kReport;
   int64_t max_chain = 1024;
   ProxyCosts costs;
+  ProxyFaults faults;
 };
 
 // --- parameters ----------------------------------------------------------------------------------
@@ -157,6 +191,8 @@ class ProxyPath : public MutexPath {
     return kernel.cpu(walk.cpu).curr == walk.task;
   }
   bool VisitedBefore(TaskId task);
+  bool IsHeld(Kernel& kernel, const Walk& walk, TaskId owner);
+  DonorAnswer GoOn(Kernel& kernel, const Walk& walk);
   WalkEnd LookAtOwner(const Kernel& kernel, const Walk& walk, TaskId owner) const;
 
   // How a walk ends, by its row.
@@ -179,6 +215,8 @@ class ProxyPath : public MutexPath {
   uint64_t walks_ = 0;
   std::vector<uint64_t> visited_in_;  // by task: the last walk that came by
   std::vector<bool> is_doomed_;       // by task: part of a cycle that was reported
+  std::vector<TaskId> held_at_;       // by CPU: the owner at which W3 holds the walk
+  std::vector<Time> activated_at_;    // by owner, with the fault livelock_park
   ParkedLists parked_;
   std::vector<TaskId> waking_;  // owners whose parked donors are being queued, innermost last
 };

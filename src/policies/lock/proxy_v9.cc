@@ -28,6 +28,11 @@ void BecomeV8(const PolicyParams& params, MutexOptions& mutex, ProxyOptions& pro
   if (!params.Given("handoff")) mutex.handoff = HandoffMode::kAlways;
   if (!params.Given("spin")) mutex.spin = false;
   if (!params.Given("return")) proxy.returns = ReturnMode::kAffinityOnly;
+  // What version 9 mended, as far as it lies in the protocol (MODEL-123).
+  proxy.faults.skip_owner_recheck = true;
+  proxy.faults.keep_curr_ref_on_unlock = true;
+  proxy.faults.runnable_without_return = true;
+  proxy.faults.livelock_park = true;
 }
 
 }  // namespace
@@ -39,6 +44,8 @@ const PolicyInfo kProxyV9Info = {
     .source = "[PATCH v9 0/7] Preparatory changes for Proxy Execution, 2024",
     .params = kParams,
     .paths = kMutexPaths,
+    .ops = kMutexOps,
+    .faults = kProxyFaults,
     .events = kProxyEvents,
 };
 

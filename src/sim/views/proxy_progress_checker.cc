@@ -118,6 +118,8 @@ void ProxyProgressChecker::OnSegment(const Segment& segment, CpuId cpu, Time end
   if (segment.curr == kIdleTask) return;
   busy_ += end - segment.start;
   if (!promises_.rescheds || !is_free_of_cost_ || segment.donor == segment.curr) return;
+  // What a wake-up and a switch cost lies between two donors.
+  if (segment.kind != SegmentKind::kUser && segment.kind != SegmentKind::kKernel) return;
   // While time passed nothing changed: what holds now held all along.
   if (world_.EndOfChain(segment.donor) == segment.curr || end == segment.start) return;
   const ProxyCpu& here = world_.At(cpu);

@@ -8,7 +8,7 @@ EventMask ProxyWorld::Wants() {
                        EventKind::kSchedProcessExit, EventKind::kMutexBlockedOn,
                        EventKind::kMutexWord, EventKind::kMutexWait, EventKind::kProxyLink,
                        EventKind::kProxyPark, EventKind::kProxyMigrate, EventKind::kProxyDeactivate,
-                       EventKind::kWindowHold);
+                       EventKind::kWindowHold, EventKind::kProxyWalk);
 }
 
 void ProxyWorld::Start(const RunInfo& info) {
@@ -110,6 +110,14 @@ void ProxyWorld::Apply(const TraceEvent& event) {
       ProxyTask& task = At(event.As<ProxyDeactivate>().pid);
       task.gated = false;
       task.asleep = true;
+      return;
+    }
+    case EventKind::kProxyWalk: {
+      // A walk that finds a wait over lets the task go on without a wake-up.
+      const auto walk = event.As<ProxyWalk>();
+      if (walk.outcome == WalkOutcome::kRun && walk.why != WalkEnd::kRun) {
+        At(walk.end).gated = At(walk.end).asleep = false;
+      }
       return;
     }
     case EventKind::kWindowHold:
