@@ -28,9 +28,9 @@ const PolicyInfo kProxy72Info = {
     .source = "Linux 7.2 kernel/sched/core.c: find_proxy_task(), kernel/locking/mutex.c",
     .params = kParams,
     .paths = kMutexPaths,
+    .events = kProxyEvents,
     .ops = kMutexOps,
     .faults = kProxyFaults,
-    .events = kProxyEvents,
 };
 
 absl::StatusOr<std::unique_ptr<LockProtocol>> MakeProxy72(const PolicyParams& params,

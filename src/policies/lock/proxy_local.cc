@@ -26,9 +26,9 @@ const PolicyInfo kProxyLocalInfo = {
     .source = "Linux 6.17 kernel/sched/core.c: find_proxy_task(); proxy-exec.md 10",
     .params = kParams,
     .paths = kMutexPaths,
+    .events = kProxyEvents,
     .ops = kMutexOps,
     .faults = kProxyFaults,
-    .events = kProxyEvents,
 };
 
 absl::StatusOr<std::unique_ptr<LockProtocol>> MakeProxyLocal(const PolicyParams& params,

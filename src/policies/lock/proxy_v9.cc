@@ -44,9 +44,9 @@ const PolicyInfo kProxyV9Info = {
     .source = "[PATCH v9 0/7] Preparatory changes for Proxy Execution, 2024",
     .params = kParams,
     .paths = kMutexPaths,
+    .events = kProxyEvents,
     .ops = kMutexOps,
     .faults = kProxyFaults,
-    .events = kProxyEvents,
 };
 
 absl::StatusOr<std::unique_ptr<LockProtocol>> MakeProxyV9(const PolicyParams& params,
