@@ -138,12 +138,9 @@ void Machine::ActivateParked(TaskId task, TaskId owner, CpuId cpu) {
       t.state == TaskState::kDead) {
     return;
   }
-  const bool still_parked = owner.valid() && t.parked_on == owner;
-  if (!still_parked && !plan_.faults.park_no_oncpu_check) return;
-  if (still_parked) {
-    Emit(actor_, ProxyPark{task, owner, 0});
-    t.parked_on = TaskId();
-  }
+  if (!owner.valid() || t.parked_on != owner) return;
+  Emit(actor_, ProxyPark{task, owner, 0});
+  t.parked_on = TaskId();
   t.is_blocked = true;
   EnqueueTask(cpu, task, QueueReason::kRestore);
   WakeupPreempt(cpu, task, WakeFlags::kNone);

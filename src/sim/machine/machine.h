@@ -516,7 +516,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   // Must a picked task go through the lock protocol before anybody executes for it?
   bool IsGated(TaskId task) const {
     const Task& t = task_store_[task.index()];
-    return plan_.faults.gate_on_blocked_on ? t.blocked_on.valid() : t.is_blocked;
+    return t.is_blocked;
   }
   void SwitchDirect(CpuId c, TaskId to, Cycles cycles);
   void FinishSchedule(CpuId c, const SwitchPlan& plan);

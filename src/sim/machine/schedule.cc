@@ -269,6 +269,7 @@ void Machine::Schedule(CpuId c, bool preempt) {
     if (CurrMode(c) != RunMode::kUser && ctx.exit_phase != ExitPhase::kSyscallExit) {
       prev_state.preempted_in_kernel = 1;
     }
+    if (plan_.faults.gate_on_blocked_on && p.blocked_on.valid()) p.is_blocked = true;
   } else if (p.state != TaskState::kRunning) {
     voluntary = true;
     if (p.state == TaskState::kDead) {

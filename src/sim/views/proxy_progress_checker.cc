@@ -63,7 +63,7 @@ void ProxyProgressChecker::OnEvent(const TraceEvent& event) {
       return;
     }
     case EventKind::kSegment:
-      OnSegment(event.As<Segment>(), event.cpu(), event.t);
+      OnSegment(event.As<Segment>(), event.t);
       return;
     case EventKind::kWwContext:
       Place(contexts_, event.As<WwContext>().pid) = event.As<WwContext>();
@@ -114,19 +114,9 @@ void ProxyProgressChecker::OnMigrate(const ProxyMigrate& move) {
                      Name(move.pid), moves.count, Name(end)));
 }
 
-void ProxyProgressChecker::OnSegment(const Segment& segment, CpuId cpu, Time end) {
+void ProxyProgressChecker::OnSegment(const Segment& segment, Time end) {
   if (segment.curr == kIdleTask) return;
   busy_ += end - segment.start;
-  if (!promises_.rescheds || !is_free_of_cost_ || segment.donor == segment.curr) return;
-  // What a wake-up and a switch cost lies between two donors.
-  if (segment.kind != SegmentKind::kUser && segment.kind != SegmentKind::kKernel) return;
-  // While time passed nothing changed: what holds now held all along.
-  if (world_.EndOfChain(segment.donor) == segment.curr || end == segment.start) return;
-  const ProxyCpu& here = world_.At(cpu);
-  if (here.curr != segment.curr || here.donor != segment.donor) return;
-  Report(6, segment.curr, LockId(),
-         fmt::format("{} executes for {}, whose chain does not lead to it any more",
-                     Name(segment.curr), Name(segment.donor)));
 }
 
 void ProxyProgressChecker::Settle() {
@@ -136,6 +126,15 @@ void ProxyProgressChecker::Settle() {
                        Name(id), info_->lock_name(world_.At(id).blocked_on)));
   }
   signalled_.clear();
+  if (!promises_.rescheds || !is_free_of_cost_) return;
+  for (int c = 0; c < world_.num_cpus(); ++c) {
+    const ProxyCpu& cpu = world_.At(CpuId(c));
+    const bool proxies = cpu.curr != kIdleTask && cpu.donor != kIdleTask && cpu.donor != cpu.curr;
+    if (!proxies || cpu.is_held || world_.EndOfChain(cpu.donor) == cpu.curr) continue;
+    Report(6, cpu.curr, LockId(),
+           fmt::format("{} executes for {}, whose chain does not lead to it any more",
+                       Name(cpu.curr), Name(cpu.donor)));
+  }
 }
 
 void ProxyProgressChecker::OnEnd(const RunEnd& end) {

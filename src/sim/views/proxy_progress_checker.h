@@ -53,7 +53,7 @@ class ProxyProgressChecker final : public Listener {
   void OnSignal(const SignalGenerate& signal);
   void OnWord(const MutexWord& word, CpuId cpu);
   void OnMigrate(const ProxyMigrate& move);
-  void OnSegment(const Segment& segment, CpuId cpu, Time end);
+  void OnSegment(const Segment& segment, Time end);
   void Settle();
   std::string Name(TaskId id) const { return std::string(info_->task_name(id)); }
   void Report(int number, TaskId task, LockId lock, std::string message);

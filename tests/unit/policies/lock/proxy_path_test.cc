@@ -104,6 +104,8 @@ class World final : public WordlessKernel {
         return "deadlock";
       case DonorAnswer::Kind::kStuck:
         return "stuck";
+      case DonorAnswer::Kind::kHeld:
+        return "held";
     }
     return "";
   }
