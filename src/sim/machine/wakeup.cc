@@ -158,7 +158,6 @@ void Machine::EnqueueWoken(CpuId target, TaskId task, WakeFlags flags, CpuId wak
   } else {
     ActivateWoken(target, task, flags, is_new);
   }
-  if (!is_new) EmitTtwu(task, waker, before, flags);
 }
 
 // ttwu_stat(). `before` is the CPU it was on.
