@@ -580,7 +580,9 @@ void Machine::BookOverhead(CpuId c, Time stop) {
                                            static_cast<int32_t>(part.cost));
     s.span_progress = false;
     s.span_curr = is_nobodys ? kIdleTask : cpu.curr;
-    s.span_donor = is_nobodys ? kIdleTask : cpu.donor;
+    // As Charge has it: a schedule() that a window holds has no donor.
+    const TaskId payer = cpu.donor == kIdleTask ? cpu.curr : cpu.donor;
+    s.span_donor = is_nobodys ? kIdleTask : payer;
     CloseSpan(c, at);
   }
 }
