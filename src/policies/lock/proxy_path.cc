@@ -70,7 +70,7 @@ void ReadProxyOptions(const PolicyParams& params, const PolicyInfo& info, ProxyO
   if (Declares(info, "return") && params.Given("return")) {
     const std::string_view returns = params.Text("return");
     if (returns == "affinity_only") options.returns = ReturnMode::kAffinityOnly;
-    if (returns == "never") options.returns = ReturnMode::kNever;
+    if (returns == "never") options.returns = ReturnMode::kNeverReturns;
   }
 }
 
@@ -320,7 +320,7 @@ WakeAnswer ProxyPath::WakeQueued(Kernel& kernel, TaskId task) {
   if (t.blocked_on.valid()) kernel.SetBlockedOn(task, LockId());
   if (kernel.cpu(t.cpu).curr == task) return in_place;
   const bool may_run_here = t.migration_disabled == 0 && t.cpus_allowed.Contains(t.cpu);
-  if (proxy_.returns == ReturnMode::kNever ||
+  if (proxy_.returns == ReturnMode::kNeverReturns ||
       (proxy_.returns == ReturnMode::kAffinityOnly && may_run_here)) {
     return in_place;
   }

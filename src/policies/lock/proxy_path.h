@@ -44,7 +44,7 @@ enum class Released : uint8_t {
   kRun,         // runs here
 };
 // When a donor that was moved is placed anew at its wake-up.
-enum class ReturnMode : uint8_t { kWakeCpu, kAffinityOnly, kNever };
+enum class ReturnMode : uint8_t { kWakeCpu, kAffinityOnly, kNeverReturns };
 enum class DeadlockAction : uint8_t { kReport, kAbort, kHang };
 
 struct ProxyCosts {
