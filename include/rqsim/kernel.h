@@ -606,7 +606,7 @@ class Kernel {
   bool is_overloaded_ = false;
   CpuId actor_;                     // CPU whose event is being handled; invalid: the outside
   std::span<CpuId> choice_memory_;  // by executing CPU; empty: the lowest CPU is chosen
-  bool has_holds_ = false;  // this run has window faults
+  bool has_holds_ = false;          // this run has window faults
   std::span<Task> tasks_;
   std::span<Cpu> cpus_;
   std::span<Lock> locks_;

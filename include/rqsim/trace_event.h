@@ -79,12 +79,12 @@ enum class EventKind : uint16_t {
   kSchedDlServerStart,
   kSchedDlServerStop,
   // Model only again.
-  kSchedQueue,          // a task came onto or left a runqueue
-  kSchedSetDonor,       // schedule() chose a donor, or gave one up: it may change it once more
-  kProxyLink,           // the waiter that donates to a task changed
-  kTaskCpus,            // a part of a task's affinity as it is now
-  kWindowHold,          // a window fault holds, or lets go
-  kWwContext,           // an acquire context of a ww lock was opened, changed or closed
+  kSchedQueue,     // a task came onto or left a runqueue
+  kSchedSetDonor,  // schedule() chose a donor, or gave one up: it may change it once more
+  kProxyLink,      // the waiter that donates to a task changed
+  kTaskCpus,       // a part of a task's affinity as it is now
+  kWindowHold,     // a window fault holds, or lets go
+  kWwContext,      // an acquire context of a ww lock was opened, changed or closed
   kCount,
 };
 inline constexpr int kFirstPolicyEvent = 64;

@@ -134,7 +134,7 @@ std::vector<Topology::Level> Topology::MakeLevels(
     }
   }
   std::sort(far.begin(), far.end());  // total order: integers
-  bool overlaps = false;  // from the lowest level on where nodes do
+  bool overlaps = false;              // from the lowest level on where nodes do
   for (const int reach : far) {
     Level& level = levels.emplace_back();
     level.level = DomainLevel::kNuma;

@@ -167,18 +167,18 @@ const Shape* ActionShape(ShapeBook& book, const Shape* sched) {
 }  // namespace
 
 const Shape* SchedShape(ShapeBook& book) {
-  Shape* sched =
-      book.Object({{"policy", book.Word(WordList(kSchedPolicyWords)),
-                    "scheduling policy; left out: fifo with a priority, else normal"},
-                   {"priority", book.Integer(0, 99), "fifo and rr: larger is more important"},
-                   {"nice", book.Integer(-20, 19), "weight of fair tasks"},
-                   {"slice", book.Length(1), "fair: request length instead of base_slice"},
-                   {"runtime", book.Length(1), "deadline: budget in each period"},
-                   {"deadline", book.Length(1), "deadline: relative"},
-                   {"period", book.Length(1), "deadline: default the deadline"},
-                   {"flags", book.Array(book.Word({"reclaim", "overrun"}), 0, 2),
-                    "deadline: reclaim = may use what others leave over, overrun = counts overruns"},
-                   {"reset_on_fork", book.Bool(), "children start as normal tasks"}});
+  Shape* sched = book.Object(
+      {{"policy", book.Word(WordList(kSchedPolicyWords)),
+        "scheduling policy; left out: fifo with a priority, else normal"},
+       {"priority", book.Integer(0, 99), "fifo and rr: larger is more important"},
+       {"nice", book.Integer(-20, 19), "weight of fair tasks"},
+       {"slice", book.Length(1), "fair: request length instead of base_slice"},
+       {"runtime", book.Length(1), "deadline: budget in each period"},
+       {"deadline", book.Length(1), "deadline: relative"},
+       {"period", book.Length(1), "deadline: default the deadline"},
+       {"flags", book.Array(book.Word({"reclaim", "overrun"}), 0, 2),
+        "deadline: reclaim = may use what others leave over, overrun = counts overruns"},
+       {"reset_on_fork", book.Bool(), "children start as normal tasks"}});
   sched->name = "sched";
   return sched;
 }

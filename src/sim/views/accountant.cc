@@ -58,13 +58,12 @@ void Accountant::Holders::Push(Time t, TaskId holder) {
 }
 
 EventMask Accountant::Wants() const {
-  return EventMask::Of(EventKind::kSchedWaking, EventKind::kSchedWakeup, EventKind::kSchedWakeupNew,
-                       EventKind::kSchedSwitch, EventKind::kSchedMigrateTask,
-                       EventKind::kSchedProcessFork, EventKind::kSegment, EventKind::kOpBegin,
-                       EventKind::kOpEnd, EventKind::kMutexWord, EventKind::kMutexBlockedOn,
-                       EventKind::kProxyDeactivate, EventKind::kProxyPark,
-                       EventKind::kSchedDlThrottle, EventKind::kSchedDlReplenish,
-                       EventKind::kTaskAttr);
+  return EventMask::Of(
+      EventKind::kSchedWaking, EventKind::kSchedWakeup, EventKind::kSchedWakeupNew,
+      EventKind::kSchedSwitch, EventKind::kSchedMigrateTask, EventKind::kSchedProcessFork,
+      EventKind::kSegment, EventKind::kOpBegin, EventKind::kOpEnd, EventKind::kMutexWord,
+      EventKind::kMutexBlockedOn, EventKind::kProxyDeactivate, EventKind::kProxyPark,
+      EventKind::kSchedDlThrottle, EventKind::kSchedDlReplenish, EventKind::kTaskAttr);
 }
 
 void Accountant::OnStart(const RunInfo& info, ViolationSink& sink) {

@@ -91,7 +91,7 @@ struct TaskAccount {
   LockId blocked_on;
   LockId wait_lock;  // the lock it went to sleep for
   TaskId parked_on;
-  int32_t op = -1;      // OpKind of the operation it is in; -1: none
+  int32_t op = -1;  // OpKind of the operation it is in; -1: none
   bool is_throttled = false;
   bool waking = false;  // sched_waking seen, sched_wakeup not yet
 
