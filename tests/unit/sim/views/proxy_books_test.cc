@@ -78,7 +78,7 @@ TEST_CASE("A former owner that runs on for its donor overruns", "[views][proxy]"
   Blocks(feed, 1, "H", "L", "H", true);
   feed.At(1, 0, ProxyWalk{.donor = feed.Task("H"), .end = feed.Task("L"), .hops = 1});
   feed.At(4, 0, MutexWord{.lock = feed.Lock("A"), .owner = feed.Task("H")});
-  feed.At(4, 0, MutexBlockedOn{.pid = feed.Task("H")});
+  feed.At(4, 0, MutexBlockedOn{.pid = feed.Task("H"), .lock = LockId()});
   feed.Wake<SchedWakeup>(4, 0, "H", 0);
   feed.Spent(1, 5, 0, SegmentKind::kUser, feed.Task("L"), feed.Task("H"), 1);
   feed.Switch(5, 0, "L", 'X', "H");
