@@ -31,6 +31,8 @@ std::optional<ProxyProgressChecker::Promises> PromisesOf(const PolicySet& set, i
       promises.rescheds = params.Text(param.name) == "always";
     }
   }
+  // Whoever is woken in the donor's place need not ask for a reschedule (MODEL-124).
+  promises.rescheds = promises.rescheds && promises.hands_to_donor;
   return promises;
 }
 
