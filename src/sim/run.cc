@@ -25,14 +25,18 @@ std::optional<ProxyProgressChecker::Promises> PromisesOf(const PolicySet& set, i
   if (entry == nullptr) return std::nullopt;
   const PolicyParams params(*entry->info, set.lock->params, clock_hz);
   ProxyProgressChecker::Promises promises;
+  bool is_free_of_cost = params.Text("preset") != "realistic";
   for (const ParamInfo& param : entry->info->params) {
     if (param.name == "handoff") promises.hands_to_donor = params.Text(param.name) == "donor";
+    // With costs, a wake-up lies between two donors.
+    is_free_of_cost =
+        is_free_of_cost && (param.kind != ParamKind::kCycles || params.Integer(param.name) == 0);
     if (param.name == "donor_wake_resched") {
       promises.rescheds = params.Text(param.name) == "always";
     }
   }
   // Whoever is woken in the donor's place need not ask for a reschedule (MODEL-124).
-  promises.rescheds = promises.rescheds && promises.hands_to_donor;
+  promises.rescheds = promises.rescheds && promises.hands_to_donor && is_free_of_cost;
   return promises;
 }
 

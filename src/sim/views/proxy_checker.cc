@@ -212,7 +212,9 @@ void ProxyChecker::SettleTask(TaskId id) {
   }
   known.broken_place = !somewhere;
   if (!task.parked_on.valid() || w5_holds_ > 0) return;
-  const bool fine = !task.queued_on.valid() && !world_.At(task.parked_on).queued_on.valid();
+  // An owner whose dequeue is put off sleeps although it is queued.
+  const ProxyTask& owner = world_.At(task.parked_on);
+  const bool fine = !task.queued_on.valid() && (!owner.queued_on.valid() || owner.asleep);
   if (!fine && !known.broken_park) {
     Report(
         15, id, CpuId(),
