@@ -6,7 +6,7 @@
 // A failure prints the seed and the smallest world that still fails, as a scenario. The test prints
 // how often what occurred, and fails if something never did.
 //
-//   RQSIM_WORLDS=1000000 build/release/bin/property_protocols "[slow]"
+//   RQSIM_WORLDS=1000000 build/release/bin/property_protocols "[by_hand]"
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -251,7 +251,7 @@ TEST_CASE("Without contention every protocol gives the same schedule", "[lock][p
 }
 
 TEST_CASE("Ten thousand worlds: under every protocol they end, and no invariant breaks",
-          "[lock][property][slow]") {
+          "[lock][property][.by_hand]") {
   const uint64_t count = WorldsWanted(10'000);
   CheckInvariants(1'000'001, count);
   CheckUncontended(1'000'001, count / 10);

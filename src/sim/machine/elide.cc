@@ -29,10 +29,9 @@ bool Machine::MayElideTicks() const {
   if (!runqueue_loads_.empty()) return false;
   // Donors that wait to be looked at again count the events of an instant.
   if (lock_hook_resolves_) return false;
-  if (costs().c_tick == kZeroCycles) return true;
-  // A tick with a cost cuts segments, and may end in a way back to user mode that services see.
-  return !trace_.Wanted(EventKind::kSegment) && !machine.irq_time_accounting &&
-         user_return_services_.empty();
+  // A tick with a cost holds up what reaches its CPU meanwhile, and that may be another CPU's
+  // doing.
+  return costs().c_tick == kZeroCycles;
 }
 
 // Something of `phase` on `cpu` is being handled at this instant.
