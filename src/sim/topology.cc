@@ -199,7 +199,7 @@ void Topology::AddGroups(SchedDomain& domain, CpuId cpu, bool overlaps) const {
         seen = seen | core(c);
       }
       covered = covered | group.cpus;
-      domain.groups.push_back(std::move(group));
+      domain.groups.push_back(group);
     }
     at = domain.span.FirstFromWrapping(at.value() + 1);
     if (at == first) break;
