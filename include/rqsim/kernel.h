@@ -74,7 +74,8 @@ struct Task {
   bool per_cpu_kthread = false;  // bound to one CPU for good (stopper, hotplug thread)
   bool boosted = false;          // eff differs from base by inheritance
   bool should_park = false;      // kthread: asked to park
-  uint8_t sched_class = 0;       // index into the run's classes, strongest first
+  bool in_syscall = false;  // on its way out of a system call or page fault, not of an interrupt
+  uint8_t sched_class = 0;  // index into the run's classes, strongest first
   int16_t migration_disabled = 0;
   CpuId cpu;       // runqueue it is on, or was last on
   CpuId wake_cpu;  // CPU of its last full placement
@@ -151,6 +152,9 @@ struct MachineFacts {
   PreemptMode preempt = PreemptMode::kFull;
   KernelVersion kernel = KernelVersion::k7_2;
   Cycles c_sched, c_ctx, c_lb, c_lb_cpu, c_stop;
+  Cycles c_syscall, c_sysret, c_exc, c_wake, l_ipi;
+  bool keeps_blocked_queued =
+      false;  // the lock protocol may keep a task queued that waits for a lock
   uint8_t balanced_class = kMaxClasses;  // the class whose tasks a balancer moves; that value: none
   CpuSet possible, housekeeping;
 };
@@ -258,6 +262,8 @@ struct Request {
     kThrottle,
     kUnthrottle,
     kQueueServer,
+    kClearSignals,
+    kSwitchAtSleep,
     kEmit,
   };
   Kind kind = Kind::kWake;
@@ -368,6 +374,8 @@ class Kernel {
   virtual WordResult Store(WordId id, int64_t value) = 0;
   virtual WordResult Exchange(WordId id, int64_t value) = 0;
   virtual WordResult CompareExchange(WordId id, int64_t expected, int64_t value) = 0;
+  // Whether the page with the words that `policy` declared for `task` is there.
+  virtual void SetWordsPresent(PolicyId, TaskId, bool) {}
   // The k-th word that `policy` declared per task (PolicyInfo::words_per_task). Precondition: 0 <=
   // k < that number.
   virtual WordId WordOf(PolicyId policy, TaskId task, int k) const = 0;
@@ -430,6 +438,21 @@ class Kernel {
     Request& r = Add(Request::Kind::kSignal);
     r.task = id;
     r.signal = kind;
+  }
+  // Ordinary pending signals of `id` are gone; `delivered`: its handler has them.
+  void ClearSignals(TaskId id, bool delivered) {
+    Request& r = Add(Request::Kind::kClearSignals);
+    r.task = id;
+    r.flag = delivered;
+  }
+  // When the task that asks goes to sleep next, its CPU is handed directly to `id`, which costs
+  // `length` instead of a wake-up and a switch; the class is told, not asked. If by then `id` is
+  // not asleep or may not run there, or somebody of a stronger class waits, it is an ordinary
+  // wake-up that has been paid for.
+  void SwitchAtSleep(TaskId id, Cycles length) {
+    Request& r = Add(Request::Kind::kSwitchAtSleep);
+    r.task = id;
+    r.at = Time(length.count());
   }
   // Moves a queued task that does not execute to another CPU's runqueue (dequeue without sleep,
   // enqueue, check there).

@@ -19,6 +19,7 @@
 #include "rqsim/kernel.h"
 #include "rqsim/scenario.h"
 #include "rqsim/time.h"
+#include "rqsim/user_world.h"
 
 namespace rqsim {
 
@@ -36,11 +37,14 @@ struct Frame {
 
 // Results in Frame::result and Return.
 inline constexpr int64_t kEPERM = -1;
+inline constexpr int64_t kESRCH = -3;
 inline constexpr int64_t kEINTR = -4;
 inline constexpr int64_t kEAGAIN = -11;
+inline constexpr int64_t kEFAULT = -14;
 inline constexpr int64_t kEBUSY = -16;
 inline constexpr int64_t kENXIO = -6;
 inline constexpr int64_t kEINVAL = -22;
+inline constexpr int64_t kERANGE = -34;
 inline constexpr int64_t kEDEADLK = -35;
 inline constexpr int64_t kETIMEDOUT = -110;
 std::string_view ErrnoName(int64_t result);  // "-EINTR"; "" if it is not one of these
@@ -68,6 +72,7 @@ struct Next {
     kCall,
     kGrace,
     kStop,
+    kToUser,
     kReturn,
     kDie,
   };
@@ -109,6 +114,13 @@ struct Next {
     n.step = step;
     n.state = state;
     n.timeout = timeout;
+    return n;
+  }
+  // The same for `length` cycles (> 0) from the instant at which it goes off its CPU: what a device
+  // takes that is started on the way to sleep.
+  static Next BlockFor(StepId step, TaskState state, Cycles length) {
+    Next n = Block(step, state);
+    n.cycles = length;
     return n;
   }
   // Burns cycles with preemption off until something watched changes; then Step(). One segment
@@ -185,6 +197,14 @@ struct Next {
     n.path = path;
     return n;
   }
+  // Leaves the kernel: a pending reschedule, the services' paths and signals first, then c_sysret.
+  // Step() in user mode.
+  static Next ToUser(StepId step) {
+    Next n;
+    n.kind = Kind::kToUser;
+    n.step = step;
+    return n;
+  }
   static Next Return(int64_t result) {
     Next n;
     n.kind = Kind::kReturn;
@@ -252,6 +272,8 @@ struct PathInfo {
 struct EventFieldInfo {
   std::string_view name;
   FieldKind kind = FieldKind::kInteger;
+  // kSymbol: appends what the value means. A plain function, so that tables stay constant.
+  void (*text)(int64_t value, std::string& out) = nullptr;
 };
 struct EventInfo {
   std::string_view name;  // with the family's prefix: "umcg_block"
@@ -304,6 +326,10 @@ struct FaultInfo {
   std::string_view name;  // "proxy.skip_owner_recheck"
   std::string_view summary = {};
   std::string_view caught_by = {};  // the invariant that reports it, or the metric that shows it
+  // Names of its arguments, separated by spaces. With `at` and `cpu` among them it happens at an
+  // instant, as a completed step of that CPU: Policy::OnFault. `task` is a task; the others are
+  // numbers, words or true and false.
+  std::string_view args = {};
 };
 
 struct MetricInfo {
@@ -327,8 +353,12 @@ struct PolicyInfo {
   std::span<const HotplugCallbackInfo> hotplug = {};
   std::span<const FaultInfo> faults = {};
   std::span<const MetricInfo> metrics = {};
-  int words_per_task = 0;        // words of user memory, one page per task
-  uint32_t sched_policies = 0;   // classes: bit per SchedPolicy it schedules
+  int words_per_task = 0;       // words of user memory, one page per task
+  uint32_t sched_policies = 0;  // classes: bit per SchedPolicy it schedules
+  // Services with groups of servers and workers: what the user code of a server is, and where a
+  // worker sleeps that starts parked; r[0] = its group.
+  PathId server_path = {};
+  PathId parked_path = {};
   std::string_view serves = {};  // classes: the weaker one it runs through a server if it starves
 };
 
@@ -376,8 +406,9 @@ struct Limits {
   // How long the machine has been up and idle, without ticks, before instant 0 (machine.md 14);
   // zero: it comes up at 0. Cpu::idle_since says the same of each CPU.
   Cycles idle_before;
-  int sched_class = -1;   // classes: its place among the run's classes, strongest first
-  int served_class = -1;  // classes: that of the class it serves; -1: it is not there
+  int sched_class = -1;             // classes: its place among the run's classes, strongest first
+  int served_class = -1;            // classes: that of the class it serves; -1: it is not there
+  const UserWorld* user = nullptr;  // valid during the factory's call only; null: nobody cares
 };
 
 // For `explain`, failed checks and state expectations: a policy's own state as names and integers.
@@ -385,6 +416,8 @@ class StateWriter {
  public:
   virtual ~StateWriter() = default;
   virtual void Field(std::string_view name, int64_t value) = 0;
+  // A word of the task's user memory as people read it: "state", "RUNNING|LOCKED".
+  virtual void Word(std::string_view, std::string_view) {}
 };
 
 enum class TaskChange : uint8_t { kNew, kExec, kExiting, kDead, kAffinity, kSched };
@@ -416,6 +449,11 @@ class Policy {
   // kernel/smp.c). State:   whatever ran on `cpu` is interrupted. May:     any request; wake-ups
   // cost nothing here. Default: nothing. Never called when it sends none.
   virtual void OnCall(Kernel& kernel, CpuId cpu, const Message& message);
+
+  // When:    the instant of a fault with arguments that this policy declares has come.
+  // State:   between two events; it counts as a completed step of the CPU it names. May: change
+  // words, any request. `index` is its place in UserWorld::faults. Default: nothing.
+  virtual void OnFault(Kernel& kernel, int index);
 
   // When:    a task was made, executed a new program, begins to exit, is dead, or its attributes or
   // affinity changed. State:   the change has been made; a dead task is on no runqueue. May: any

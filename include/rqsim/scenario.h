@@ -106,10 +106,12 @@ struct OpSpec {
   std::string name;      // lock, condvar, task, barrier, semaphore, timer, template, resource;
                          // kService: the operation
   std::string second;    // wait, sync: the mutex
-  Cycles cycles;         // run, runtime, sleep, timer (period), preempt_off, irqs_off
+  Cycles cycles;         // run, runtime, sleep, timer (period), preempt_off, irqs_off; block: how
+                         // long the device takes from the instant it is off its CPU, 0 = till woken
   bool forever = false;  // run
   RunMode mode = RunMode::kUser;                // run
-  std::optional<Time> until;                    // sleep: absolute wake-up time instead of a length
+  std::optional<Time> until;                    // sleep: absolute wake-up time instead of a length;
+                                                // block: give up then
   std::optional<Cycles> timeout;                // block, wait, sem_wait: give up after
   TimerMode timer_mode = TimerMode::kRelative;  // timer
   bool unique = false;                          // timer: one of its own per task
@@ -117,13 +119,22 @@ struct OpSpec {
   SleepState sleep_state = SleepState::kInterruptible;  // block
   SignalKind signal = SignalKind::kOrdinary;            // kill
   bool sync = false;              // wake: the waker is about to sleep (WF_SYNC)
-  int64_t count = 1;              // loop: times, -1 = forever
+  bool page_fault = false;        // block: entered by an exception, not by a system call
+  Cycles kernel_tail;             // block: kernel work after the wait, cycles
+  int64_t count = 1;              // loop: times, -1 = forever; block: waits in one system call
   SchedSpec sched;                // set_sched
   CpuSet cpus;                    // set_affinity
   std::vector<OpSpec> ops;        // loop: body; trylock: what is done when it got the lock
   std::vector<OpSpec> otherwise;  // trylock: what is done when it did not
   std::vector<std::pair<std::string, std::variant<int64_t, bool, std::string>>> args;  // kService
   SourcePos pos;
+};
+
+// How a worker comes into its group, where there is a service with groups.
+enum class WorkerStart : uint8_t {
+  kPlain,     // not at all, or by its program
+  kParked,    // it is there, known to the servers and asleep, when the run begins
+  kRegister,  // it registers first thing
 };
 
 // A task, or only a template for `fork` (instances = 0), which makes further tasks of any of these.
@@ -138,6 +149,27 @@ struct TaskSpec {
   int64_t loop = 1;                // whole program, -1 = forever
   std::vector<OpSpec> ops;
   std::optional<Cycles> deadline;  // user deadline of a job (release to end), for `deadline_misses`
+  int64_t tid = 0;                 // what user memory calls it; 0 = the lowest number left over
+  std::string process;             // its address space; a kthread borrows it
+  bool basic = false;              // a registered server that never runs a worker
+  WorkerStart worker_start = WorkerStart::kPlain;
+  SourcePos pos;
+};
+
+// A server of a UMCG group: a task that exists only if the policy set has a service with servers.
+struct UmcgServerSpec {
+  std::string name;
+  int64_t tid = 0;
+  std::optional<CpuSet> cpus;
+  SchedSpec sched;
+  SourcePos pos;
+};
+struct UmcgGroupSpec {
+  std::string name;
+  std::string process;
+  std::vector<UmcgServerSpec> servers;
+  std::vector<std::string> workers;
+  std::string scheduler;  // a user scheduler; the policy set's `user` comes first
   SourcePos pos;
 };
 
@@ -262,6 +294,7 @@ struct FaultSpec {
   int64_t nth = 1;             // window: which time it is reached, from 1
   std::optional<Cycles> hold;  // window: how long
   std::optional<Time> until;   // window: or until when
+  std::vector<std::pair<std::string, std::variant<int64_t, bool, std::string>>> args;
   SourcePos pos;
 };
 
@@ -371,6 +404,7 @@ struct Scenario {
   std::vector<std::string> mutexes, condvars;
   std::vector<std::pair<std::string, int64_t>> semaphores;  // name, initial value
   std::vector<TaskSpec> tasks, kthreads;
+  std::vector<UmcgGroupSpec> groups;
   std::vector<ActionSpec> actions;
   PolicySet common;
   std::vector<PolicySet> policies;

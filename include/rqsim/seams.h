@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 
 #include "rqsim/ids.h"
 #include "rqsim/kernel.h"
@@ -19,7 +20,7 @@
 namespace rqsim {
 
 // The optional hooks of all seams.
-enum class Hook : uint32_t {
+enum class Hook : uint64_t {
   kOnTask = 1u << 0,
   // SchedClass
   kYield = 1u << 1,
@@ -52,6 +53,7 @@ enum class Hook : uint32_t {
   kSwitchedPath = 1u << 23,
   kUserReturnPath = 1u << 24,
   kScheduled = 1u << 25,
+  kKernelEntryPath = uint64_t{1} << 31,
   // Every seam
   kOnStart = 1u << 30,
   // SchedClass again
@@ -64,16 +66,16 @@ class HookMask {
  public:
   constexpr HookMask() = default;
   constexpr HookMask(Hook hook)
-      : bits_(static_cast<uint32_t>(hook)) {}  // NOLINT: a hook is a mask of one
+      : bits_(static_cast<uint64_t>(hook)) {}  // NOLINT: a hook is a mask of one
   friend constexpr HookMask operator|(HookMask a, HookMask b) {
     HookMask mask;
     mask.bits_ = a.bits_ | b.bits_;
     return mask;
   }
-  constexpr bool Has(Hook hook) const { return (bits_ & static_cast<uint32_t>(hook)) != 0; }
+  constexpr bool Has(Hook hook) const { return (bits_ & static_cast<uint64_t>(hook)) != 0; }
 
  private:
-  uint32_t bits_ = 0;
+  uint64_t bits_ = 0;
 };
 constexpr HookMask operator|(Hook a, Hook b) { return HookMask(a) | HookMask(b); }
 
@@ -520,6 +522,8 @@ class Placement : public Policy {
 
 // ============================================================================= KernelService
 
+class UserScheduler;
+
 // Anything that adds operations, kthreads and hooks to the kernel: pairing, UMCG, CPU hotplug. It
 // must give no answer; what it has stands in its PolicyInfo. Hooks return a path for the task in
 // question to execute, or none.
@@ -550,6 +554,20 @@ class KernelService : public Policy {
   // State:   task executes in kernel mode. May: nothing. Returns: a path, or none. Default: none
   // (bit kUserReturnPath).
   virtual PathCall UserReturnPath(Kernel& kernel, TaskId task);
+
+  // A path to execute before an operation of the program does its work in the kernel.
+  // When:    the entry of a system call, or of a page fault, has been paid for (Linux 7.2
+  //          kernel/entry/common.c: syscall_trace_enter()). Not for operations of services that pay
+  //          for their system call themselves, nor for what is no system call.
+  // State:   task executes in kernel mode. May: nothing. Returns: a path, or none.
+  // Default: none (bit kKernelEntryPath).
+  virtual PathCall KernelEntryPath(Kernel& kernel, TaskId task);
+
+  // The user schedulers of the scenario's groups, by group; they outlive the service.
+  // When:    once, before the run, if the service has a path for servers.
+  // State:   nothing has run. May: keep them.
+  // Default: takes no notice.
+  virtual void Bind(std::span<UserScheduler* const> by_group);
 
   // A pass of schedule() is over for `prev`, also when it was picked again.
   // When:    end of schedule(). State: the switch is decided. May: change its own state. Default:

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <string>
 #include <string_view>
 #include <type_traits>
 
@@ -626,6 +627,7 @@ struct FieldValue {
   std::string_view name;
   FieldKind kind;
   int64_t value;
+  void (*text)(int64_t value, std::string& out) = nullptr;  // kSymbol: what it means
 };
 // Takes a record apart into at most kMaxEventFields values, in the order in which they are printed;
 // returns how many. For kinds of policies use EventInfo (policy.h).

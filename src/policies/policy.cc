@@ -36,6 +36,12 @@ std::string_view ErrnoName(int64_t result) {
   switch (result) {
     case kEPERM:
       return "-EPERM";
+    case kESRCH:
+      return "-ESRCH";
+    case kEFAULT:
+      return "-EFAULT";
+    case kERANGE:
+      return "-ERANGE";
     case kEINTR:
       return "-EINTR";
     case kEAGAIN:
@@ -134,6 +140,7 @@ void Policy::OnStart(Kernel&) {}
 
 void Policy::OnTimer(Kernel&, TimerRef, CpuId) {}
 void Policy::OnCall(Kernel&, CpuId, const Message&) {}
+void Policy::OnFault(Kernel&, int) {}
 void Policy::OnTask(Kernel&, TaskId, TaskChange) {}
 void Policy::Describe(const Kernel&, TaskId, StateWriter&) const {}
 
@@ -180,6 +187,8 @@ BalanceAnswer Placement::BalanceStep(Kernel&, CpuId) { return BalanceAnswer::kDo
 PathCall KernelService::BlockPath(Kernel&, TaskId) { return PathCall::None(); }
 PathCall KernelService::SwitchedPath(Kernel&, CpuId, TaskId, TaskId) { return PathCall::None(); }
 PathCall KernelService::UserReturnPath(Kernel&, TaskId) { return PathCall::None(); }
+PathCall KernelService::KernelEntryPath(Kernel&, TaskId) { return PathCall::None(); }
+void KernelService::Bind(std::span<UserScheduler* const>) {}
 void KernelService::Scheduled(Kernel&, CpuId, TaskId) {}
 
 void UserScheduler::Queued(Kernel&, TaskId, TaskId) {}

@@ -81,6 +81,13 @@ class Composer {
  private:
   absl::Status CheckMachine() const;
   absl::Status PlanTasks();
+  absl::Status PlanServers();
+  bool HasServers() const;
+  void DescribeUserSpace();
+  void CallFaults();
+  void StartInPaths();
+  void PlaceFaults();
+  absl::Status ChooseUserSchedulers();
   absl::Status ChoosePreemption();
   absl::Status ChooseClasses();
   absl::Status ChooseOthers();
@@ -101,6 +108,8 @@ class Composer {
   PolicySet set_;
   const Registry& registry_;
   std::vector<std::string> faults_on_;  // by name; windows are not among them
+  UserWorld user_;
+  std::vector<const TaskSpec*> specs_;  // by planned task; null: a server
 };
 
 absl::Status Composer::CheckMachine() const {
@@ -195,10 +204,188 @@ absl::Status Composer::PlanTasks() {
         TaskPlan instance = task;
         if (spec.instances > 1) instance.name = absl::StrCat(spec.name, "-", i);
         plan.tasks.push_back(std::move(instance));
+        specs_.push_back(&spec);
       }
     }
   }
   return absl::OkStatus();
+}
+
+// Whether a service of this set has user code for servers.
+bool Composer::HasServers() const {
+  for (const PolicyChoice& choice : *set_.services) {
+    const RegistryEntry* const entry = registry_.Find(Seam::kKernelService, choice.name);
+    if (entry != nullptr && entry->info->server_path.valid()) return true;
+  }
+  return false;
+}
+
+// The servers of all groups, after the scenario's tasks.
+absl::Status Composer::PlanServers() {
+  if (!HasServers()) return absl::OkStatus();
+  const CpuSet possible = CpuSet::FirstN(static_cast<int>(scenario_.machine.cpus.size()));
+  for (const UmcgGroupSpec& group : scenario_.groups) {
+    for (const UmcgServerSpec& server : group.servers) {
+      TaskPlan task;
+      task.name = server.name;
+      task.sched = server.sched;
+      task.cpus = server.cpus.value_or(possible) & possible;
+      if (task.cpus.empty()) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("server \"", server.name, "\" may run on no CPU of this machine"));
+      }
+      task.start_cpu = task.cpus.First();
+      task.is_daemon = true;
+      plan.tasks.push_back(std::move(task));
+      specs_.push_back(nullptr);
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Who is who in user space (user_world.h). Tids that nobody states are the lowest left over, tasks
+// first, then servers, whether or not this set has them.
+void Composer::DescribeUserSpace() {
+  std::set<int64_t> used;
+  for (const TaskSpec& spec : scenario_.tasks) used.insert(spec.tid);
+  for (const UmcgGroupSpec& group : scenario_.groups) {
+    for (const UmcgServerSpec& server : group.servers) used.insert(server.tid);
+  }
+  int64_t next = 1;
+  const auto tid_of = [&](int64_t stated) {
+    if (stated != 0) return stated;
+    while (used.count(next) != 0) ++next;
+    used.insert(next);
+    return next;
+  };
+  std::map<std::string, int32_t> processes;
+  const auto process_of = [&](const std::string& name) {
+    return processes.emplace(name, static_cast<int32_t>(processes.size())).first->second;
+  };
+  // The address space of whoever names none is that of the first group.
+  if (!scenario_.groups.empty()) {
+    processes.emplace("", 0);
+    processes.emplace(scenario_.groups.front().process, 0);
+  }
+  user_.tasks.resize(1);
+  std::map<std::string, int32_t> group_of_worker;
+  for (std::size_t g = 0; g < scenario_.groups.size(); ++g) {
+    const UmcgGroupSpec& group = scenario_.groups[g];
+    user_.groups.push_back({group.name, process_of(group.process), {}, {}});
+    for (const std::string& worker : group.workers) {
+      group_of_worker[worker] = static_cast<int32_t>(g);
+    }
+  }
+  for (std::size_t i = 0; i < plan.tasks.size() && specs_[i] != nullptr; ++i) {
+    const TaskSpec& spec = *specs_[i];
+    const auto id = TaskId(static_cast<int32_t>(i) + 1);
+    UserTask task;
+    task.name = plan.tasks[i].name;
+    task.kthread = plan.tasks[i].kthread;
+    task.tid = tid_of(spec.instances > 1 ? 0 : spec.tid);
+    task.process = process_of(spec.process);
+    task.role = spec.basic ? UserRole::kBasic : UserRole::kPlain;
+    auto group = group_of_worker.find(task.name);
+    if (group == group_of_worker.end()) group = group_of_worker.find(spec.name);
+    if (group != group_of_worker.end()) {
+      task.role = UserRole::kWorker;
+      task.group = group->second;
+      UserGroup& its = user_.groups[static_cast<std::size_t>(task.group)];
+      if (spec.process.empty()) task.process = its.process;
+      its.workers.push_back(id);
+    }
+    user_.tasks.push_back(std::move(task));
+  }
+  auto id = static_cast<int32_t>(user_.tasks.size());
+  const bool exist = HasServers();
+  for (std::size_t g = 0; g < scenario_.groups.size(); ++g) {
+    for (const UmcgServerSpec& server : scenario_.groups[g].servers) {
+      UserTask task;
+      task.name = server.name;
+      task.tid = tid_of(server.tid);
+      task.process = user_.groups[g].process;
+      task.group = static_cast<int32_t>(g);
+      task.role = UserRole::kServer;
+      if (!exist) continue;
+      user_.groups[g].servers.push_back(TaskId(id++));
+      user_.tasks.push_back(std::move(task));
+    }
+  }
+}
+
+// Faults with arguments, of the scenario and of this set, with the tasks they name.
+void Composer::CallFaults() {
+  for (const std::vector<FaultSpec>* list :
+       {&scenario_.faults, &scenario_.common.faults,
+        static_cast<const std::vector<FaultSpec>*>(&set_.faults)}) {
+    for (const FaultSpec& fault : *list) {
+      if (fault.args.empty()) continue;
+      FaultCall call;
+      call.name = fault.name;
+      for (const auto& [name, value] : fault.args) {
+        const auto* text = std::get_if<std::string>(&value);
+        if (name != "task" || text == nullptr) {
+          call.args.emplace_back(name, value);
+          continue;
+        }
+        int64_t task = -1;
+        for (std::size_t i = 0; i < plan.tasks.size(); ++i) {
+          if (plan.tasks[i].name == *text) task = static_cast<int64_t>(i) + 1;
+        }
+        call.args.emplace_back(name, task);
+      }
+      user_.faults.push_back(std::move(call));
+    }
+  }
+}
+
+// Servers begin in the path of the first service that has one, and workers that start parked sleep
+// in it; where no service has groups a worker is an ordinary task.
+void Composer::StartInPaths() {
+  for (std::size_t s = 0; s < policies.services.size(); ++s) {
+    const PolicyId id = policies.service_ids[s];
+    const PolicyInfo& info = *policies.rows[id.index()].info;
+    if (!info.server_path.valid()) continue;
+    for (std::size_t i = 0; i < plan.tasks.size(); ++i) {
+      TaskPlan& task = plan.tasks[i];
+      const UserTask& user = user_.tasks[i + 1];
+      const bool is_parked =
+          specs_[i] != nullptr && specs_[i]->worker_start == WorkerStart::kParked;
+      if (user.group < 0 || (user.role != UserRole::kServer && !is_parked)) continue;
+      task.policy = id;
+      task.path = is_parked ? info.parked_path : info.server_path;
+      task.argument = user.group;
+      task.starts_asleep = is_parked;
+    }
+    return;
+  }
+}
+
+// Faults with an instant come as events of their CPU, stalls as holds at a step.
+void Composer::PlaceFaults() {
+  for (std::size_t i = 0; i < user_.faults.size(); ++i) {
+    const FaultCall& call = user_.faults[i];
+    for (std::size_t r = 1; r < policies.rows.size(); ++r) {
+      const PolicyInfo& info = *policies.rows[r].info;
+      const bool is_its = std::any_of(info.faults.begin(), info.faults.end(),
+                                      [&](const FaultInfo& f) { return f.name == call.name; });
+      if (!is_its) continue;
+      if (call.Has("at")) {
+        const auto cpu = static_cast<int32_t>(call.Number("cpu", 0));
+        plan.faults_at.push_back(
+            {PolicyId(static_cast<int32_t>(r)), static_cast<int>(i), Time(call.Number("at", 0)),
+             CpuId(cpu < static_cast<int32_t>(scenario_.machine.cpus.size()) ? cpu : 0)});
+      }
+      HoldPlan hold;
+      if (call.name.ends_with(".stall") &&
+          FindHeldStep(absl::StrCat(std::string(info.name), ".", call.Text("step")), hold)) {
+        hold.task = TaskId(static_cast<int32_t>(call.Number("task", -1)));
+        hold.nth = call.Number("nth", 1);
+        hold.length = Cycles(call.Number("for", 0));
+        plan.holds.push_back(hold);
+      }
+    }
+  }
 }
 
 const RegistryEntry* Composer::Find(Seam seam, const PolicyChoice& choice,
@@ -236,6 +423,7 @@ Limits Composer::LimitsFor(PolicyId self) const {
   limits.idle_before = IdleBeforeStart(scenario_.machine);
   limits.sched_class = sched_class_;
   limits.served_class = served_class_;
+  limits.user = &user_;
   return limits;
 }
 
@@ -377,13 +565,33 @@ absl::Status Composer::ChooseOthers() {
     if (!status.ok()) return status;
     policies.services.push_back(static_cast<KernelService*>(policies.rows.back().policy));
   }
-  if (set_.user) {
-    const RegistryEntry* const user = Find(Seam::kUserScheduler, *set_.user, status);
+  return ChooseUserSchedulers();
+}
+
+// One user scheduler for all groups if the set names one; else each group its own, `fifo` where it
+// names none.
+absl::Status Composer::ChooseUserSchedulers() {
+  absl::Status status;
+  if (!set_.user && !HasServers()) return status;
+  std::vector<UserScheduler*> by_group;
+  for (std::size_t g = 0; g < std::max<std::size_t>(scenario_.groups.size(), 1); ++g) {
+    if (set_.user && g > 0) {
+      by_group.push_back(by_group.front());
+      continue;
+    }
+    PolicyChoice choice = Choice("fifo");
+    if (g < scenario_.groups.size() && !scenario_.groups[g].scheduler.empty()) {
+      choice.name = scenario_.groups[g].scheduler;
+    }
+    if (set_.user) choice = *set_.user;
+    const RegistryEntry* const user = Find(Seam::kUserScheduler, choice, status);
     if (user == nullptr) return status;
-    status = AddRow(*user, set_.user->params);
+    status = AddRow(*user, choice.params);
     if (!status.ok()) return status;
+    by_group.push_back(static_cast<UserScheduler*>(policies.rows.back().policy));
   }
-  return absl::OkStatus();
+  for (KernelService* service : policies.services) service->Bind(by_group);
+  return status;
 }
 
 absl::Status Composer::CompileAll() {
@@ -400,7 +608,13 @@ absl::Status Composer::CompileAll() {
   for (std::size_t i = 0; i < policies.rows.size(); ++i) {
     names.services.emplace_back(static_cast<int>(i), policies.rows[i].info);
   }
+  for (const UmcgGroupSpec& group : scenario_.groups) {
+    for (const UmcgServerSpec& server : group.servers) {
+      if (names.tasks.count(server.name) == 0) names.absent.insert(server.name);
+    }
+  }
   for (const ActionSpec& action : scenario_.actions) {
+    if (names.absent.count(action.task) != 0) continue;
     if (names.tasks.find(action.task) == names.tasks.end()) {
       return absl::InvalidArgumentError(
           absl::StrCat("actions: there is no task \"", action.task, "\""));
@@ -509,6 +723,9 @@ absl::Status Composer::Compose() {
   CollectFaults();
   absl::Status status = CheckMachine();
   if (status.ok()) status = PlanTasks();
+  if (status.ok()) status = PlanServers();
+  DescribeUserSpace();
+  CallFaults();
   if (!status.ok()) return status;
   if (set_.kernel != "7.2" && set_.kernel != "6.12") {
     return absl::InvalidArgumentError(
@@ -528,6 +745,8 @@ absl::Status Composer::Compose() {
   status = ChooseClasses();
   if (status.ok()) status = ChooseOthers();
   if (status.ok()) status = ApplyFaults();
+  if (status.ok()) StartInPaths();
+  if (status.ok()) PlaceFaults();
   if (status.ok()) status = CompileAll();
   if (!status.ok()) return status;
   plan.scenario = scenario_;

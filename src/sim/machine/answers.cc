@@ -29,6 +29,7 @@ bool Machine::HandleNext(CpuId c, Context& ctx, const Next& next) {
       ctx.block_pending = true;
       ctx.block_state = next.state;
       ctx.block_timeout = next.timeout;
+      ctx.block_length = next.cycles;
       ctx.block_path_done = false;
       return DoBlock(c, ctx);
     case Next::Kind::kSpin:
@@ -66,6 +67,12 @@ bool Machine::HandleNext(CpuId c, Context& ctx, const Next& next) {
       frame.result = 0;
       StartStop(ctx, next);
       return Sleep(c, ctx);
+    case Next::Kind::kToUser:
+      frame.step = next.step;
+      ctx.exit_phase = ExitPhase::kSyscallExit;
+      ctx.exit_level = ctx.top;
+      level.mode = RunMode::kKernel;
+      return true;
     case Next::Kind::kReturn: {
       const bool was_hook = level.hook;
       PopFrame(ctx);
@@ -169,6 +176,7 @@ bool Machine::Sleep(CpuId c, Context& ctx) {
   ctx.block_path_done = false;
   ctx.block_state = TaskState::kUninterruptible;
   ctx.block_timeout = kNever;
+  ctx.block_length = kZeroCycles;
   return DoBlock(c, ctx);
 }
 
@@ -223,6 +231,7 @@ bool Machine::DoBlock(CpuId c, Context& ctx) {
   }
   ctx.block_pending = false;
   ctx.block_path_done = false;
+  if (ctx.block_length > kZeroCycles) ctx.block_timeout = now_ + ctx.block_length;
   if (task.state != TaskState::kRunning && LetsSignalThrough(task.state, task.pending_signals)) {
     task.state = TaskState::kRunning;
     if (task.blocked_on.valid()) SetBlockedOnNow(ctx.base.frame.task, LockId());
@@ -237,7 +246,35 @@ bool Machine::DoBlock(CpuId c, Context& ctx) {
     }
   }
   PauseSegment(c);
+  if (ctx.switch_to.valid() && SwitchesDirectly(c, ctx)) return false;
   Schedule(c, false);
+  return false;
+}
+
+// Hands the CPU of a task that goes to sleep to the one it named, if that is still possible; else
+// wakes that one (Kernel::SwitchAtSleep).
+bool Machine::SwitchesDirectly(CpuId c, Context& ctx) {
+  const TaskId to = ctx.switch_to;
+  ctx.switch_to = TaskId();
+  const Task& target = task_store_[to.index()];
+  const bool asleep =
+      !target.on_rq && !target.on_cpu && !target.migrating &&
+      (target.state == TaskState::kInterruptible || target.state == TaskState::kUninterruptible ||
+       target.state == TaskState::kKillable);
+  bool possible = asleep && target.cpus_allowed.Contains(c) &&
+                  task_store_[ctx.base.frame.task.index()].state != TaskState::kRunning;
+  const Cpu& cpu = cpu_store_[c.index()];
+  const std::size_t own = task_store_[ctx.base.frame.task.index()].sched_class;
+  for (std::size_t k = 0; k < target.sched_class; ++k) {
+    possible = possible && cpu.nr_queued[k] == (k == own ? 1 : 0);
+  }
+  if (possible) {
+    SwitchDirect(c, to, ctx.switch_cost);
+    return true;
+  }
+  actor_is_task_ = false;
+  WakeTask(to, WakeFlags::kCurrentCpu);
+  actor_is_task_ = true;
   return false;
 }
 

@@ -37,7 +37,7 @@ bool Machine::PreemptionPoint(CpuId c) const {
       return true;
     case RunMode::kKernel: {
       const Context& ctx = cpu.curr == kIdleTask ? s.idle : contexts_[cpu.curr.index()];
-      if (ctx.exit_phase == ExitPhase::kSyscallExit) return true;
+      if (ctx.exit_phase == ExitPhase::kSyscallExit && ctx.exit_level == ctx.top) return true;
       return cpu.need_resched &&
              (facts_.preempt == PreemptMode::kFull || facts_.preempt == PreemptMode::kLazy);
     }
@@ -297,6 +297,9 @@ void Machine::Advance(CpuId c) {
       s.has_pending_next = false;
     } else if (ctx.block_pending && ctx.block_path_done) {
       if (!DoBlock(c, ctx)) return;
+      continue;
+    } else if (ctx.exit_phase != ExitPhase::kNone && ctx.exit_level == ctx.top) {
+      if (!LeaveKernel(c, ctx)) return;
       continue;
     } else if (ctx.top >= 0) {
       Frame& frame = Top(ctx).frame;

@@ -97,6 +97,7 @@ void Machine::HandleInterrupt(CpuId c, uint32_t payload) {
     case Ev::kExt:
     case Ev::kHeld:
     case Ev::kIdleRetry:
+    case Ev::kFault:
       break;
   }
   if (State(c).ticked) EndOfTick(c);

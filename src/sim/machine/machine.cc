@@ -36,6 +36,11 @@ Machine::Machine(MachinePlan plan, MachinePolicies policies)
   facts_.c_lb = machine.costs.c_lb;
   facts_.c_lb_cpu = machine.costs.c_lb_cpu;
   facts_.c_stop = machine.costs.c_stop;
+  facts_.c_syscall = machine.costs.c_syscall;
+  facts_.c_sysret = machine.costs.c_sysret;
+  facts_.c_exc = machine.costs.c_exc;
+  facts_.c_wake = machine.costs.c_wake;
+  facts_.l_ipi = machine.costs.l_ipi;
   facts_.possible = CpuSet::FirstN(static_cast<int>(machine.cpus.size()));
   facts_.housekeeping = machine.housekeeping.value_or(facts_.possible);
 
@@ -118,6 +123,7 @@ Machine::Machine(MachinePlan plan, MachinePolicies policies)
   if (policies_.lock != nullptr) {
     const HookMask hooks = policies_.lock->Hooks();
     lock_hook_keeps_ = hooks.Has(Hook::kKeepsQueued);
+    facts_.keeps_blocked_queued = lock_hook_keeps_;
     lock_hook_resolves_ = hooks.Has(Hook::kResolveDonor);
     lock_hook_wake_ = hooks.Has(Hook::kWakeQueued);
     lock_hook_enqueued_ = hooks.Has(Hook::kEnqueued);
@@ -129,6 +135,7 @@ Machine::Machine(MachinePlan plan, MachinePolicies policies)
     if (hooks.Has(Hook::kSwitchedPath)) switched_services_.push_back(i);
     if (hooks.Has(Hook::kUserReturnPath)) user_return_services_.push_back(i);
     if (hooks.Has(Hook::kScheduled)) scheduled_services_.push_back(i);
+    if (hooks.Has(Hook::kKernelEntryPath)) entry_services_.push_back(i);
   }
   const Programs& programs = plan_.programs;
   loop_counters_.resize(static_cast<std::size_t>(programs.max_counters) * task_store_.size());
@@ -182,12 +189,12 @@ void Machine::CreateTasks() {
   }
   for (const TaskPlan& plan : plan_.tasks) {
     CreateTask(TaskId(num_tasks_made_++), plan);
-    if (plan.spawned_at_start && !plan.kthread) ++user_tasks_;
+    if (plan.spawned_at_start && !plan.kthread && !plan.is_daemon) ++user_tasks_;
   }
   live_user_tasks_ = user_tasks_;
   const bool are_new = plan_.scenario.machine.start_state == StartState::kBoot;
   for (std::size_t i = 0; i < plan_.tasks.size() && are_new; ++i) {
-    if (!plan_.tasks[i].spawned_at_start) continue;
+    if (!plan_.tasks[i].spawned_at_start || plan_.tasks[i].starts_asleep) continue;
     actions_.push_back({plan_.tasks[i].start, TaskId(static_cast<int32_t>(i) + 1), -1});
   }
   CreatePolicyTasks();
@@ -213,6 +220,12 @@ void Machine::CreateTask(TaskId id, const TaskPlan& plan) {
   ctx.program = plan.program;
   ctx.base.frame.task = id;
   names_[id.index()] = plan.name;
+  if (!plan.path.valid()) return;
+  const int64_t args[1] = {plan.argument};
+  PushFrame(plan.start_cpu, ctx, plan.policy, plan.path, args, 1);
+  // Its program begins when the path is over, as if it came back from the kernel.
+  Top(ctx).hook = true;
+  if (plan.starts_asleep) ctx.exit_phase = ExitPhase::kSyscallExit;
 }
 
 // Stop tasks for every possible CPU, then the kthreads that services declare, in the order of the
@@ -418,6 +431,12 @@ void Machine::HandleTop() {
       actor_ = CpuId();
       DoExt(static_cast<int32_t>(payload & 0xffffff));
       return;
+    case Ev::kFault: {
+      const FaultAt& fault = plan_.faults_at[payload & 0xffffff];
+      policies_.rows[fault.policy.index()].policy->OnFault(*this, fault.index);
+      Drain();
+      break;
+    }
     case Ev::kHeld:
       actor_ = CpuId();
       GoOn(CpuId(), outside_held_[payload & 0xffffff]);

@@ -78,6 +78,11 @@ struct TaskPlan {
   CpuId start_cpu;
   Time start;
   bool spawned_at_start = true;  // false: a template of fork
+  PolicyId policy;               // valid: begins in this path of it, with r[0] = `argument` …
+  PathId path;
+  int32_t argument = 0;
+  bool starts_asleep = false;  // … asleep, and was there before the run
+  bool is_daemon = false;      // waits for others: nobody waits for its end
 };
 
 // A window fault, resolved: the nth time `task` (invalid: any) comes to the window, or to the step
@@ -94,10 +99,19 @@ struct HoldPlan {
   int64_t reached = 0;
 };
 
+// A fault of a policy that happens at an instant.
+struct FaultAt {
+  PolicyId policy;
+  int index = 0;  // into UserWorld::faults
+  Time at;
+  CpuId cpu;
+};
+
 struct MachinePlan {
   Scenario scenario;
   Faults faults;
   std::vector<HoldPlan> holds;
+  std::vector<FaultAt> faults_at;
   std::string set_name;
   Programs programs;
   std::vector<TaskPlan> tasks;      // scenario order: ids 1 …
@@ -130,6 +144,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   WordResult Exchange(WordId id, int64_t value) override;
   WordResult CompareExchange(WordId id, int64_t expected, int64_t value) override;
   WordId WordOf(PolicyId policy, TaskId task, int k) const override;
+  void SetWordsPresent(PolicyId policy, TaskId task, bool present) override;
   void EmitDeclared(PolicyId policy, int index, const PolicyEventPayload& payload) override;
   bool WantsDeclared(PolicyId policy, int index) const override;
 
@@ -198,12 +213,16 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     int32_t top = -1;  // top frame, -1: the program
     int32_t depth = 0;
     ExitPhase exit_phase = ExitPhase::kNone;
+    int32_t exit_level = -1;  // whose way out it is: a frame's, -1 the program's
     bool in_block_path = false;
     bool block_path_done = false;
     bool block_pending = false;  // a Block that waits for the services' block paths
     StepId block_step;
     TaskState block_state = TaskState::kRunning;
     Time block_timeout = kNever;
+    Cycles block_length;  // > 0: the timeout counts from the switch
+    TaskId switch_to;     // gets the CPU directly at the next sleep
+    Cycles switch_cost;
     EventQueue::Handle sleep_timer = EventQueue::kNone;
     CpuId ran_on;           // CPU it last executed on
     Cycles migrate_work;    // c_migrate not yet worked off
@@ -367,6 +386,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     kGrace,       // task
     kHeld,        // what came from outside goes on; index into outside_held_
     kIdleRetry,   // CPU
+    kFault,       // index into MachinePlan::faults_at
   };
   static uint32_t Payload(Ev kind, int32_t index) {
     return (static_cast<uint32_t>(kind) << 24) | static_cast<uint32_t>(index);
@@ -419,6 +439,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   // --- start.cc
   void Start();
   void LetSleepUntilStart(TaskId task, Time start);
+  void LetSleepInPath(TaskId task);
 
   // --- machine.cc
   void BuildTopology();
@@ -467,12 +488,14 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   bool NextOp(CpuId c, Context& ctx);
   bool LeaveKernel(CpuId c, Context& ctx);
   bool UserReturn(CpuId c, Context& ctx);
+  bool UserReturnHook(CpuId c, Context& ctx);
   bool AfterPathReturn(CpuId c, Context& ctx, bool was_hook, int64_t result);
   void PushFrame(CpuId c, Context& ctx, PolicyId policy, PathId path, const int64_t* args,
                  int num_args);
   void PushHook(CpuId c, Context& ctx, PolicyId policy, const PathCall& call);
   void FinishOp(CpuId c, Context& ctx, int64_t result);
   bool DoBlock(CpuId c, Context& ctx);
+  bool SwitchesDirectly(CpuId c, Context& ctx);
   void StartSpin(CpuId c, Context& ctx, const Next& next);
   void Watchers(LockId lock, WordId word, TaskId task);
   void Look(CpuId c);
@@ -497,6 +520,8 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   Next MachineStep(CpuId c, Frame& frame);
   Next OpEffect(CpuId c, Frame& frame, const Instr& instr);
   Next WaitEffect(Frame& frame, const Instr& instr);
+  Next BlockEffect(Frame& frame, const Instr& instr);
+  Next EntryHook(Frame& frame);
   Next AfterEffect(Frame& frame, const Instr& instr);
   void WakeAll(int32_t waitable);
   Next StopperStep(CpuId c, Frame& frame);
@@ -780,7 +805,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   bool lock_hook_keeps_ = false, lock_hook_resolves_ = false, lock_hook_wake_ = false,
        lock_hook_enqueued_ = false, lock_hook_signalled_ = false;
   std::vector<std::size_t> block_path_services_, switched_services_, user_return_services_,
-      scheduled_services_;
+      scheduled_services_, entry_services_;
   Cycles hold_length_;    // of the window that was reached last
   int32_t num_held_ = 0;  // pieces of work that windows hold
   std::vector<std::vector<Held>> outside_held_;

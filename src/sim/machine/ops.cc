@@ -104,9 +104,33 @@ Next Machine::OpStep(CpuId c, Frame& frame) {
         kind == OpKind::kService
             ? plan_.programs.service_ops[static_cast<std::size_t>(instr.operand)].pays_syscall
             : OpInfoOf(kind).pays_syscall;
+    if (instr.page_fault) return Next::Run(kEffect, costs().c_exc, RunMode::kKernel);
     return Next::Run(kEffect, pays ? costs().c_syscall : kZeroCycles, RunMode::kKernel);
   }
+  if (frame.step == kEffect && frame.r[5] < static_cast<int64_t>(entry_services_.size())) {
+    const bool is_entry =
+        kind == OpKind::kService
+            ? plan_.programs.service_ops[static_cast<std::size_t>(instr.operand)].pays_syscall
+            : OpInfoOf(kind).pays_syscall;
+    if (is_entry) {
+      const Next hook = EntryHook(frame);
+      if (hook.kind == Next::Kind::kCall) return hook;
+    }
+  }
   return frame.step == kEffect ? OpEffect(c, frame, instr) : AfterEffect(frame, instr);
+}
+
+// The next path that a service wants executed before the work of the operation; a Return if none
+// does. r[5] counts the services that have been asked.
+Next Machine::EntryHook(Frame& frame) {
+  while (frame.r[5] < static_cast<int64_t>(entry_services_.size())) {
+    const std::size_t service = entry_services_[static_cast<std::size_t>(frame.r[5]++)];
+    const PathCall call = policies_.services[service]->KernelEntryPath(*this, frame.task);
+    Drain();
+    if (!call.path.valid()) continue;
+    return Next::Call(kEffect, policies_.service_ids[service], call.path, call.args);
+  }
+  return Next::Return(0);
 }
 
 Next Machine::OpEffect(CpuId c, Frame& frame, const Instr& instr) {
@@ -143,8 +167,8 @@ Next Machine::OpEffect(CpuId c, Frame& frame, const Instr& instr) {
       return Next::Schedule(kResumed);
     }
     case OpKind::kBlock:
-      return Next::Block(kResumed, instr.state,
-                         instr.limit >= 0 ? now_ + Cycles(instr.limit) : kNever);
+      frame.r[0] = instr.times;
+      return BlockEffect(frame, instr);
     case OpKind::kWake: {
       const TaskId target(instr.object);
       LeaveWaitable(target);
@@ -284,6 +308,24 @@ Next Machine::WaitEffect(Frame& frame, const Instr& instr) {
   }
 }
 
+// `block`: as many waits as it says, one after another, then its kernel work. r[0] waits are left.
+Next Machine::BlockEffect(Frame& frame, const Instr& instr) {
+  if (frame.step == kRelock) return Next::Return(frame.r[1]);
+  if (frame.step == kResumed) {
+    // The end of what the device does is no timeout.
+    const bool completed = instr.value > 0 && frame.result == kETIMEDOUT;
+    frame.r[1] = completed ? 0 : frame.result;
+    if (frame.r[1] < 0) frame.r[0] = 0;
+  }
+  if (frame.r[0]-- > 0) {
+    if (instr.value > 0) return Next::BlockFor(kResumed, instr.state, Cycles(instr.value));
+    Time timeout = kNever;
+    if (instr.limit >= 0) timeout = instr.absolute ? Time(instr.limit) : now_ + Cycles(instr.limit);
+    return Next::Block(kResumed, instr.state, timeout);
+  }
+  return Next::Run(kRelock, Cycles(instr.tail), RunMode::kKernel);
+}
+
 // What an operation does after its wait, or after a path it called.
 Next Machine::AfterEffect(Frame& frame, const Instr& instr) {
   const TaskId self = frame.task;
@@ -303,6 +345,7 @@ Next Machine::AfterEffect(Frame& frame, const Instr& instr) {
   }
   if (waits) return Next::Return(frame.r[1] == kETIMEDOUT ? kETIMEDOUT : 0);
   LeaveWaitable(self);
+  if (instr.kind == OpKind::kBlock) return BlockEffect(frame, instr);
   switch (instr.kind) {
     case OpKind::kSleep:
     case OpKind::kTimer:

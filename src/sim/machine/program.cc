@@ -47,6 +47,12 @@ class Compiler {
   Program CompileTask(const TaskSpec& task) {
     Program program;
     task_ = &task;
+    if (task.worker_start == WorkerStart::kRegister) {
+      OpSpec op;
+      op.kind = OpKind::kService;
+      op.name = "umcg_register";
+      OneOp(program, op, 0);
+    }
     barriers_seen_.clear();
     unique_timers_.clear();
     if (task.loop == 1) {
@@ -87,6 +93,14 @@ class Compiler {
       Loop(program, op.count, op.ops, depth);
       return;
     }
+    if (names_.absent.count(op.name) != 0 &&
+        (op.kind == OpKind::kWake || op.kind == OpKind::kKill)) {
+      return;
+    }
+    if (op.kind == OpKind::kService && !HasService(op)) {
+      WithoutService(program, op);
+      return;
+    }
     Instr instr;
     instr.kind = op.kind;
     instr.mode = op.mode;
@@ -98,6 +112,15 @@ class Compiler {
     instr.timer_mode = op.timer_mode;
     instr.sync = op.sync;
     if (op.timeout) instr.limit = op.timeout->count();
+    if (op.kind == OpKind::kBlock) {
+      instr.page_fault = op.page_fault;
+      instr.tail = op.kernel_tail.count();
+      instr.times = static_cast<int32_t>(op.count);
+      if (op.until) {
+        instr.limit = op.until->cycles();
+        instr.absolute = true;
+      }
+    }
     Operands(op, instr);
     const bool may_fail = op.kind == OpKind::kTrylock || op.kind == OpKind::kLock;
     if (may_fail && (!op.ops.empty() || !op.otherwise.empty())) {
@@ -236,29 +259,87 @@ class Compiler {
     return index;
   }
 
+  bool HasService(const OpSpec& op) const {
+    for (const auto& [policy, info] : names_.services) {
+      for (const ServiceOpInfo& service_op : info->ops) {
+        if (service_op.name == op.name) return true;
+      }
+    }
+    return false;
+  }
+
+  // What the operation means where nobody brings it (ServiceOpInfo::without). A wake-up is of the
+  // task it names, and a block ends when it says; one that is both wakes first.
+  void WithoutService(Program& program, const OpSpec& op) {
+    if (names_.registry == nullptr) return;
+    const ServiceOpInfo* info = nullptr;
+    for (const RegistryEntry& entry : names_.registry->entries()) {
+      for (const ServiceOpInfo& service_op : entry.info->ops) {
+        if (service_op.name == op.name) info = &service_op;
+      }
+    }
+    if (info == nullptr || info->without == OpKind::kRun) return;
+    OpSpec plain;
+    plain.kind = info->without;
+    plain.pos = op.pos;
+    const bool wakes = info->without == OpKind::kWake || info->without == OpKind::kSync;
+    for (const auto& [name, value] : op.args) {
+      if (name == "until") plain.until = Time(std::get<int64_t>(value));
+      if (const auto* task = std::get_if<std::string>(&value); task != nullptr && wakes) {
+        plain.name = *task;
+      }
+    }
+    if (wakes && plain.name.empty()) return;
+    if (info->without == OpKind::kSync) {
+      OpSpec wake = plain;
+      wake.kind = OpKind::kWake;
+      OneOp(program, wake, 0);
+      plain.kind = OpKind::kBlock;
+      plain.name.clear();
+    }
+    OneOp(program, plain, 0);
+  }
+
   int32_t Service(const OpSpec& op) {
     ServiceOp call;
+    std::string_view declared;
     for (const auto& [policy, info] : names_.services) {
       for (const ServiceOpInfo& service_op : info->ops) {
         if (service_op.name != op.name) continue;
         call.policy = policy;
         call.path = service_op.path;
         call.pays_syscall = service_op.pays_syscall;
+        declared = service_op.args;
       }
     }
-    int next = 0;
+    int last = 0;
     for (const auto& [name, value] : op.args) {
-      if (next == 6) break;
+      const int place = PlaceOf(declared, name);
+      int next = place < 0 ? last : place;
+      last = next + 1;
+      if (next >= 6) break;
       if (const auto* number = std::get_if<int64_t>(&value)) {
         call.args[next++] = *number;
       } else if (const auto* flag = std::get_if<bool>(&value)) {
         call.args[next++] = *flag ? 1 : 0;
       } else {
-        call.args[next++] = Lookup(names_.tasks, std::get<std::string>(value), "task");
+        const auto& task = std::get<std::string>(value);
+        call.args[next++] =
+            names_.absent.count(task) != 0 ? -1 : Lookup(names_.tasks, task, "task");
       }
     }
     out_.service_ops.push_back(call);
     return static_cast<int32_t>(out_.service_ops.size()) - 1;
+  }
+
+  // Which of the words is `name`; -1: none.
+  static int PlaceOf(std::string_view words, std::string_view name) {
+    for (int place = 0; !words.empty(); ++place) {
+      const std::size_t space = std::min(words.find(' '), words.size());
+      if (words.substr(0, space) == name) return place;
+      words.remove_prefix(std::min(space + 1, words.size()));
+    }
+    return -1;
   }
 
   void Fail(const std::string& message) {

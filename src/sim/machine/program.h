@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,8 +37,12 @@ struct Instr {
   TimerMode timer_mode = TimerMode::kRelative;
   bool forever = false;
   bool sync = false;
-  int32_t object = -1;   // lock, waitable, timer, task, template
-  int32_t object2 = -1;  // wait, sync: the lock
+  bool page_fault = false;  // block: an exception
+  bool absolute = false;    // block: `limit` is an instant
+  int32_t times = 1;        // block: waits
+  int64_t tail = 0;         // block: kernel work after them
+  int32_t object = -1;      // lock, waitable, timer, task, template
+  int32_t object2 = -1;     // wait, sync: the lock
   int32_t counter = -1;
   int32_t target = -1;
   int32_t operand = -1;  // index into Programs::attrs, cpu_sets or service_ops
@@ -87,6 +92,8 @@ struct ProgramNames {
   std::map<std::string, int32_t, std::less<>> locks;
   std::map<std::string, int32_t, std::less<>> tasks;
   std::map<std::string, int32_t, std::less<>> templates;
+  // Servers that this run has none of: operations on them mean nothing.
+  std::set<std::string, std::less<>> absent;
   // Policies of the run with their operations: position in the run and PolicyInfo.
   std::vector<std::pair<int, const PolicyInfo*>> services;
   const Registry* registry = nullptr;

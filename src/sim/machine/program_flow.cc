@@ -7,6 +7,7 @@ namespace rqsim {
 // Returns whether the program may go on.
 bool Machine::LeaveKernel(CpuId c, Context& ctx) {
   CpuState& s = State(c);
+  Level& level = Top(ctx);
   if (ctx.exit_phase == ExitPhase::kSyscallExit || ctx.exit_phase == ExitPhase::kLeaveKernel) {
     if (PreemptionPoint(c)) {
       s.mode = Mode::kPaused;
@@ -17,29 +18,29 @@ bool Machine::LeaveKernel(CpuId c, Context& ctx) {
       ctx.exit_phase = ExitPhase::kNone;
       return true;
     }
-    if (UserReturn(c, ctx)) return false;
+    MutableTask(ctx.base.frame.task).in_syscall = true;
+    const bool returns = !UserReturn(c, ctx);
+    if (!returns) return false;
+    MutableTask(ctx.base.frame.task).in_syscall = false;
     ctx.exit_phase = ExitPhase::kSysret;
     if (costs().c_sysret > kZeroCycles) {
-      ctx.base.mode = RunMode::kKernel;
-      ctx.base.resume = Resume::kSegment;
-      ctx.base.remaining = costs().c_sysret;
+      level.mode = RunMode::kKernel;
+      level.resume = Resume::kSegment;
+      level.remaining = costs().c_sysret;
       s.mode = Mode::kPaused;
       StartSegment(c);
       return false;
     }
   }
   ctx.exit_phase = ExitPhase::kNone;
-  ctx.base.mode = RunMode::kUser;
+  level.mode = RunMode::kUser;
   return true;
 }
 
-// Work of services and signals before user code runs. Returns whether something was started (or the
-// task died).
-bool Machine::UserReturn(CpuId c, Context& ctx) {
-  const TaskId id = ctx.base.frame.task;
-  Task& task = MutableTask(id);
+// Work of services before user code runs: the first path that one of them wants goes on top.
+bool Machine::UserReturnHook(CpuId c, Context& ctx) {
   for (std::size_t service : user_return_services_) {
-    const PathCall call = policies_.services[service]->UserReturnPath(*this, id);
+    const PathCall call = policies_.services[service]->UserReturnPath(*this, ctx.base.frame.task);
     Drain();
     if (!call.path.valid()) continue;
     PushHook(c, ctx, policies_.service_ids[service], call);
@@ -48,6 +49,15 @@ bool Machine::UserReturn(CpuId c, Context& ctx) {
     seg_end_due_.Set(c);
     return true;
   }
+  return false;
+}
+
+// Work of services and signals before user code runs. Returns whether something was started (or the
+// task died).
+bool Machine::UserReturn(CpuId c, Context& ctx) {
+  const TaskId id = ctx.base.frame.task;
+  Task& task = MutableTask(id);
+  if (UserReturnHook(c, ctx)) return true;
   if (task.pending_signals != 0) {
     const bool kill =
         (task.pending_signals & (1u << static_cast<unsigned>(SignalKind::kKill))) != 0;
@@ -65,7 +75,6 @@ bool Machine::UserReturn(CpuId c, Context& ctx) {
 // Starts the program's next operation. Returns whether the task goes on at this instant.
 bool Machine::NextOp(CpuId c, Context& ctx) {
   CpuState& s = State(c);
-  if (ctx.exit_phase != ExitPhase::kNone && !LeaveKernel(c, ctx)) return false;
   if (ctx.op_pc >= 0) {
     // A `run` has come to its end.
     FinishOp(c, ctx, 0);
@@ -152,6 +161,7 @@ void Machine::FinishOp(CpuId c, Context& ctx, int64_t result) {
   ctx.op_result = result;
   ctx.op_pc = -1;
   ++ctx.pc;
+  ctx.exit_level = -1;
   switch (instr.kind) {
     case OpKind::kRun:
       ctx.exit_phase = instr.mode == RunMode::kUser ? ExitPhase::kNone : ExitPhase::kLeaveKernel;

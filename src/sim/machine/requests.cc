@@ -37,6 +37,11 @@ WordResult Machine::CompareExchange(WordId id, int64_t expected, int64_t value) 
   return Exchange(id, value);
 }
 
+void Machine::SetWordsPresent(PolicyId policy, TaskId task, bool present) {
+  const int words = policies_.rows[policy.index()].info->words_per_task;
+  for (int k = 0; k < words; ++k) word_present_[WordOf(policy, task, k).index()] = present;
+}
+
 WordId Machine::WordOf(PolicyId policy, TaskId task, int k) const {
   const PolicyRow& row = policies_.rows[policy.index()];
   RQSIM_CHECK(k >= 0 && k < row.info->words_per_task);
@@ -273,6 +278,19 @@ void Machine::Carry(Request& request) {
       break;
     case Request::Kind::kUnthrottle:
       SetThrottled(request.task, false);
+      break;
+    case Request::Kind::kClearSignals: {
+      constexpr uint32_t kOrdinary = 1u << static_cast<unsigned>(SignalKind::kOrdinary);
+      Task& t = MutableTask(request.task);
+      if (request.flag) Emit(actor_, SignalDeliver{request.task, 10});
+      t.pending_signals &= ~kOrdinary;
+      break;
+    }
+    case Request::Kind::kSwitchAtSleep:
+      if (actor_.valid()) {
+        Ctx(actor_).switch_to = request.task;
+        Ctx(actor_).switch_cost = Cycles(request.at.cycles());
+      }
       break;
     case Request::Kind::kQueueServer:
       CountQueued(request.cpu, server_class_, request.flag ? 1 : -1);

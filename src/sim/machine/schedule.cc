@@ -425,6 +425,10 @@ void Machine::SwitchDirect(CpuId c, TaskId to, Cycles cycles) {
   Task& p = MutableTask(prev);
   StateCode prev_state;
   prev_state.letter = Letter(p.state);
+  EventQueue::Handle& sleep_timer = contexts_[to.index()].sleep_timer;
+  if (sleep_timer != EventQueue::kNone) {
+    CancelTimerEvent(sleep_timer, Payload(Ev::kSleep, to.value()));
+  }
   Emit(c, SchedWaking{{to, target.eff.prio, target.cpu}});
   SetTaskCpu(to, c, true);
   target.state = TaskState::kRunning;

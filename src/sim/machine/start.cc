@@ -26,13 +26,29 @@ void Machine::Start() {
   }
   if (machine.start_state == StartState::kRecorded) {
     for (std::size_t i = 0; i < plan_.tasks.size(); ++i) {
+      if (plan_.tasks[i].starts_asleep) continue;
       LetSleepUntilStart(TaskId(static_cast<int32_t>(i) + 1), plan_.tasks[i].start);
     }
+  }
+  for (std::size_t i = 0; i < plan_.tasks.size(); ++i) {
+    if (plan_.tasks[i].starts_asleep) LetSleepInPath(TaskId(static_cast<int32_t>(i) + 1));
+  }
+  for (std::size_t i = 0; i < plan_.faults_at.size(); ++i) {
+    const FaultAt& fault = plan_.faults_at[i];
+    queue_.Push(fault.at, order_.seg_end, fault.cpu, Payload(Ev::kFault, static_cast<int32_t>(i)));
   }
   ArmExt();
   if (machine.nohz == Nohz::kOff) {
     for (CpuId c = online_.First(); c.valid(); c = online_.After(c)) ArmTick(c);
   }
+}
+
+// A task that exists before the run and sleeps in the path it was given: somebody wakes it.
+void Machine::LetSleepInPath(TaskId task) {
+  AdmitNew(task);
+  MutableTask(task).state = TaskState::kInterruptible;
+  contexts_[task.index()].started = now_;
+  NotifyTask(task, TaskChange::kNew);
 }
 
 // A task that exists before the run: its first wake-up is an ordinary one, by a timer of the CPU it

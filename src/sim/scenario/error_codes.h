@@ -49,6 +49,9 @@ enum class ErrorCode : int {
   kNotModelledKey = 401,
   kNotModelledValue = 402,
   kNotScheduled = 403,
+  // Groups of servers and workers.
+  kUmcgNoServer = 551,
+  kUmcgTid = 552,
 };
 
 }  // namespace rqsim

@@ -51,8 +51,11 @@ constexpr std::array kOps = {
            "kernel", true, "Takes one from the semaphore, waiting while it is 0."},
     OpInfo{OpKind::kYield, "yield", R"({"yield": {}})", "kernel", true,
            "Gives the CPU to another runnable task as the class sees fit (sched_yield())."},
-    OpInfo{OpKind::kBlock, "block", R"({"block": {"state": "D", "timeout": "5ms"}})", "kernel",
-           true, "Sleeps until it is woken; S interruptible, D not, K killable, I idle."},
+    OpInfo{OpKind::kBlock, "block",
+           R"({"block": {"kind": "io", "for": "5ms", "state": "D", "kernel_tail": 20}})", "kernel",
+           true,
+           "Sleeps until it is woken, or for as long as a device takes; S interruptible, D not, "
+           "K killable, I idle. A fault is entered by an exception."},
     OpInfo{OpKind::kWake, "wake", R"({"wake": {"task": "B", "sync": true}})", "kernel", true,
            "Wakes a task (try_to_wake_up()); nothing if that is not asleep."},
     OpInfo{OpKind::kSetSched, "set_sched", R"({"set_sched": {"policy": "fifo", "priority": 5}})",

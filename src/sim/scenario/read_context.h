@@ -122,6 +122,10 @@ void ReadTasks(ReadContext& context, const JsonValue& value, bool kthreads);
 void DeclareTasks(ReadContext& context, const JsonValue& value);
 void CheckTaskNames(ReadContext& context, const JsonValue& value);
 void ReadActions(ReadContext& context, const JsonValue& value);
+// The key `umcg`: names of servers, then the groups, then whether every tid is one task's.
+void DeclareServers(ReadContext& context, const JsonValue& value);
+void ReadGroups(ReadContext& context, const JsonValue& value);
+void CheckTids(ReadContext& context, const JsonValue& root);
 void ReadPolicySet(ReadContext& context, const JsonValue& value, PolicySet& set);
 // The key of a policy that says which one it is: `name`, and `wake` under `placement`.
 std::string_view NameKeyOf(Seam seam);

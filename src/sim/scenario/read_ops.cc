@@ -45,6 +45,21 @@ const Shape* LockShape(ShapeBook& book, const Shape* ops) {
   return book.Choice({book.String(TextForm::kName), object});
 }
 
+const Shape* BlockShape(ShapeBook& book, const KeyShape& timeout) {
+  return book.Object(
+      {{"kind", book.Word({"io", "fault", "mutex", "sleep"}),
+        "what it waits for: a device, a page (entered by an exception), the mutex `lock`"},
+       {"lock", book.String(TextForm::kName), "the mutex"},
+       {"state", book.Word(WordList(kSleepStateWords)), "how it sleeps (default S)"},
+       {"sleep", book.Word({"interruptible", "uninterruptible", "killable", "idle"}),
+        "the same in words"},
+       {"for", book.Length(1), "how long the device takes, from the instant it is off its CPU"},
+       {"times", book.Integer(1, 1000), "waits in one system call (default 1)"},
+       {"kernel_tail", book.Length(0), "kernel work after the wait"},
+       timeout},
+      {{{"state", "sleep"}, 0, 1}, {{"for", "timeout"}, 0, 1}});
+}
+
 // The shape of what stands behind the operation's name.
 const Shape* OpShape(ShapeBook& book, OpKind kind, const Shape* ops, const Shape* sched) {
   const KeyShape timeout = {"timeout", book.Length(0), "gives up after"};
@@ -100,8 +115,7 @@ const Shape* OpShape(ShapeBook& book, OpKind kind, const Shape* ops, const Shape
     case OpKind::kExit:
       return book.Object({});
     case OpKind::kBlock:
-      return book.Object(
-          {{"state", book.Word(WordList(kSleepStateWords)), "how it sleeps (default S)"}, timeout});
+      return BlockShape(book, timeout);
     case OpKind::kWake:
       return NameOrObject(book, "task", "whom",
                           {{"sync", book.Bool(), "the waker is about to sleep"}});
@@ -144,7 +158,8 @@ const Shape* ServiceOpShape(ShapeBook& book, const ServiceOpInfo& info) {
                     book.Choice({book.Integer(INT64_MIN, INT64_MAX), book.String(), book.Bool()}),
                     "a number, a length, a task, or true or false"});
   }
-  return book.Object(std::move(keys));
+  if (keys.empty()) return book.Object(std::move(keys));
+  return book.Choice({book.String(TextForm::kName), book.Object(std::move(keys))});
 }
 
 const ServiceOpInfo* FindServiceOp(const Registry& registry, std::string_view name) {
@@ -241,8 +256,7 @@ class OpReader {
       case OpKind::kService:
         return;
       case OpKind::kBlock:
-        ReadContext::ReadWord(value, "state", kSleepStateWords, op.sleep_state);
-        return ReadTimeout(value, op);
+        return ReadBlock(value, op);
       case OpKind::kWake:
       case OpKind::kKill:
       case OpKind::kFork:
@@ -293,6 +307,34 @@ class OpReader {
     op.otherwise = ReadBody(value, "else");
   }
 
+  void ReadBlock(const JsonValue& value, OpSpec& op) {
+    std::string kind;
+    ReadContext::ReadText(value, "kind", kind);
+    if (const JsonValue* lock = ReadContext::Get(value, "lock", Kind::kString)) {
+      context_.MustBeDeclared(*lock, context_.locks, "mutex");
+      op.name = lock->text;
+    }
+    if (kind == "mutex") {
+      if (op.name.empty()) {
+        context_.diagnostics.Error(ErrorCode::kMissingKey, value,
+                                   "a block of kind mutex needs the key \"lock\"");
+      }
+      op.kind = OpKind::kLock;
+      return;
+    }
+    op.page_fault = kind == "fault";
+    ReadContext::ReadWord(value, "state", kSleepStateWords, op.sleep_state);
+    std::string sleep;
+    ReadContext::ReadText(value, "sleep", sleep);
+    if (sleep == "uninterruptible") op.sleep_state = SleepState::kUninterruptible;
+    if (sleep == "killable") op.sleep_state = SleepState::kKillable;
+    if (sleep == "idle") op.sleep_state = SleepState::kIdle;
+    op.cycles = Cycles(context_.LengthAt(value, "for", 1).value_or(0));
+    op.kernel_tail = Cycles(context_.LengthAt(value, "kernel_tail").value_or(0));
+    ReadContext::ReadInteger(value, "times", op.count);
+    ReadTimeout(value, op);
+  }
+
   void ReadLoop(const JsonValue& value, OpSpec& op) {
     if (const JsonValue* count = value.Find("count")) {
       if (count->is(Kind::kString)) op.count = -1;
@@ -329,6 +371,13 @@ class OpReader {
   }
 
   void ReadArguments(const JsonValue& value, OpSpec& op) {
+    // A text stands for the first argument.
+    if (value.is(Kind::kString)) {
+      context_.MustBeTask(value);
+      const ServiceOpInfo* info = FindServiceOp(context_.registry, op.name);
+      op.args.emplace_back(SplitWords(info->args).front(), value.text);
+      return;
+    }
     for (const JsonMember& member : value.members) {
       if (IsNote(member.key)) continue;
       if (member.value.is(Kind::kBool)) {

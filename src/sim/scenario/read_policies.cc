@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "rqsim/faults.h"
+#include "rqsim/limits.h"
 #include "sim/scenario/read_context.h"
 #include "sim/scenario/shape.h"
 
@@ -111,6 +112,27 @@ void AddPlacementKeys(ShapeBook& book, std::vector<KeyShape>& keys) {
   }
 }
 
+// `costs.u_cas` is u_cas in the object costs, or stands as it is written.
+void AddParamKeys(ShapeBook& book, const std::vector<const ParamInfo*>& params,
+                  std::vector<KeyShape>& keys) {
+  std::vector<std::pair<std::string, std::vector<KeyShape>>> objects;
+  for (const ParamInfo* info : params) {
+    const Shape* shape = ParamShape(book, *info);
+    keys.push_back({std::string(info->name), shape, std::string(info->summary)});
+    const std::size_t dot = info->name.find('.');
+    if (dot == std::string_view::npos) continue;
+    const std::string object(info->name.substr(0, dot));
+    auto found = std::find_if(objects.begin(), objects.end(),
+                              [&object](const auto& known) { return known.first == object; });
+    if (found == objects.end()) found = objects.insert(found, {object, {}});
+    found->second.push_back(
+        {std::string(info->name.substr(dot + 1)), shape, std::string(info->summary)});
+  }
+  for (auto& [name, its_keys] : objects) {
+    keys.push_back({name, book.Object(std::move(its_keys)), "parameters that belong together"});
+  }
+}
+
 // `"mutex"` or `{"name": "mutex", "spin": false}`.
 const Shape* ChoiceShape(ShapeBook& book, const Registry& registry, Seam seam) {
   Shape& tagged = book.New(Shape::Kind::kTagged);
@@ -119,10 +141,7 @@ const Shape* ChoiceShape(ShapeBook& book, const Registry& registry, Seam seam) {
   tagged.default_tag = DefaultName(registry, seam);
   for (const std::string& name : tagged.words) {
     std::vector<KeyShape> keys = {{tagged.tag, book.Word({name}), "which one"}};
-    for (const ParamInfo* info : ParamsOf(registry, seam, name)) {
-      keys.push_back(
-          {std::string(info->name), ParamShape(book, *info), std::string(info->summary)});
-    }
+    AddParamKeys(book, ParamsOf(registry, seam, name), keys);
     if (seam == Seam::kPlacement) AddPlacementKeys(book, keys);
     tagged.choices.push_back(book.Object(std::move(keys)));
   }
@@ -170,13 +189,19 @@ std::optional<PolicyChoice> ReadChoice(ReadContext& context, const JsonValue& va
     choice.name = std::string(entry->info->name);
   }
   const std::vector<const ParamInfo*> params = ParamsOf(context.registry, seam, choice.name);
+  const auto read = [&](const std::string& name_of, const JsonValue& given) {
+    for (const ParamInfo* info : params) {
+      if (info->name != name_of) continue;
+      if (auto param = ReadParam(context, *info, given)) {
+        choice.params.emplace_back(name_of, std::move(*param));
+      }
+    }
+  };
   for (const JsonMember& member : value.members) {
     if (IsNote(member.key) || member.key == NameKeyOf(seam)) continue;
-    for (const ParamInfo* info : params) {
-      if (info->name != member.key) continue;
-      if (auto param = ReadParam(context, *info, member.value)) {
-        choice.params.emplace_back(member.key, std::move(*param));
-      }
+    read(member.key, member.value);
+    for (const JsonMember& inner : member.value.members) {
+      if (!IsNote(inner.key)) read(member.key + '.' + inner.key, inner.value);
     }
   }
   return choice;
@@ -193,6 +218,40 @@ std::vector<std::string> FaultNames(const Registry& registry) {
     }
   }
   return names;
+}
+
+// The names of the arguments of a fault, separated by spaces.
+std::string_view FaultArgs(const Registry& registry, std::string_view name) {
+  for (const RegistryEntry& entry : registry.entries()) {
+    for (const FaultInfo& info : entry.info->faults) {
+      if (info.name == name) return info.args;
+    }
+  }
+  return "";
+}
+
+const Shape* FaultArgShape(ShapeBook& book, std::string_view arg) {
+  if (arg == "at" || arg == "for") return book.Length(0);
+  if (arg == "cpu") return book.Integer(0, kMaxCpus - 1);
+  if (arg == "task") return book.String(TextForm::kName);
+  return book.Choice({book.Integer(INT64_MIN, INT64_MAX), book.String(), book.Bool()});
+}
+
+void ReadFaultArgs(ReadContext& context, const JsonValue& item, FaultSpec& fault) {
+  for (const std::string& arg : SplitWords(FaultArgs(context.registry, fault.name))) {
+    const JsonValue* value = item.Find(arg);
+    if (value == nullptr) continue;
+    if (arg == "at" || arg == "for") {
+      if (const auto length = context.LengthOf(*value)) fault.args.emplace_back(arg, *length);
+    } else if (value->is(Kind::kInteger)) {
+      fault.args.emplace_back(arg, value->integer);
+    } else if (value->is(Kind::kBool)) {
+      fault.args.emplace_back(arg, value->boolean);
+    } else if (value->is(Kind::kString)) {
+      if (arg == "task") context.MustBeTask(*value);
+      fault.args.emplace_back(arg, value->text);
+    }
+  }
 }
 
 // Everything that a window can be put at: the windows, and the steps of the policies' paths, those
@@ -245,7 +304,11 @@ const Shape* FaultsShape(ShapeBook& book, const Registry& registry) {
   tagged.name = "fault";
   tagged.words = names;
   for (const std::string& name : names) {
-    tagged.choices.push_back(book.Object({{"name", book.Word({name}), "which one"}}));
+    std::vector<KeyShape> keys = {{"name", book.Word({name}), "which one"}};
+    for (const std::string& arg : SplitWords(FaultArgs(registry, name))) {
+      keys.push_back({arg, FaultArgShape(book, arg), "see `rqsim list faults`"});
+    }
+    tagged.choices.push_back(book.Object(std::move(keys)));
   }
   tagged.words.push_back("window");
   tagged.choices.push_back(
@@ -266,6 +329,11 @@ void ReadFaults(ReadContext& context, const JsonValue& value, std::vector<FaultS
     fault.pos = item.pos;
     if (item.is(Kind::kString)) fault.name = item.text;
     ReadContext::ReadText(item, "name", fault.name);
+    if (fault.name != "window") {
+      ReadFaultArgs(context, item, fault);
+      faults.push_back(std::move(fault));
+      continue;
+    }
     if (const JsonValue* at = ReadContext::Get(item, "at", Kind::kString)) {
       fault.at = at->text;
       CheckPlace(context, *at);

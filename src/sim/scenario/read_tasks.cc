@@ -106,7 +106,15 @@ TaskSpec ReadTask(ReadContext& context, const JsonValue& value, bool kthread) {
     task.sched = ReadSched(context, *sched);
   }
   ReadTaskCpus(context, value, task);
-  task.start = Time(context.LengthAt(value, "start").value_or(0));
+  const JsonValue* start = ReadContext::Get(value, "start", Kind::kString);
+  if (start != nullptr && (start->text == "parked" || start->text == "register")) {
+    task.worker_start = start->text == "parked" ? WorkerStart::kParked : WorkerStart::kRegister;
+  } else {
+    task.start = Time(context.LengthAt(value, "start").value_or(0));
+  }
+  ReadContext::ReadInteger(value, "tid", task.tid);
+  ReadContext::ReadText(value, "process", task.process);
+  task.basic = ReadContext::Get(value, "role", Kind::kString) != nullptr;
   if (const auto deadline = context.LengthAt(value, "deadline", 1)) {
     task.deadline = Cycles(*deadline);
   }
@@ -128,11 +136,17 @@ const Shape* TaskShape(ShapeBook& book, const Shape* ops, const Shape* sched, bo
       {"sched", sched, "scheduling attributes (default: normal, nice 0)"},
       {"cpus", book.String(TextForm::kCpuList), "where it may run (default: everywhere)"},
       {"start_cpu", book.Integer(0, kMaxCpus - 1), "where it is made (default: its lowest online)"},
-      {"start", book.Length(0), "when it is made (default 0)"},
+      {"start", kthread ? book.Length(0) : book.Length(0, {"parked", "register"}),
+       "when it is made (default 0); a worker: asleep and known to the servers, or it registers"},
+      {"tid", book.Integer(1, 0x3fffffff), "what user memory calls it (default: the lowest free)"},
+      {"process", book.String(TextForm::kName), "its address space"},
       {"deadline", book.Length(1), "of each job, from its release"},
       {"loop", book.Choice({book.Integer(0, INT64_MAX), book.Word(forever)}),
        "how often the program runs (default 1)"},
       {"ops", ops, "its program", true}};
+  if (!kthread) {
+    keys.push_back({"role", book.Word({"basic"}), "basic: a registered server without workers"});
+  }
   if (kthread) {
     keys.push_back({"affinity", book.NotModelled(), "bound, manual or preferred placement"});
   }

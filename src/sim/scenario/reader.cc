@@ -47,10 +47,14 @@ void ReadAllTasks(ReadContext& context, const JsonValue& root) {
   const JsonValue* kthreads = ReadContext::Get(root, "kthreads", Kind::kArray);
   if (tasks != nullptr) DeclareTasks(context, *tasks);
   if (kthreads != nullptr) DeclareTasks(context, *kthreads);
+  const JsonValue* groups = ReadContext::Get(root, "umcg", Kind::kArray);
+  if (groups != nullptr) DeclareServers(context, *groups);
   if (tasks != nullptr) CheckTaskNames(context, *tasks);
   if (kthreads != nullptr) CheckTaskNames(context, *kthreads);
   if (tasks != nullptr) ReadTasks(context, *tasks, false);
   if (kthreads != nullptr) ReadTasks(context, *kthreads, true);
+  if (groups != nullptr) ReadGroups(context, *groups);
+  CheckTids(context, root);
   const std::optional<int> limit = context.scenario.machine.limit_tasks;
   if (limit && *limit < context.num_tasks) {
     context.diagnostics.Error(ErrorCode::kTooMany,
@@ -170,7 +174,7 @@ const Shape* ScenarioShape(ShapeBook& book, const Registry& registry) {
         "semaphores that do not start at 0, with their value"},
        {"tasks", TasksShape(book, ops, sched, false), "user tasks"},
        {"kthreads", TasksShape(book, ops, sched, true), "kernel threads"},
-       {"umcg", book.NotModelled(), "groups of UMCG servers and workers"},
+       {"umcg", GroupsShape(book, registry, sched), "groups of UMCG servers and workers"},
        {"hotplug", book.NotModelled(), "CPUs that go offline and online"},
        {"actions", ActionsShape(book, sched), "what is done from outside"},
        {"common", set, "what the policy sets leave out"},

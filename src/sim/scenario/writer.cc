@@ -123,6 +123,10 @@ Json OfForm(const OpSpec& op) {
       if (op.sleep_state != SleepState::kInterruptible) {
         more["state"] = WordOfValue(kSleepStateWords, op.sleep_state);
       }
+      if (op.page_fault) more["kind"] = "fault";
+      if (op.cycles > kZeroCycles) more["for"] = op.cycles.count();
+      if (op.count != 1) more["times"] = op.count;
+      if (op.kernel_tail > kZeroCycles) more["kernel_tail"] = op.kernel_tail.count();
       return more;
     case OpKind::kWake:
       if (op.sync) more["sync"] = true;
@@ -162,9 +166,31 @@ Json OfTask(const TaskSpec& task) {
   if (task.cpus) out["cpus"] = task.cpus->ToString();
   if (task.start_cpu) out["start_cpu"] = task.start_cpu->value();
   if (task.start != Time()) out["start"] = task.start.cycles();
+  if (task.worker_start == WorkerStart::kParked) out["start"] = "parked";
+  if (task.worker_start == WorkerStart::kRegister) out["start"] = "register";
+  if (task.tid != 0) out["tid"] = task.tid;
+  if (!task.process.empty()) out["process"] = task.process;
+  if (task.basic) out["role"] = "basic";
   if (task.deadline) out["deadline"] = task.deadline->count();
   if (task.loop != 1) out["loop"] = OfLoopCount(task.loop);
   out["ops"] = OfOps(task.ops);
+  return out;
+}
+
+Json OfGroup(const UmcgGroupSpec& group) {
+  Json out = Json::object();
+  if (!group.name.empty()) out["name"] = group.name;
+  if (!group.process.empty()) out["process"] = group.process;
+  out["servers"] = Json::array();
+  for (const UmcgServerSpec& server : group.servers) {
+    Json item = {{"name", server.name}};
+    if (server.tid != 0) item["tid"] = server.tid;
+    if (server.cpus) item["cpus"] = server.cpus->ToString();
+    if (!(server.sched == SchedSpec{})) item["sched"] = OfSched(server.sched);
+    out["servers"].push_back(std::move(item));
+  }
+  out["workers"] = group.workers;
+  if (!group.scheduler.empty()) out["scheduler"] = group.scheduler;
   return out;
 }
 
@@ -300,7 +326,15 @@ Json OfFaults(const std::vector<FaultSpec>& faults) {
   Json out = Json::array();
   for (const FaultSpec& fault : faults) {
     if (fault.name != "window") {
-      out.push_back(fault.name);
+      if (fault.args.empty()) {
+        out.push_back(fault.name);
+        continue;
+      }
+      Json item = {{"name", fault.name}};
+      for (const auto& [name, value] : fault.args) {
+        std::visit([&item, &key = name](const auto& v) { item[key] = v; }, value);
+      }
+      out.push_back(std::move(item));
       continue;
     }
     Json window = {{"name", fault.name}, {"at", fault.at}};
@@ -451,6 +485,7 @@ Json OfScenario(const Scenario& scenario) {
   put("semaphores", std::move(semaphores));
   put("tasks", OfList(scenario.tasks, OfTask));
   put("kthreads", OfList(scenario.kthreads, OfTask));
+  put("umcg", OfList(scenario.groups, OfGroup));
   put("actions", OfList(scenario.actions, OfAction));
   put("common", OfPolicySet(scenario.common));
   Json policies = Json::object();

@@ -50,10 +50,16 @@ void AppendField(const RunInfo& info, const FieldValue& field, std::string& out)
       fmt::format_to(to, " {}=", field.name);
       AppendState(field.value, out);
       return;
+    case FieldKind::kSymbol:
+      if (field.text != nullptr) {
+        fmt::format_to(to, " {}=", field.name);
+        field.text(field.value, out);
+        return;
+      }
+      [[fallthrough]];
     case FieldKind::kInteger:
     case FieldKind::kCycles:
     case FieldKind::kTime:
-    case FieldKind::kSymbol:
       fmt::format_to(to, " {}={}", field.name, field.value);
       return;
   }
@@ -78,7 +84,7 @@ int FieldsIn(const RunInfo& info, const TraceEvent& event, FieldValue out[kMaxEv
   for (const EventFieldInfo& field : declared->fields) {
     if (count == 6) break;
     const int64_t value = count < 2 ? payload.wide[count] : payload.narrow[count - 2];
-    out[count++] = FieldValue{field.name, field.kind, value};
+    out[count++] = FieldValue{field.name, field.kind, value, field.text};
   }
   return count;
 }
