@@ -19,6 +19,8 @@ namespace rqsim {
 // The machine's faults, all off.
 struct Faults {
   bool deactivate_before_idle = false;
+  bool park_no_oncpu_check = false;
+  bool keep_callbacks = false;
   bool gate_on_blocked_on = false;
   bool stale_wake_cpu = false;
   bool signal_in_place = false;

@@ -27,6 +27,9 @@ inline constexpr int64_t kMaxEventsPerInstant = 1'000'000;  // more: outcome liv
 inline constexpr int kMaxSchedulesPerInstant =
     1000;                                   // schedule() calls of one CPU at one t; more: livelock
 inline constexpr int kMaxPickAgain = 1000;  // PickAgain answers in one schedule(); more: livelock
+inline constexpr int kMaxProxyHops = 64;    // moves of a donor without progress; more: reported
+// What a scenario can raise these three to.
+inline constexpr int kMaxLivelockLimit = 1'000'000;
 
 }  // namespace rqsim
 

@@ -360,6 +360,9 @@ struct PolicyInfo {
   PathId server_path = {};
   PathId parked_path = {};
   std::string_view serves = {};  // classes: the weaker one it runs through a server if it starves
+  // Lock protocols: a waiter may stay on its runqueue as a donor, and the checkers of proxy
+  // execution (proxy-exec.md 11) hold the run to that.
+  bool has_donors = false;
 };
 
 // Parameters of a policy in effect: every declared one has a value.

@@ -111,6 +111,39 @@ struct Dispatch {
   char state = 'R';         // prev_state of the switch out; '-' without one
 };
 
+// A stretch of time in which a task executed on behalf of a waiter: who waits for whom, from the
+// donor to the task that executes. One ends when a link comes or goes; stretches that follow each
+// other on one CPU and are not equal differ in that.
+struct ProxyChain {
+  CpuId cpu;
+  Time start, end;
+  std::vector<TaskId> tasks;  // the donor first, who executes last
+  std::vector<LockId> locks;  // tasks[i] waits for locks[i], which tasks[i + 1] owns
+  // The donor's chain does not lead to the task that executes any more: tasks has these two, and
+  // locks is empty.
+  bool is_overrun = false;
+};
+
+// A wait for a mutex, from the first contention_begin to the acquisition, or to giving up.
+struct LockWaitSpan {
+  LockId lock;
+  TaskId task;
+  TaskId owner;  // when the wait began; invalid: nobody (it was on its way to another waiter)
+  Time start;
+  std::optional<Time> end;  // none: it still waits at the end of the run
+  int32_t result = 0;       // 0, or the negative errno it gave up with
+};
+
+// How a contended mutex changed hands without being free for all.
+struct LockPassing {
+  enum class Kind : uint8_t { kSteal, kHandoffFlag, kHandoffDonor, kHandoffAlways };
+  Time at;
+  LockId lock;
+  Kind kind = Kind::kSteal;
+  TaskId from;  // the unlocker; of a steal: the first waiter, which it went past
+  TaskId to;
+};
+
 struct Result {
   std::string scenario;
   uint64_t scenario_hash = 0;
@@ -132,6 +165,10 @@ struct Result {
   std::vector<Dispatch> dispatches;     // with the timeline: in the order of their ends, open ones
                                         // last, by cpu
   std::vector<std::string> task_names;  // by TaskId, for the timeline
+  // With the timeline, for the page `locks`: by end, then CPU or lock.
+  std::vector<ProxyChain> chains;
+  std::vector<LockWaitSpan> lock_waits;
+  std::vector<LockPassing> lock_passings;
 };
 
 }  // namespace rqsim

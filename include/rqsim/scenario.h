@@ -14,6 +14,7 @@
 
 #include "rqsim/cpu_set.h"
 #include "rqsim/ids.h"
+#include "rqsim/limits.h"
 #include "rqsim/time.h"
 
 namespace rqsim {
@@ -260,6 +261,11 @@ struct MachineSpec {
   bool tick_elision = true;  // false: every tick is an event; nothing else changes
   SlackPolicy slack_policy = SlackPolicy::kExact;
   std::optional<int> limit_tasks;  // none = declared + kDefaultSpareTasks
+  // Livelock: schedule() calls of one CPU at one instant, picks of one schedule() that were
+  // discarded, moves of a donor without anybody at the end of its chain executing.
+  int limit_instant_passes = kMaxSchedulesPerInstant;
+  int limit_pick_again = kMaxPickAgain;
+  int limit_proxy_hops = kMaxProxyHops;
 };
 
 // Length of a tick in cycles: floor((clock_hz + hz/2) / hz) (Linux include/vdso/jiffies.h in the
@@ -366,7 +372,8 @@ struct ExpectReturn {
 };
 struct ExpectState {
   Time at;
-  std::string task, lock, word;                             // exactly one
+  std::string task, lock, word;                             // exactly one of these …
+  CpuId rq;                                                 // … or the runqueue of a CPU
   std::vector<std::pair<std::string, std::string>> values;  // as text
   SourcePos pos;
 };
@@ -394,6 +401,13 @@ struct ExpectSpec {
 // ----------------------------------------------------------------------------------------------
 // the whole
 
+// What checkers do beyond reporting what must never be.
+struct CheckSpec {
+  // The most important real-time contexts not executing (PX-I9) is a violation, not only counted
+  // in rt_violation_cycles.
+  bool rt_topn_strict = false;
+};
+
 struct Scenario {
   std::string name;
   std::string description;
@@ -411,6 +425,7 @@ struct Scenario {
   std::vector<FaultSpec> faults;
   std::vector<AssertSpec> asserts;
   std::vector<ExpectSpec> expects;
+  CheckSpec check;
 };
 
 }  // namespace rqsim

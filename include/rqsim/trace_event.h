@@ -86,6 +86,7 @@ enum class EventKind : uint16_t {
   kTaskCpus,       // a part of a task's affinity as it is now
   kWindowHold,     // a window fault holds, or lets go
   kWwContext,      // an acquire context of a ww lock was opened, changed or closed
+  kSchedCallback,  // a class put balancing off until the runqueue is consistent, or that was done
   kCount,
 };
 inline constexpr int kFirstPolicyEvent = 64;
@@ -531,6 +532,16 @@ struct WwContext {
   int32_t acquired = 0;
   int32_t wounded = 0;
   int32_t wait_die = 0;
+};
+
+// Linux 7.2 kernel/sched/core.c: queue_balance_callback(), do_balance_callbacks(),
+// zap_balance_callbacks(), on the record's cpu. `what` is the class's number for that work.
+enum class CallbackChange : int32_t { kPutOff, kDone, kDropped };
+struct SchedCallback {
+  static constexpr EventKind kKind = EventKind::kSchedCallback;
+  int32_t policy = 0;  // of the class
+  int32_t what = 0;
+  CallbackChange change = CallbackChange::kPutOff;
 };
 
 enum class ViolationCode : int32_t {

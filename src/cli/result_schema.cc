@@ -131,6 +131,24 @@ std::string ResultSchema() {
                      {"start", Count()},
                      {"end", OrNull("integer")},
                      {"state", Json{{"type", "string"}, {"minLength", 1}, {"maxLength", 1}}}}));
+  schema["properties"]["chains"] = ListOf(Object({{"cpu", Count()},
+                                                  {"start", Count()},
+                                                  {"end", Count()},
+                                                  {"tasks", ListOf(Text())},
+                                                  {"locks", ListOf(Text())},
+                                                  {"overrun", Json{{"type", "boolean"}}}}));
+  schema["properties"]["lock_waits"] = ListOf(Object({{"lock", Text()},
+                                                      {"task", Text()},
+                                                      {"owner", OrNull("string")},
+                                                      {"start", Count()},
+                                                      {"end", OrNull("integer")},
+                                                      {"result", Json{{"type", "integer"}}}}));
+  schema["properties"]["lock_passings"] =
+      ListOf(Object({{"at", Count()},
+                     {"lock", Text()},
+                     {"kind", Json{{"enum", Json::array({"steal", "flag", "donor", "always"})}}},
+                     {"from", OrNull("string")},
+                     {"to", OrNull("string")}}));
   return schema.dump(2) + "\n";
 }
 

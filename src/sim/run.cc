@@ -1,5 +1,6 @@
 // One run from scenario to result document: a simulation with the default listeners.
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -7,11 +8,13 @@
 #include "rqsim/scenario_reader.h"
 #include "rqsim/simulation.h"
 #include "sim/views/dispatches.h"
+#include "sim/views/lock_history.h"
 #include "sim/views/mutex_checker.h"
 #include "sim/views/pi_checker.h"
 #include "sim/views/proxy_checker.h"
 #include "sim/views/proxy_progress_checker.h"
 #include "sim/views/result_builder.h"
+#include "sim/views/rt_top.h"
 #include "sim/views/timeline.h"
 
 namespace rqsim {
@@ -20,12 +23,15 @@ namespace {
 // What the lock protocol of a set promises to do with donors; nothing if it has none.
 std::optional<ProxyProgressChecker::Promises> PromisesOf(const PolicySet& set, int64_t clock_hz,
                                                          const Registry& registry) {
-  if (!set.lock || !set.lock->name.starts_with("proxy-")) return std::nullopt;
+  if (!set.lock) return std::nullopt;
   const RegistryEntry* const entry = registry.Find(Seam::kLockProtocol, set.lock->name);
-  if (entry == nullptr) return std::nullopt;
+  if (entry == nullptr || !entry->info->has_donors) return std::nullopt;
   const PolicyParams params(*entry->info, set.lock->params, clock_hz);
   ProxyProgressChecker::Promises promises;
-  bool is_free_of_cost = params.Text("preset") != "realistic";
+  bool is_free_of_cost = true;
+  for (const ParamInfo& param : entry->info->params) {
+    if (param.name == "preset") is_free_of_cost = params.Text(param.name) != "realistic";
+  }
   for (const ParamInfo& param : entry->info->params) {
     if (param.name == "handoff") promises.hands_to_donor = params.Text(param.name) == "donor";
     // With costs, a wake-up lies between two donors.
@@ -55,12 +61,15 @@ absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& se
   const auto promises = PromisesOf(resolved, scenario.machine.clock_hz, registry);
   ProxyChecker proxy_checker;
   ProxyProgressChecker proxy_progress_checker(promises.value_or(ProxyProgressChecker::Promises()));
+  RtTop rt_top;
   Timeline timeline;
   Dispatches dispatches;
+  LockHistory lock_history;
   const std::unique_ptr<Simulation> simulation = *std::move(created);
   simulation->AddListener(builder);
   if (options.check && !scenario.mutexes.empty()) {
     simulation->AddListener(mutex_checker);
+    simulation->AddListener(rt_top);
     if (resolved.lock && resolved.lock->name == "pi") simulation->AddListener(pi_checker);
     if (promises) {
       simulation->AddListener(proxy_checker);
@@ -70,6 +79,7 @@ absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& se
   if (options.timeline) {
     simulation->AddListener(timeline);
     simulation->AddListener(dispatches);
+    if (!scenario.mutexes.empty()) simulation->AddListener(lock_history);
   }
   for (Listener* listener : options.listeners) simulation->AddListener(*listener);
   simulation->Run();
@@ -77,9 +87,17 @@ absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& se
   Result result = builder.Take();
   result.scenario_hash = ScenarioHash(scenario);
   result.violations = simulation->violations();
+  if (options.check && !scenario.mutexes.empty()) {
+    result.metrics.emplace_back("rt_violation_cycles", rt_top.violated().count());
+    // total order: names differ.
+    std::sort(result.metrics.begin(), result.metrics.end());
+  }
   if (options.timeline) {
     result.timeline = timeline.cells();
     result.dispatches = dispatches.Take();
+    result.chains = lock_history.TakeChains();
+    result.lock_waits = lock_history.TakeWaits();
+    result.lock_passings = lock_history.TakePassings();
   }
   return result;
 }

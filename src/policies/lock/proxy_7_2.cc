@@ -31,6 +31,7 @@ const PolicyInfo kProxy72Info = {
     .events = kProxyEvents,
     .ops = kMutexOps,
     .faults = kProxyFaults,
+    .has_donors = true,
 };
 
 absl::StatusOr<std::unique_ptr<LockProtocol>> MakeProxy72(const PolicyParams& params,

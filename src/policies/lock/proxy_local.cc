@@ -29,6 +29,7 @@ const PolicyInfo kProxyLocalInfo = {
     .events = kProxyEvents,
     .ops = kMutexOps,
     .faults = kProxyFaults,
+    .has_donors = true,
 };
 
 absl::StatusOr<std::unique_ptr<LockProtocol>> MakeProxyLocal(const PolicyParams& params,

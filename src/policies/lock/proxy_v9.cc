@@ -47,6 +47,7 @@ const PolicyInfo kProxyV9Info = {
     .events = kProxyEvents,
     .ops = kMutexOps,
     .faults = kProxyFaults,
+    .has_donors = true,
 };
 
 absl::StatusOr<std::unique_ptr<LockProtocol>> MakeProxyV9(const PolicyParams& params,

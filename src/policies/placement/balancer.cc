@@ -697,7 +697,7 @@ std::unique_ptr<Balancer> MakeBalancer(PlacementShared& shared, const PolicyPara
   std::unique_ptr<SourceFinder> finder =
       is_faithful
           ? MakeFaithfulSource(*state, shared, std::max<int64_t>(1, limits.clock_hz / tick), tick)
-          : MakeSimpleSource(*state, params.Flag("busy_pull"));
+          : MakeSimpleSource(*state, shared, params.Flag("busy_pull"));
   return std::make_unique<Balancer>(values, shared, std::move(state), std::move(finder), limits);
 }
 

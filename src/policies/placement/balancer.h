@@ -164,7 +164,8 @@ class Balancer final {
   int64_t found_amount_ = 0;
 };
 
-std::unique_ptr<SourceFinder> MakeSimpleSource(BalanceState& state, bool busy_pull);
+std::unique_ptr<SourceFinder> MakeSimpleSource(BalanceState& state, const PlacementShared& shared,
+                                               bool busy_pull);
 std::unique_ptr<SourceFinder> MakeFaithfulSource(BalanceState& state, PlacementShared& shared,
                                                  int64_t hz, int64_t tick);
 // Null for `balance: off`.

@@ -77,6 +77,9 @@ absl::StatusOr<std::unique_ptr<Placement>> ComposePlacement(std::unique_ptr<Plac
                                                             const Limits& limits) {
   const absl::Status status = CheckPlacementParams(params);
   if (!status.ok()) return status;
+  const std::string_view blocked = params.Text("blocked_load");
+  if (blocked == "exclude") shared->blocked_load = BlockedLoad::kExclude;
+  if (blocked == "curr_only") shared->blocked_load = BlockedLoad::kCurrOnly;
   std::unique_ptr<Balancer> balancer = MakeBalancer(*shared, params, limits);
   return std::make_unique<Composed>(std::move(shared), std::move(wake), std::move(balancer),
                                     params.Flag("load_tracking"));

@@ -35,6 +35,7 @@ constexpr ParamInfo kFaithfulParams[] = {
     kBalanceLastParam,
     kNiRandomParam,
     kLoadTrackingParam,
+    kBlockedLoadParam,
     kKthreadParam,
     Switch("wake_wide", "no affine wake-up among tasks that wake many others (wake_wide())"),
     Switch("affine_domain", "an affine wake-up needs a domain with both CPUs (SD_WAKE_AFFINE)"),

@@ -118,11 +118,12 @@ class FaithfulSource final : public SourceFinder {
     }
     for (CpuId cpu = cpus.First(); cpu.valid(); cpu = cpus.After(cpu)) {
       const LoadAvg& load = kernel.load(cpu).fair;
-      sums.load += load.load_avg;
+      const LeftOut left_out = LeftOutOf(kernel, cpu, shared_.blocked_load, true);
+      sums.load += std::max<int64_t>(0, load.load_avg - left_out.load);
       sums.util += UtilOf(kernel, cpu);
-      sums.runnable += load.runnable_avg;
-      sums.h_nr_running += RunnableFair(kernel, cpu);
-      const int64_t nr_running = kernel.cpu(cpu).nr_running;
+      sums.runnable += std::max<int64_t>(0, load.runnable_avg - left_out.runnable);
+      sums.h_nr_running += RunnableFair(kernel, cpu) - left_out.tasks;
+      const int64_t nr_running = kernel.cpu(cpu).nr_running - left_out.tasks;
       sums.nr_running += nr_running;
       if (nr_running == 0 && kernel.IsIdle(cpu)) {
         ++sums.idle_cpus;
@@ -292,7 +293,8 @@ class FaithfulSource final : public SourceFinder {
     const CpuSet cpus = group.cpus & pass.cpus;
     int64_t best = 0, best_capacity = 1;
     for (CpuId cpu = cpus.First(); cpu.valid(); cpu = cpus.After(cpu)) {
-      const int64_t running = RunnableFair(kernel, cpu);
+      const LeftOut left_out = LeftOutOf(kernel, cpu, shared_.blocked_load, true);
+      const int64_t running = RunnableFair(kernel, cpu) - left_out.tasks;
       if (running == 0) continue;
       const int64_t capacity = CapacityOf(cpu);
       if (domain.asym_capacity && running == 1 &&
@@ -302,7 +304,7 @@ class FaithfulSource final : public SourceFinder {
       int64_t value = 0;
       switch (pass.unit) {
         case BalanceUnit::kLoad:
-          value = kernel.load(cpu).fair.load_avg;
+          value = std::max<int64_t>(0, kernel.load(cpu).fair.load_avg - left_out.load);
           if (running == 1 && value > pass.amount &&
               !IsReduced(kernel, cpu, domain.imbalance_pct)) {
             continue;

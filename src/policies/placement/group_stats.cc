@@ -29,6 +29,21 @@ int64_t UtilOf(const Kernel& kernel, CpuId cpu) {
   return std::min<int64_t>(kernel.load(cpu).fair.util_avg, kernel.cpu(cpu).capacity);
 }
 
+LeftOut LeftOutOf(const Kernel& kernel, CpuId cpu, BlockedLoad mode, bool tracks_load) {
+  LeftOut out;
+  if (mode == BlockedLoad::kCount) return out;
+  for (TaskId id = kernel.LeastRecentlyRun(cpu); id.valid(); id = kernel.MoreRecentlyRun(id)) {
+    const Task& task = kernel.task(id);
+    if (!task.is_blocked || task.sched_delayed) continue;
+    if (mode == BlockedLoad::kCurrOnly && kernel.cpu(cpu).donor == id) continue;
+    ++out.tasks;
+    if (!tracks_load) continue;
+    out.load += kernel.load(id).load_avg;
+    out.runnable += kernel.load(id).runnable_avg;
+  }
+  return out;
+}
+
 void Classify(GroupStats& stats, int imbalance_pct) {
   if (IsOverloaded(stats, imbalance_pct)) {
     stats.type = GroupType::kOverloaded;

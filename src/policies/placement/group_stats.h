@@ -41,6 +41,13 @@ inline int64_t QueuedFair(const Kernel& kernel, CpuId cpu) {
   const uint8_t k = kernel.facts().balanced_class;
   return k < kMaxClasses ? kernel.cpu(cpu).nr_queued[k] : 0;
 }
+// Donors on the queue of `cpu` that `mode` leaves out: how many, and, if load is tracked, what they
+// add to the queue's averages.
+struct LeftOut {
+  int64_t tasks = 0, load = 0, runnable = 0;
+};
+LeftOut LeftOutOf(const Kernel& kernel, CpuId cpu, BlockedLoad mode, bool tracks_load);
+
 // fair.c: cpu_util_cfs().
 int64_t UtilOf(const Kernel& kernel, CpuId cpu);
 

@@ -54,6 +54,14 @@ inline constexpr ParamInfo kLoadTrackingParam = {
     .kind = ParamKind::kBool,
     .default_value = 0,
     .summary = "keep load averages (machine.md 10) although nothing of the placement reads them"};
+inline constexpr ParamInfo kBlockedLoadParam = {
+    .name = "blocked_load",
+    .kind = ParamKind::kEnum,
+    .default_text = "count",
+    .allowed = "count exclude curr_only",
+    .summary =
+        "which donors of proxy execution balancing counts as load (lb.blocked_load): all, "
+        "none, those that are executed for"};
 inline constexpr ParamInfo kKthreadParam = {
     .name = "kthread",
     .kind = ParamKind::kEnum,
@@ -63,7 +71,7 @@ inline constexpr ParamInfo kKthreadParam = {
 
 inline constexpr ParamInfo kPlacementParams[] = {
     kBalanceParam,     kBusyPullParam, kBalancePeriodParam, kMigrationCostParam, kNrMigrateParam,
-    kBalanceLastParam, kNiRandomParam, kLoadTrackingParam,  kKthreadParam,
+    kBalanceLastParam, kNiRandomParam, kLoadTrackingParam,  kBlockedLoadParam,   kKthreadParam,
 };
 
 // Says what of them this version does not model.

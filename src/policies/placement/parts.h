@@ -12,8 +12,18 @@
 
 namespace rqsim {
 
+// Which queued donors count as load that balancing sees: tasks that wait for a mutex, stay on their
+// runqueue and cannot be moved (proxy-exec.md 8). The kernel counts them all; the others are
+// what-ifs (MODEL-142).
+enum class BlockedLoad : uint8_t {
+  kCount,
+  kExclude,   // none
+  kCurrOnly,  // the one whose CPU executes for it
+};
+
 // What the parts know together: the balancer finds it out, wake-ups use it too.
 struct PlacementShared {
+  BlockedLoad blocked_load = BlockedLoad::kCount;
   // By CPU: the capacity that RT and deadline tasks leave, as of the last time the CPU balanced.
   std::vector<int64_t> capacity;
   // By cache, at its lowest CPU: how many CPUs a scan for an idle one looks at; negative: all.

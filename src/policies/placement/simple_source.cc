@@ -12,7 +12,8 @@ namespace {
 
 class SimpleSource final : public SourceFinder {
  public:
-  SimpleSource(BalanceState& state, bool busy_pull) : state_(state), busy_pull_(busy_pull) {}
+  SimpleSource(BalanceState& state, const PlacementShared& shared, bool busy_pull)
+      : state_(state), shared_(shared), busy_pull_(busy_pull) {}
 
   bool tracks_load() const override { return false; }
 
@@ -28,17 +29,24 @@ class SimpleSource final : public SourceFinder {
     pass.src = CpuId();
     // In ring order from the next CPU on.
     CpuId cpu = others.FirstFromWrapping(pass.dst.value() + 1);
+    int64_t most = 0, most_fair = 0;
     for (int i = others.Count(); i > 0; --i) {
-      if (RunnableFair(kernel, cpu) > 0 &&
-          (!pass.src.valid() || kernel.cpu(cpu).nr_running > kernel.cpu(pass.src).nr_running)) {
+      const int64_t left_out = LeftOutOf(kernel, cpu, shared_.blocked_load, false).tasks;
+      const int64_t fair = RunnableFair(kernel, cpu) - left_out;
+      const int64_t running = kernel.cpu(cpu).nr_running - left_out;
+      if (fair > 0 && (!pass.src.valid() || running > most)) {
         pass.src = cpu;
+        most = running;
+        most_fair = fair;
       }
       cpu = others.FirstFromWrapping(cpu.value() + 1);
     }
     if (!pass.src.valid()) return BalanceResult::kNoBusyGroup;
     if (!pass.dst_is_idle() && !busy_pull_) return BalanceResult::kNoBusyGroup;
-    if (RunnableFair(kernel, pass.src) == 1) return BalanceResult::kNoBusyGroup;
-    pass.amount = (kernel.cpu(pass.src).nr_running - kernel.cpu(pass.dst).nr_running) / 2;
+    if (most_fair == 1) return BalanceResult::kNoBusyGroup;
+    const int64_t here = kernel.cpu(pass.dst).nr_running -
+                         LeftOutOf(kernel, pass.dst, shared_.blocked_load, false).tasks;
+    pass.amount = (most - here) / 2;
     return pass.amount > 0 ? BalanceResult::kMoved : BalanceResult::kNoBusyGroup;
   }
 
@@ -71,13 +79,15 @@ class SimpleSource final : public SourceFinder {
   }
 
   BalanceState& state_;
+  const PlacementShared& shared_;
   bool busy_pull_;
 };
 
 }  // namespace
 
-std::unique_ptr<SourceFinder> MakeSimpleSource(BalanceState& state, bool busy_pull) {
-  return std::make_unique<SimpleSource>(state, busy_pull);
+std::unique_ptr<SourceFinder> MakeSimpleSource(BalanceState& state, const PlacementShared& shared,
+                                               bool busy_pull) {
+  return std::make_unique<SimpleSource>(state, shared, busy_pull);
 }
 
 }  // namespace rqsim

@@ -8,10 +8,13 @@
 // something weaker. Origin: Linux 7.2 kernel/sched/rt.c (function names at the code), cpupri.c,
 // syscalls.c: __sched_setscheduler() for head and tail; classes.md 5. What differs: no RT groups,
 // hence no throttling; RT_PUSH_IPI is off; a CPU with a deadline task counts as the strongest as
-// long as it has one (MODEL-70). Cost: every hook O(1), but a search for a CPU takes O(levels) and
+// long as it has one (MODEL-70); `chain_balance` is of a series that was not merged (MODEL-143).
+// Cost: every hook O(1), but a search for a CPU takes O(levels) and
 // a pull O(overloaded CPUs). Tested by tests/unit/policies/sched_class/rt_test.cc,
 // rt_push_pull_test.cc and scenarios/classes/C22-fifo-order.json to C26, C37, C38, rt-*.json.
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <vector>
 
 #include "policies.h"
@@ -25,8 +28,9 @@ namespace {
 
 class Rt final : public SchedClass {
  public:
-  Rt(int64_t quantum_ticks, const Limits& limits)
+  Rt(int64_t quantum_ticks, bool balances_chains, const Limits& limits)
       : quantum_ticks_(quantum_ticks),
+        balances_chains_(balances_chains),
         self_(limits.self),
         sched_class_(limits.sched_class),
         levels_(limits.num_cpus),
@@ -242,6 +246,8 @@ class Rt final : public SchedClass {
   }
 
  private:
+  // Links of the longest chain that is moved as a whole.
+  static constexpr int kMaxChainMoved = 64;
   static constexpr int16_t kPush = 0;
   static constexpr int16_t kPull = 1;
 
@@ -274,7 +280,9 @@ class Rt final : public SchedClass {
   void MakePushable(const Kernel& kernel, CpuId cpu, TaskId task) {
     const Task& t = kernel.task(task);
     Entity& entity = entities_[task.index()];
-    if (t.nr_cpus_allowed <= 1 || t.is_blocked || entity.pushable.is_linked()) return;
+    if (entity.pushable.is_linked()) return;
+    // Where chains are balanced the affinity that counts is that of who would execute: Push() asks.
+    if (t.is_blocked ? !balances_chains_ : t.nr_cpus_allowed <= 1) return;
     Of(cpu).pushable.AddTail(entity.pushable, entity.rank);
     overloaded_.Add(cpu);
   }
@@ -291,12 +299,40 @@ class Rt final : public SchedClass {
     for (int k = 1; k < sched_class_; ++k) usable = usable - kernel.cpus_with(k);
     return levels_.Lowest(LevelOf(RankOf(kernel, task)), usable);
   }
-  // rt.c: find_lowest_rq(). Invalid: nowhere to go.
-  CpuId FindLowest(Kernel& kernel, TaskId task) {
-    const Task& t = kernel.task(task);
-    if (t.nr_cpus_allowed == 1 || t.migration_disabled > 0) return CpuId();
-    const CpuSet lowest = LowestCpus(kernel, task, t.cpus_allowed & kernel.active());
-    return lowest.empty() ? CpuId() : domains_.Closest(kernel, t.cpu, lowest);
+  // rt.c: find_lowest_rq(), for `task` where `exec` would execute for it. Invalid: nowhere to go.
+  CpuId FindLowest(Kernel& kernel, TaskId task, TaskId exec) {
+    const Task& e = kernel.task(exec);
+    if (e.nr_cpus_allowed == 1 || e.migration_disabled > 0) return CpuId();
+    const CpuSet lowest = LowestCpus(kernel, task, e.cpus_allowed & kernel.active());
+    return lowest.empty() ? CpuId() : domains_.Closest(kernel, e.cpu, lowest);
+  }
+  CpuId FindLowest(Kernel& kernel, TaskId task) { return FindLowest(kernel, task, task); }
+
+  // Who would execute for `task`, if all of its chain is on its runqueue and none of it is the
+  // donor there (series v7: find_exec_ctx(), MODEL-143). Invalid: nobody. Itself, unless it waits.
+  static TaskId ExecOf(const Kernel& kernel, TaskId task) {
+    const CpuId cpu = kernel.task(task).cpu;
+    TaskId at = task;
+    for (int links = 0; kernel.task(at).is_blocked; ++links) {
+      const LockId lock = kernel.task(at).blocked_on;
+      if (!lock.valid() || links == kMaxChainMoved) return TaskId();
+      at = kernel.lock(lock).owner;
+      if (!at.valid() || !kernel.task(at).on_rq || kernel.task(at).cpu != cpu ||
+          kernel.cpu(cpu).donor == at) {
+        return TaskId();
+      }
+    }
+    return at;
+  }
+  // Moves `task` and its chain, whose end is `exec`, so that each finds its owner there.
+  static void MoveChain(Kernel& kernel, TaskId task, TaskId exec, CpuId to) {
+    std::array<TaskId, kMaxChainMoved + 1> chain;
+    std::size_t length = 0;
+    for (TaskId at = task; at != exec; at = kernel.lock(kernel.task(at).blocked_on).owner) {
+      chain[length++] = at;
+    }
+    chain[length++] = exec;
+    while (length > 0) kernel.MoveTask(chain[--length], to);
   }
 
   // rt.c: check_preempt_equal_prio(), which only asks whether there is a CPU, and so chooses none.
@@ -311,17 +347,19 @@ class Rt final : public SchedClass {
   // rt.c: push_rt_task(). Returns whether it moved one.
   bool Push(Kernel& kernel, CpuId cpu) {
     const RankedEntity* const next = Of(cpu).pushable.FirstWhere([&kernel](const RankedEntity& e) {
-      return !kernel.task(e.task).on_cpu && kernel.task(e.task).migration_disabled == 0;
+      const TaskId exec = ExecOf(kernel, e.task);
+      return exec.valid() && !kernel.task(exec).on_cpu && kernel.task(exec).migration_disabled == 0;
     });
     if (next == nullptr) return false;
     const TaskId task = next->task;
+    const TaskId exec = ExecOf(kernel, task);
     if (kernel.task(task).eff.prio < kernel.task(kernel.cpu(cpu).donor).eff.prio) {
       kernel.Resched(cpu, ReschedKind::kFull);
       return false;
     }
-    const CpuId to = FindLowest(kernel, task);
+    const CpuId to = FindLowest(kernel, task, exec);
     if (!to.valid() || to == cpu || BestRankOf(to) <= RankOf(kernel, task)) return false;
-    kernel.MoveTask(task, to);
+    MoveChain(kernel, task, exec, to);
     kernel.Resched(to, ReschedKind::kFull);
     return true;
   }
@@ -334,15 +372,18 @@ class Rt final : public SchedClass {
       if (source == cpu || Of(source).pushable.BestRank() >= best) continue;
       const RankedEntity* const next =
           Of(source).pushable.FirstWhere([&kernel, cpu](const RankedEntity& e) {
-            return !kernel.task(e.task).on_cpu && kernel.task(e.task).cpus_allowed.Contains(cpu);
+            const TaskId exec = ExecOf(kernel, e.task);
+            return exec.valid() && !kernel.task(exec).on_cpu &&
+                   kernel.task(exec).cpus_allowed.Contains(cpu);
           });
       if (next == nullptr) continue;
       const Task& t = kernel.task(next->task);
+      const TaskId exec = ExecOf(kernel, next->task);
       const int rank = RankOf(t.eff);
       // What is stronger than the donor there is about to run there.
       if (rank >= best || t.eff.prio < kernel.task(kernel.cpu(source).donor).eff.prio) continue;
-      if (t.migration_disabled > 0) continue;
-      kernel.MoveTask(next->task, cpu);
+      if (kernel.task(exec).migration_disabled > 0) continue;
+      MoveChain(kernel, next->task, exec, cpu);
       best = rank;
       has_pulled = true;
     }
@@ -350,6 +391,7 @@ class Rt final : public SchedClass {
   }
 
   int64_t quantum_ticks_;
+  bool balances_chains_;
   PolicyId self_;
   int sched_class_;
   CpuLevels levels_;
@@ -364,6 +406,11 @@ constexpr ParamInfo kRtParams[] = {
      .kind = ParamKind::kInteger,
      .max = int64_t{1} << 31,
      .summary = "quantum of an RR task in ticks; 0 = 100 ms"},
+    {.name = "chain_balance",
+     .kind = ParamKind::kBool,
+     .default_value = 0,
+     .summary = "a waiter whose whole chain waits on its runqueue is pushed and pulled, with that "
+                "chain (rt.chain_balance, series v7 of proxy execution; not in 7.2)"},
 };
 
 constexpr uint32_t Bit(SchedPolicy policy) { return 1u << static_cast<unsigned>(policy); }
@@ -390,7 +437,8 @@ constinit const PolicyInfo kRtClassInfo = {
 absl::StatusOr<std::unique_ptr<SchedClass>> MakeRtClass(const PolicyParams& params,
                                                         const Limits& limits) {
   const int64_t given = params.Integer("rr_timeslice_ticks");
-  return std::make_unique<Rt>(given > 0 ? given : DefaultQuantumTicks(limits), limits);
+  return std::make_unique<Rt>(given > 0 ? given : DefaultQuantumTicks(limits),
+                              params.Flag("chain_balance"), limits);
 }
 
 }  // namespace rqsim

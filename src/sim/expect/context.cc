@@ -67,6 +67,7 @@ bool IsDecision(EventKind kind) {
     case EventKind::kTaskCpus:
     case EventKind::kWindowHold:
     case EventKind::kWwContext:
+    case EventKind::kSchedCallback:
     case EventKind::kCount:
       return false;
   }

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "rqsim/kernel.h"
+#include "rqsim/pelt.h"
 #include "rqsim/simulation.h"
 #include "sim/expect/context.h"
 
@@ -48,6 +49,11 @@ std::string FlagsText(uint8_t flags) {
   return text.empty() ? "none" : text;
 }
 
+int64_t WeightOf(const SchedAttr& attr) {
+  if (attr.policy == SchedPolicy::kIdle) return kIdlePolicyWeight;
+  return kPrioToWeight[std::clamp<int>(attr.nice, -20, 19) + 20];
+}
+
 // Keeps the field of one name.
 class OneField final : public StateWriter {
  public:
@@ -88,6 +94,28 @@ class StateLooks {
     const std::vector<std::string> waiters = WaitersOf(id);
     if (field == "waiters") return std::to_string(waiters.size());
     if (field == "wait_list") return waiters.empty() ? "none" : absl::StrJoin(waiters, " ");
+    return std::nullopt;
+  }
+
+  // Load is the sum of the weights of fair tasks, queued as donors or not (proxy-exec.md 8).
+  std::optional<std::string> OfRunqueue(CpuId id, const std::string& field) const {
+    const Kernel& kernel = simulation_.kernel();
+    if (id.value() >= kernel.num_cpus()) return std::nullopt;
+    const Cpu& cpu = kernel.cpu(id);
+    if (field == "curr") return recording_.names().Task(cpu.curr);
+    if (field == "donor") return recording_.names().Task(cpu.donor);
+    if (field == "nr_running") return std::to_string(cpu.nr_running);
+    int64_t total = 0, blocked = 0;
+    for (int i = 1; i < kernel.num_tasks(); ++i) {
+      const Task& t = kernel.task(TaskId(i));
+      if (!t.on_rq || t.cpu != id || t.sched_class != kernel.facts().balanced_class) continue;
+      const int64_t weight = WeightOf(t.eff);
+      total += weight;
+      if (t.is_blocked) blocked += weight;
+    }
+    if (field == "load_total") return std::to_string(total);
+    if (field == "load_blocked") return std::to_string(blocked);
+    if (field == "load_real") return std::to_string(total - blocked);
     return std::nullopt;
   }
 
@@ -139,9 +167,10 @@ class StateLooks {
 void CheckState(const ExpectState& wanted, const StateLooks& looks, const Recording& recording,
                 ExpectReport& report) {
   const bool is_task = !wanted.task.empty();
-  const std::string subject =
-      is_task ? "task " + wanted.task
-              : (wanted.lock.empty() ? "word " + wanted.word : "lock " + wanted.lock);
+  const std::string subject = is_task                ? "task " + wanted.task
+                              : !wanted.lock.empty() ? "lock " + wanted.lock
+                              : wanted.rq.valid()    ? fmt::format("rq {}", wanted.rq.value())
+                                                     : "word " + wanted.word;
   for (const auto& [field, value] : wanted.values) {
     ++report.statements;
     std::optional<std::string> actual;
@@ -149,6 +178,8 @@ void CheckState(const ExpectState& wanted, const StateLooks& looks, const Record
       actual = looks.OfTask(wanted.task, field);
     } else if (!wanted.lock.empty()) {
       actual = looks.OfLock(wanted.lock, field);
+    } else if (wanted.rq.valid()) {
+      actual = looks.OfRunqueue(wanted.rq, field);
     }
     if (actual && *actual == value) continue;
     Mismatch mismatch;

@@ -28,6 +28,18 @@ void Machine::AddCallback(CpuId c, const BalanceWork& work) {
   if (std::find(list.begin(), list.end(), work) != list.end()) return;
   list.push_back(work);
   balance_due_.Set(c);
+  Emit(c, SchedCallback{work.policy.value(), work.what, CallbackChange::kPutOff});
+}
+
+// The pick they were put off for is discarded (core.c: zap_balance_callbacks()).
+void Machine::DropCallbacks(CpuId c) {
+  if (plan_.faults.keep_callbacks) return;
+  CpuState& s = State(c);
+  for (const BalanceWork& work : s.balance_work) {
+    Emit(c, SchedCallback{work.policy.value(), work.what, CallbackChange::kDropped});
+  }
+  s.balance_work.clear();
+  balance_due_.Clear(c);
 }
 
 // Does what was put off, wherever it can be done now: a CPU inside schedule() does it at the end of
@@ -46,6 +58,7 @@ void Machine::RunCallbacksOf(CpuId c) {
   while (!s.balance_work.empty()) {
     const BalanceWork work = s.balance_work.back();
     s.balance_work.pop_back();
+    Emit(c, SchedCallback{work.policy.value(), work.what, CallbackChange::kDone});
     auto& sched_class = static_cast<SchedClass&>(*policies_.rows[work.policy.index()].policy);
     for (int calls = 1; sched_class.BalanceCallback(*this, c, work.what); ++calls) {
       Drain();

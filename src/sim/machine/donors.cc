@@ -70,8 +70,7 @@ void Machine::ResetDonor(CpuId c) {
   Charge(c);
   CutSpan(c);
   ExchangeDonor(c, curr);
-  State(c).balance_work.clear();
-  balance_due_.Clear(c);
+  DropCallbacks(c);
   State(c).span_donor = curr;
   Emit(c, ProxyDonor{curr, curr});
   ReschedCpu(c, ReschedKind::kFull);
@@ -93,11 +92,8 @@ bool Machine::Resolve(CpuId c, TaskId& exec, bool& keep_resched) {
   for (int i = 0; i < answer.num_actions; ++i) {
     ApplyDonorAction(c, answer.actions[static_cast<std::size_t>(i)]);
   }
-  if (answer.kind != DonorAnswer::Kind::kRunTask) {
-    // The pick is discarded, and with it what its class put off (core.c: zap_balance_callbacks()).
-    State(c).balance_work.clear();
-    balance_due_.Clear(c);
-  }
+  // The pick is discarded, and with it what its class put off.
+  if (answer.kind != DonorAnswer::Kind::kRunTask) DropCallbacks(c);
   switch (answer.kind) {
     case DonorAnswer::Kind::kRunTask:
       exec = answer.task;

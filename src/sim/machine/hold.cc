@@ -104,9 +104,12 @@ void Machine::GoOn(CpuId c, std::vector<Held>& work) {
 }
 
 void Machine::GoOnWith(const Held& held) {
-  if (held.kind != Held::Kind::kRequest) Emit(actor_, WindowHold{held.task, 0, 0});
+  const auto let_go = [&](Window window) {
+    Emit(actor_, WindowHold{held.task, static_cast<int32_t>(window), 0});
+  };
   switch (held.kind) {
     case Held::Kind::kPlace: {
+      let_go(Window::kW1);
       const Task& t = task_store_[held.task.index()];
       if (!t.on_cpu) {
         PlaceAndEnqueue(held.task, held.flags, held.waker, false);
@@ -116,10 +119,12 @@ void Machine::GoOnWith(const Held& held) {
       return;
     }
     case Held::Kind::kEnqueue:
+      let_go(Window::kW2);
       EnqueueWoken(held.cpu, held.task, held.flags, held.waker, false);
       EmitTtwu(held.task, held.waker, held.before, held.flags);
       return;
     case Held::Kind::kActivate:
+      let_go(Window::kW5);
       ActivateParked(held.task, held.owner, held.cpu);
       return;
     case Held::Kind::kRequest: {
@@ -131,14 +136,16 @@ void Machine::GoOnWith(const Held& held) {
   }
 }
 
-// W5 is over: the parked task is queued where its owner is, unless it has been woken meanwhile.
+// W5 is over: the parked task is queued where its owner is, unless it has been woken meanwhile; it
+// may sleep again by then, somewhere else.
 void Machine::ActivateParked(TaskId task, TaskId owner, CpuId cpu) {
   Task& t = MutableTask(task);
   if (t.on_rq || t.state == TaskState::kRunning || t.state == TaskState::kWaking ||
       t.state == TaskState::kDead) {
     return;
   }
-  if (!owner.valid() || t.parked_on != owner) return;
+  const bool was_woken = !owner.valid() || t.parked_on != owner;
+  if (was_woken && !plan_.faults.park_no_oncpu_check) return;
   Emit(actor_, ProxyPark{task, owner, 0});
   t.parked_on = TaskId();
   t.is_blocked = true;

@@ -610,6 +610,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   // --- class_work.cc
   void FindServer();
   void AddCallback(CpuId c, const BalanceWork& work);
+  void DropCallbacks(CpuId c);
   void RunCallbacks();
   void RunCallbacksOf(CpuId c);
   void BalanceBefore(CpuId c, TaskId prev);

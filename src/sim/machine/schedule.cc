@@ -242,9 +242,10 @@ void Machine::Schedule(CpuId c, bool preempt) {
     s.schedules_at = now_;
     s.schedules = 0;
   }
-  if (++s.schedules > kMaxSchedulesPerInstant) {
-    End(Outcome::kLivelock, fmt::format("more than {} schedule() calls on CPU {} at t = {}",
-                                        kMaxSchedulesPerInstant, c.value(), now_.cycles()));
+  const int passes = plan_.scenario.machine.limit_instant_passes;
+  if (++s.schedules > passes) {
+    End(Outcome::kLivelock, fmt::format("more than {} schedule() calls on CPU {} at t = {}", passes,
+                                        c.value(), now_.cycles()));
     return;
   }
   Emit(c, SchedEntry{preempt ? 1 : 0});
@@ -312,7 +313,7 @@ void Machine::PickDonor(CpuId c) {
       return;
     }
     if (resolved) break;
-    if (rounds == kMaxPickAgain) {
+    if (rounds == plan_.scenario.machine.limit_pick_again) {
       PolicyBroke(policies_.lock_id, ViolationCode::kPickAgainLimit, picked, rounds);
       SetDonor(c, kIdleTask);
       exec = kIdleTask;

@@ -126,6 +126,15 @@ class ExpectReader {
     return CpuId();
   }
 
+  CpuId MustBeCpu(const JsonValue& value) {
+    const CpuId cpu(static_cast<int32_t>(std::clamp<int64_t>(value.integer, 0, kMaxCpus - 1)));
+    if (context_.CpuExists(cpu)) return cpu;
+    context_.diagnostics.Error(ErrorCode::kExpectUnknown, value,
+                               fmt::format("CPU {} does not exist, the machine has {}",
+                                           value.integer, context_.Possible().ToString()));
+    return CpuId();
+  }
+
   std::vector<ExpectLane> ReadLanes(const JsonValue& value, std::string_view key, bool whole) {
     std::vector<ExpectLane> lanes;
     const JsonValue* map = value.Find(key);
@@ -258,6 +267,8 @@ class ExpectReader {
           if (member.value.is(Kind::kString)) MustBeKnown(member.value, context_.locks, "mutex");
         } else if (member.key == "word") {
           state.word = member.value.text;
+        } else if (member.key == "rq") {
+          if (member.value.is(Kind::kInteger)) state.rq = MustBeCpu(member.value);
         } else {
           state.values.emplace_back(member.key, ValueText(member.value));
         }
@@ -362,8 +373,9 @@ const Shape* ExpectsShape(ShapeBook& book) {
   Shape* state = book.Object({{"at", book.Length(0), "after everything of this instant", true},
                               {"task", text, "fields of this task"},
                               {"lock", name, "fields of this mutex"},
-                              {"word", text, "the value of this word"}},
-                             {{{"task", "lock", "word"}, 1, 1}});
+                              {"word", text, "the value of this word"},
+                              {"rq", book.Integer(0, kMaxCpus - 1), "fields of this runqueue"}},
+                             {{{"task", "lock", "word", "rq"}, 1, 1}});
   state->item = scalar;
   Shape* expect = book.Object(
       {{"policy", book.Choice({name, book.Array(name, 1)}), "policy sets (default: each)"},

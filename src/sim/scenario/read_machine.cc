@@ -345,8 +345,15 @@ const Shape* MachineShape(ShapeBook& book) {
        {"tick_elision", book.Bool(), "false: ticks that decide nothing are events all the same"},
        {"slack_policy", book.Word(WordList(kSlackPolicyWords)), "when a sleep timer fires"},
        {"limits",
-        book.Object({{"tasks", book.Integer(1, kMaxTasks), "tasks of a run, forked ones too"}}),
-        "sizes"}});
+        book.Object(
+            {{"tasks", book.Integer(1, kMaxTasks), "tasks of a run, forked ones too"},
+             {"instant_passes", book.Integer(1, kMaxLivelockLimit),
+              "schedule() calls of a CPU at one instant; more is a livelock (default 1000)"},
+             {"pick_again", book.Integer(1, kMaxLivelockLimit),
+              "discarded picks of one schedule(); more is a livelock (default 1000)"},
+             {"proxy_hops", book.Integer(1, kMaxLivelockLimit),
+              "moves of a donor without progress; more is PX-I12 (default 64)"}}),
+        "sizes, and what counts as going round in circles"}});
 }
 
 void ReadMachine(ReadContext& context, const JsonValue& value) {
@@ -397,6 +404,13 @@ void ReadMachine(ReadContext& context, const JsonValue& value) {
         machine.limit_tasks = static_cast<int>(tasks->integer);
       }
     }
+    const auto livelock = [limits](std::string_view key, int& limit) {
+      ReadContext::ReadInteger(*limits, key, limit);
+      limit = std::clamp(limit, 1, kMaxLivelockLimit);
+    };
+    livelock("instant_passes", machine.limit_instant_passes);
+    livelock("pick_again", machine.limit_pick_again);
+    livelock("proxy_hops", machine.limit_proxy_hops);
   }
 }
 

@@ -309,7 +309,16 @@ Json OfMachine(const MachineSpec& machine) {
   if (machine.slack_policy != usual.slack_policy) {
     out["slack_policy"] = WordOfValue(kSlackPolicyWords, machine.slack_policy);
   }
-  if (machine.limit_tasks) out["limits"] = {{"tasks", *machine.limit_tasks}};
+  if (machine.limit_tasks) out["limits"]["tasks"] = *machine.limit_tasks;
+  if (machine.limit_instant_passes != usual.limit_instant_passes) {
+    out["limits"]["instant_passes"] = machine.limit_instant_passes;
+  }
+  if (machine.limit_pick_again != usual.limit_pick_again) {
+    out["limits"]["pick_again"] = machine.limit_pick_again;
+  }
+  if (machine.limit_proxy_hops != usual.limit_proxy_hops) {
+    out["limits"]["proxy_hops"] = machine.limit_proxy_hops;
+  }
   return out;
 }
 
@@ -419,6 +428,7 @@ Json OfStates(const std::vector<ExpectState>& states) {
     if (!state.task.empty()) item["task"] = state.task;
     if (!state.lock.empty()) item["lock"] = state.lock;
     if (!state.word.empty()) item["word"] = state.word;
+    if (state.rq.valid()) item["rq"] = state.rq.value();
     for (const auto& [field, value] : state.values) item[field] = value;
     out.push_back(std::move(item));
   }
@@ -492,6 +502,7 @@ Json OfScenario(const Scenario& scenario) {
   for (const PolicySet& set : scenario.policies) policies[set.name] = OfPolicySet(set);
   put("policies", std::move(policies));
   put("faults", OfFaults(scenario.faults));
+  if (scenario.check.rt_topn_strict) out["check"] = {{"rt_topn", "strict"}};
   put("assert", OfList(scenario.asserts, OfAssert));
   put("expect", OfList(scenario.expects, OfExpect));
   return out;

@@ -16,7 +16,8 @@ EventMask ProxyBooks::Wants() {
                        EventKind::kSchedMigrateTask, EventKind::kSegment,
                        EventKind::kMutexBlockedOn, EventKind::kMutexWord, EventKind::kMutexWait,
                        EventKind::kProxyDonor, EventKind::kProxyDeactivate, EventKind::kProxyPark,
-                       EventKind::kProxyReturn, EventKind::kProxyWalk);
+                       EventKind::kProxyReturn, EventKind::kProxyWalk,
+                       EventKind::kSchedMoveRefused);
 }
 
 void ProxyBooks::OnStart(const RunInfo& info) {
@@ -87,6 +88,9 @@ void ProxyBooks::OnEvent(const TraceEvent& event) {
       return;
     case EventKind::kProxyWalk:
       OnWalk(event.As<ProxyWalk>());
+      return;
+    case EventKind::kSchedMoveRefused:
+      moves_refused_ += At(event.As<SchedMoveRefused>().pid).kept_queued ? 1 : 0;
       return;
     default:
       return;
@@ -202,6 +206,7 @@ void ProxyBooks::AddTo(std::vector<std::pair<std::string, int64_t>>& metrics) co
       {"chains_of_3", chains_[2]},
       {"chains_of_4_or_more", chains_[3]},
       {"donor_cycles", donated_.count()},
+      {"donor_moves_refused", moves_refused_},
       {"idle_retries", idle_retries_},
       {"inversion_cycles", inversion_.count()},
       {"longest_chain", longest_},

@@ -73,7 +73,7 @@ class ProxyBooks {
   int64_t overrunning_ = 0, inverted_ = 0;
   Cycles overrun_, inversion_, donated_;
   int64_t returns_ = 0, deactivations_ = 0, parks_ = 0, idle_retries_ = 0, pick_agains_ = 0,
-          misplaced_ = 0;
+          misplaced_ = 0, moves_refused_ = 0;
   int64_t chains_[4] = {0, 0, 0, 0};  // executed ones of 1, 2, 3 and more links
   int64_t longest_ = 0;
 };

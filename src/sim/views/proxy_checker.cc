@@ -9,7 +9,7 @@
 namespace rqsim {
 
 EventMask ProxyChecker::Wants() const {
-  return ProxyWorld::Wants() | EventMask::Of(EventKind::kTaskCpus, EventKind::kProxyDonor);
+  return ProxyWorld::Wants() | EventMask::Of(EventKind::kTaskCpus, EventKind::kSchedCallback);
 }
 
 void ProxyChecker::OnStart(const RunInfo& info, ViolationSink& sink) {
@@ -19,6 +19,7 @@ void ProxyChecker::OnStart(const RunInfo& info, ViolationSink& sink) {
   world_.Start(info);
   tasks_.assign(static_cast<std::size_t>(info.num_tasks()), Known());
   broken_cpus_.assign(static_cast<std::size_t>(info.num_cpus()), false);
+  put_off_.assign(static_cast<std::size_t>(info.num_cpus()), PutOff());
   dirty_.clear();
   w5_holds_ = 0;
 }
@@ -44,13 +45,29 @@ void ProxyChecker::OnEvent(const TraceEvent& event) {
       OnCpus(event.As<TaskCpus>());
       return;
     case EventKind::kSchedSwitch:
+      OnPicked(event.cpu());
       OnSwitch(event.As<SchedSwitch>(), event.cpu());
       world_.Apply(event);
       OnScheduled(event.As<SchedSwitch>().next_pid, event.As<SchedSwitch>().donor, event.cpu());
       return;
     case EventKind::kProxyDonor:
+      OnPicked(event.cpu());
+      world_.Apply(event);
       OnScheduled(event.As<ProxyDonor>().curr, event.As<ProxyDonor>().donor, event.cpu());
       return;
+    case EventKind::kSchedSetDonor:
+      if (event.As<SchedSetDonor>().donor != kIdleTask) OnPicked(event.cpu());
+      break;
+    case EventKind::kSchedCallback:
+      OnCallback(event.As<SchedCallback>(), event.cpu());
+      return;
+    case EventKind::kProxyWalk:
+      // The pick that led here is discarded.
+      if (event.As<ProxyWalk>().outcome != WalkOutcome::kRun && event.cpu().valid()) {
+        PutOff& put_off = put_off_[event.cpu().index()];
+        put_off.is_stale = put_off.count > 0;
+      }
+      break;
     case EventKind::kSchedQueue:
       OnQueue(event.As<SchedQueue>());
       break;
@@ -72,8 +89,7 @@ void ProxyChecker::OnEvent(const TraceEvent& event) {
       break;
     case EventKind::kWindowHold: {
       const auto hold = event.As<WindowHold>();
-      if (hold.held != 0 && hold.window == static_cast<int32_t>(Window::kW5)) ++w5_holds_;
-      if (hold.held == 0 && w5_holds_ > 0 && world_.At(hold.pid).parked_on.valid()) --w5_holds_;
+      if (hold.window == static_cast<int32_t>(Window::kW5)) w5_holds_ += hold.held != 0 ? 1 : -1;
       break;
     }
     default:
@@ -162,6 +178,28 @@ void ProxyChecker::OnGone(TaskId id, CpuId cpu) {
     Report(14, id, cpu,
            fmt::format("{} is taken off its runqueue, but it did not go to sleep", Name(id)));
   }
+}
+
+void ProxyChecker::OnCallback(const SchedCallback& change, CpuId cpu) {
+  PutOff& put_off = put_off_[cpu.index()];
+  if (change.change == CallbackChange::kPutOff) {
+    ++put_off.count;
+    return;
+  }
+  if (change.change == CallbackChange::kDone) OnPicked(cpu);
+  if (put_off.count > 0) --put_off.count;
+  if (put_off.count == 0) put_off.is_stale = false;
+}
+
+// schedule() of `cpu` has gone on, or its callbacks are done.
+void ProxyChecker::OnPicked(CpuId cpu) {
+  PutOff& put_off = put_off_[cpu.index()];
+  if (!put_off.is_stale) return;
+  put_off.is_stale = false;
+  Report(
+      11, TaskId(), cpu,
+      fmt::format("balancing that was put off for a discarded pick of CPU {} is still to be done",
+                  cpu.value()));
 }
 
 void ProxyChecker::OnScheduled(TaskId next, TaskId donor, CpuId cpu) {

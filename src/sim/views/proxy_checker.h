@@ -10,6 +10,7 @@
 //   PX-I6   when schedule() ends, who executes is not gated and is the end of the donor's chain,
 //           every link on this runqueue
 //   PX-I7   … and the waiter that donates to it waits for a lock of it
+//   PX-I11  what a class put off for a pick is dropped with that pick
 //   PX-I13  a task is somewhere: it runs, is queued, blocked and queued, asleep, waking, or parked
 //   PX-I14  only a task that went to sleep by itself is deactivated or parked
 //   PX-I15  parked: neither it nor its owner is queued, outside W5
@@ -44,12 +45,20 @@ class ProxyChecker final : public Listener {
     bool dirty = false;
   };
 
+  // Balancing that classes put off on a CPU; stale: the pick that it was for has been discarded.
+  struct PutOff {
+    int32_t count = 0;
+    bool is_stale = false;
+  };
+
   Known& Of(TaskId id);
   void Touch(TaskId id);
   void OnCpus(const TaskCpus& cpus);
   void OnSwitch(const SchedSwitch& change, CpuId cpu);
   void OnQueue(const SchedQueue& change);
   void OnGone(TaskId id, CpuId cpu);  // deactivated, parked or moved by schedule()
+  void OnCallback(const SchedCallback& change, CpuId cpu);
+  void OnPicked(CpuId cpu);
   void OnScheduled(TaskId next, TaskId donor, CpuId cpu);
   void Settle();
   void SettleTask(TaskId id);
@@ -63,6 +72,7 @@ class ProxyChecker final : public Listener {
   Time now_;
   std::vector<Known> tasks_;
   std::vector<bool> broken_cpus_;
+  std::vector<PutOff> put_off_;  // by CPU
   std::vector<TaskId> dirty_;
   int w5_holds_ = 0;
 };

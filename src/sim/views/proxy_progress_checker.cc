@@ -7,9 +7,6 @@
 namespace rqsim {
 namespace {
 
-// Moves by proxy without progress before that counts as going round in circles (limit.proxy_hops).
-constexpr int32_t kMaxProxyHops = 64;
-
 // Grows `list` to have a place for `id`.
 template <class T>
 T& Place(std::vector<T>& list, TaskId id) {
@@ -95,7 +92,7 @@ void ProxyProgressChecker::OnWord(const MutexWord& word, CpuId cpu) {
   if (!promises_.hands_to_donor || !before.valid() || before == word.owner || !cpu.valid()) return;
   const ProxyCpu& here = world_.At(cpu);
   if (here.curr != before || here.donor == before || here.donor == kIdleTask) return;
-  const TaskId donor = world_.BeforeInChain(here.donor, before);
+  const TaskId donor = here.walked_from;
   if (!donor.valid() || world_.At(donor).blocked_on != word.lock || word.owner == donor) return;
   Report(10, before, word.lock,
          fmt::format(
@@ -108,7 +105,7 @@ void ProxyProgressChecker::OnMigrate(const ProxyMigrate& move) {
   const TaskId end = world_.EndOfChain(move.pid);
   const Cycles executed = Place(executed_, end);
   if (moves.end != end || moves.executed != executed) moves = {end, executed, 0};
-  if (++moves.count != kMaxProxyHops + 1) return;
+  if (++moves.count != info_->scenario().machine.limit_proxy_hops + 1) return;
   Report(12, move.pid, world_.At(move.pid).blocked_on,
          fmt::format("{} was moved {} times, and {} at the end of its chain did not execute",
                      Name(move.pid), moves.count, Name(end)));

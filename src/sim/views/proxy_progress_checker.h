@@ -9,7 +9,7 @@
 //   PX-I6   (`rescheds`) nobody executes for a donor whose chain does not lead to it any more
 //   PX-I8   a signal wakes an interruptible waiter at once, whoever owns the lock
 //   PX-I10  (`hands_to_donor`) whoever unlocks executing for a waiter of that lock hands it to that
-//           waiter
+//           waiter, if its CPU has scheduled since that began to wait (MODEL-140)
 //   PX-I12  progress: no livelock, no donor that is sent round in circles, no circle of waiters one
 //           of whom was told to give up
 //   PX-I16  at the end nobody waits for a lock that is free, or is parked on a task that is awake

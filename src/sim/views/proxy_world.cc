@@ -8,7 +8,7 @@ EventMask ProxyWorld::Wants() {
                        EventKind::kSchedProcessExit, EventKind::kMutexBlockedOn,
                        EventKind::kMutexWord, EventKind::kMutexWait, EventKind::kProxyLink,
                        EventKind::kProxyPark, EventKind::kProxyMigrate, EventKind::kProxyDeactivate,
-                       EventKind::kWindowHold, EventKind::kProxyWalk);
+                       EventKind::kProxyDonor, EventKind::kWindowHold, EventKind::kProxyWalk);
 }
 
 void ProxyWorld::Start(const RunInfo& info) {
@@ -50,6 +50,10 @@ void ProxyWorld::Apply(const TraceEvent& event) {
   switch (event.kind()) {
     case EventKind::kSchedSwitch:
       OnSwitch(event.As<SchedSwitch>(), event.cpu(), event.t);
+      OnScheduled(event.cpu(), event.As<SchedSwitch>().donor, event.As<SchedSwitch>().next_pid);
+      return;
+    case EventKind::kProxyDonor:
+      OnScheduled(event.cpu(), event.As<ProxyDonor>().donor, event.As<ProxyDonor>().curr);
       return;
     case EventKind::kSchedQueue: {
       const auto change = event.As<SchedQueue>();
@@ -82,6 +86,9 @@ void ProxyWorld::Apply(const TraceEvent& event) {
     case EventKind::kMutexBlockedOn: {
       const auto change = event.As<MutexBlockedOn>();
       At(change.pid).blocked_on = change.lock;
+      for (ProxyCpu& cpu : cpus_) {
+        if (cpu.walked_from == change.pid) cpu.walked_from = TaskId();
+      }
       return;
     }
     case EventKind::kMutexWord: {
@@ -118,6 +125,7 @@ void ProxyWorld::Apply(const TraceEvent& event) {
       if (walk.outcome == WalkOutcome::kRun && walk.why != WalkEnd::kRun) {
         At(walk.end).gated = At(walk.end).asleep = false;
       }
+      if (walk.outcome == WalkOutcome::kRun) OnScheduled(event.cpu(), walk.donor, walk.end);
       return;
     }
     case EventKind::kWindowHold:
@@ -147,10 +155,16 @@ void ProxyWorld::OnSwitch(const SchedSwitch& change, CpuId cpu, Time t) {
 
 void ProxyWorld::OnPark(const ProxyPark& park) {
   ProxyTask& task = At(park.pid);
-  task.parked_on = park.parked != 0 ? park.owner : TaskId();
   // Whoever is queued again while its owner runs is as gated as before; one that is woken has its
-  // sched_wakeup to come.
-  task.gated = true;
+  // sched_wakeup to come. Who was not parked is not gated by that.
+  if (park.parked != 0 || task.parked_on.valid()) task.gated = true;
+  task.parked_on = park.parked != 0 ? park.owner : TaskId();
+}
+
+void ProxyWorld::OnScheduled(CpuId cpu, TaskId donor, TaskId curr) {
+  if (!cpu.valid()) return;
+  const bool proxies = curr != kIdleTask && donor != kIdleTask && donor != curr;
+  At(cpu).walked_from = proxies ? BeforeInChain(donor, curr) : TaskId();
 }
 
 }  // namespace rqsim

@@ -32,6 +32,10 @@ struct ProxyCpu {
   TaskId curr = kIdleTask;
   TaskId donor = kIdleTask;  // as of now, also in the middle of a schedule()
   bool is_held = false;      // a window holds it
+  // The waiter right before curr in the chain along which the last schedule() came to curr;
+  // invalid: curr executes for itself. A wait for curr that begins later, also a new one of the
+  // same task, does not count until the next schedule().
+  TaskId walked_from;
 };
 
 class ProxyWorld {
@@ -57,6 +61,7 @@ class ProxyWorld {
  private:
   void OnSwitch(const SchedSwitch& change, CpuId cpu, Time t);
   void OnPark(const ProxyPark& park);
+  void OnScheduled(CpuId cpu, TaskId donor, TaskId curr);
 
   Cycles switch_cost_;
   std::vector<ProxyTask> tasks_;

@@ -117,6 +117,9 @@ inline constexpr ResultField<LockResult> kLockFields[] = {
     {"wakeups", &LockResult::wakeups},
     {"spin_cycles", &LockResult::spin_cycles}};
 
+// By LockPassing::Kind.
+inline constexpr std::string_view kPassingNames[] = {"steal", "flag", "donor", "always"};
+
 }  // namespace rqsim
 
 #endif  // RQSIM_SIM_VIEWS_RESULT_FIELDS_H_

@@ -115,6 +115,38 @@ Json ToJson(const Result& result, const Dispatch& dispatch) {
               {"end", instant(dispatch.end)},     {"state", std::string(1, dispatch.state)}};
 }
 
+std::string LockNameOf(const Result& result, LockId lock) {
+  return lock.valid() && lock.index() < result.locks.size() ? result.locks[lock.index()].name
+                                                            : std::string();
+}
+
+Json ToJson(const Result& result, const ProxyChain& chain) {
+  Json tasks = Json::array();
+  Json locks = Json::array();
+  for (const TaskId task : chain.tasks) tasks.push_back(NameOf(result, task));
+  for (const LockId lock : chain.locks) locks.push_back(LockNameOf(result, lock));
+  return Json{{"cpu", chain.cpu.value()},  {"start", chain.start.cycles()},
+              {"end", chain.end.cycles()}, {"tasks", std::move(tasks)},
+              {"locks", std::move(locks)}, {"overrun", chain.is_overrun}};
+}
+
+Json ToJson(const Result& result, const LockWaitSpan& wait) {
+  return Json{{"lock", LockNameOf(result, wait.lock)},
+              {"task", NameOf(result, wait.task)},
+              {"owner", NameOrNull(NameOf(result, wait.owner))},
+              {"start", wait.start.cycles()},
+              {"end", wait.end ? Json(wait.end->cycles()) : Json(nullptr)},
+              {"result", wait.result}};
+}
+
+Json ToJson(const Result& result, const LockPassing& passing) {
+  return Json{{"at", passing.at.cycles()},
+              {"lock", LockNameOf(result, passing.lock)},
+              {"kind", kPassingNames[static_cast<std::size_t>(passing.kind)]},
+              {"from", NameOrNull(NameOf(result, passing.from))},
+              {"to", NameOrNull(NameOf(result, passing.to))}};
+}
+
 template <class List, class Convert>
 Json ListOf(const List& list, Convert convert) {
   Json out = Json::array();
@@ -152,6 +184,13 @@ nlohmann::ordered_json ResultToJson(const Result& result) {
     out["dispatches"] =
         ListOf(result.dispatches, [&](const Dispatch& d) { return ToJson(result, d); });
   }
+  const auto put = [&](const char* key, const auto& list) {
+    if (list.empty()) return;
+    out[key] = ListOf(list, [&](const auto& element) { return ToJson(result, element); });
+  };
+  put("chains", result.chains);
+  put("lock_waits", result.lock_waits);
+  put("lock_passings", result.lock_passings);
   return out;
 }
 

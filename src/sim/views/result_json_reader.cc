@@ -56,6 +56,7 @@ class Reader {
       ForEach(document, "dispatches",
               [&](const Json& item) { out.dispatches.push_back(ReadDispatch(item)); });
     }
+    ReadLockLists(document, out);
     return out;
   }
 
@@ -283,6 +284,70 @@ class Reader {
     if (state.size() != 1) Fail("state", "one letter wanted");
     out.state = state.empty() ? '-' : state.front();
     return out;
+  }
+
+  // Lists that stand there only if they are not empty.
+  void ReadLockLists(const Json& document, Result& out) {
+    const auto read = [&](const char* key, auto take) {
+      if (document.contains(key)) ForEach(document, key, take);
+    };
+    read("chains", [&](const Json& item) { out.chains.push_back(ReadChain(item, out)); });
+    read("lock_waits", [&](const Json& item) {
+      LockWaitSpan wait;
+      wait.lock = LockOf(item, "lock", out);
+      wait.task = TaskOf(item, "task");
+      wait.owner = TaskOrNobody(item, "owner");
+      wait.start = Time(Integer(item, "start"));
+      wait.end = Instant(item, "end");
+      wait.result = static_cast<int32_t>(Integer(item, "result"));
+      out.lock_waits.push_back(wait);
+    });
+    read("lock_passings", [&](const Json& item) {
+      LockPassing passing;
+      passing.at = Time(Integer(item, "at"));
+      passing.lock = LockOf(item, "lock", out);
+      passing.kind = PassingOf(Text(item, "kind"));
+      passing.from = TaskOrNobody(item, "from");
+      passing.to = TaskOrNobody(item, "to");
+      out.lock_passings.push_back(passing);
+    });
+  }
+
+  ProxyChain ReadChain(const Json& item, const Result& result) {
+    ProxyChain chain;
+    chain.cpu = ReadCpuId(item, "cpu");
+    chain.start = Time(Integer(item, "start"));
+    chain.end = Time(Integer(item, "end"));
+    chain.is_overrun = Flag(item, "overrun");
+    ForEach(item, "tasks", [&](const Json& name) {
+      chain.tasks.push_back(TaskOf(Json{{"task", name}}, "task"));
+    });
+    ForEach(item, "locks", [&](const Json& name) {
+      chain.locks.push_back(LockOf(Json{{"lock", name}}, "lock", result));
+    });
+    const std::size_t links = chain.is_overrun ? 0 : chain.tasks.size() - 1;
+    if (chain.tasks.size() < 2 || chain.locks.size() != links) Fail("locks", "one for each link");
+    return chain;
+  }
+
+  LockPassing::Kind PassingOf(const std::string& name) {
+    for (std::size_t i = 0; i < std::size(kPassingNames); ++i) {
+      if (kPassingNames[i] == name) return static_cast<LockPassing::Kind>(i);
+    }
+    Fail("kind", "no such kind");
+    return LockPassing::Kind::kSteal;
+  }
+  LockId LockOf(const Json& item, std::string_view key, const Result& result) {
+    const std::string name = Text(item, key);
+    for (std::size_t i = 0; i < result.locks.size(); ++i) {
+      if (result.locks[i].name == name) return LockId(static_cast<int32_t>(i));
+    }
+    Fail(key, fmt::format("there is no mutex \"{}\"", name));
+    return LockId();
+  }
+  TaskId TaskOrNobody(const Json& item, std::string_view key) {
+    const TaskId task = TaskOf(item, key);
+    return task == kIdleTask ? TaskId() : task;
   }
 
   std::string path_;

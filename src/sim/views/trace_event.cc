@@ -342,6 +342,14 @@ constexpr EventField kWwContextFields[] = {
           sizeof(WwContext::wait_die)),
 };
 
+constexpr EventField kSchedCallbackFields[] = {
+    Field("policy", FieldKind::kInteger, offsetof(SchedCallback, policy),
+          sizeof(SchedCallback::policy)),
+    Field("what", FieldKind::kInteger, offsetof(SchedCallback, what), sizeof(SchedCallback::what)),
+    Field("change", FieldKind::kInteger, offsetof(SchedCallback, change),
+          sizeof(SchedCallback::change)),
+};
+
 constexpr EventField kDlFields[] = {
     Field("pid", FieldKind::kTask, offsetof(DlPayload, pid), sizeof(DlPayload::pid)),
     Field("runtime", FieldKind::kCycles, offsetof(DlPayload, runtime), sizeof(DlPayload::runtime)),
@@ -466,6 +474,8 @@ constexpr EventRow kTable[] = {
      "a window fault holds this CPU (1) or lets go (0); window 1 to 5, 0 a step of a policy"},
     {EventKind::kWwContext, "ww_context", false, kWwContextFields,
      "an acquire context of ww locks as it is now; acquired -1: closed"},
+    {EventKind::kSchedCallback, "sched_callback", false, kSchedCallbackFields,
+     "a class put balancing off on this CPU (0), it was done (1) or dropped with the pick (2)"},
 };
 constexpr std::size_t kKinds = static_cast<std::size_t>(EventKind::kCount);
 static_assert(std::size(kTable) == kKinds);
