@@ -60,6 +60,30 @@ Json Map(const Result& result) {
   return Page(result, "map", "switches", std::move(switches));
 }
 
+Json Locks(const Result& result) {
+  const auto name = [&result](TaskId task) {
+    return task.valid() ? Json(CommOf(result, task)) : Json(nullptr);
+  };
+  // The lists are those of the result document.
+  Json document = ResultToJson(result);
+  Json page = Page(result, "locks", "locks", std::move(document["locks"]));
+  Json sums = Json::array();
+  for (const LockWaitSum& sum : LockWaitSums(result)) {
+    sums.push_back(Json{{"task", name(sum.task)},
+                        {"owner", name(sum.owner)},
+                        {"lock", LockNameOf(result, sum.lock)},
+                        {"times", sum.times},
+                        {"cycles", sum.cycles.count()},
+                        {"longest", sum.longest.count()}});
+  }
+  page["who_waited"] = std::move(sums);
+  for (const char* key : {"lock_waits", "lock_passings", "chains"}) {
+    page[key] = document.contains(key) ? std::move(document[key]) : Json::array();
+  }
+  page["overrun_cycles"] = OverrunCycles(result).count();
+  return page;
+}
+
 std::string Summary(const Result& result) { return SummaryText(result, kSummaryWidth); }
 
 constexpr ReportView kViews[] = {
@@ -69,6 +93,8 @@ constexpr ReportView kViews[] = {
     {"timehist", "each stay on a CPU and the waits before it (perf sched timehist)", true,
      TimehistText, Timehist},
     {"map", "who ran where, a line for each switch (perf sched map)", true, MapText, Map},
+    {"locks", "how mutexes changed hands, who waited for whom, who executed for whom", true,
+     LocksText, Locks},
 };
 
 }  // namespace

@@ -43,6 +43,21 @@ std::vector<MapRow> MapRows(const Result& result);
 std::string_view CommOf(const Result& result, TaskId task);
 std::string MapText(const Result& result);
 
+// All waits of one task for one lock of one owner.
+struct LockWaitSum {
+  TaskId task, owner;  // owner invalid: the lock was free, on its way to another waiter
+  LockId lock;
+  int64_t times = 0;
+  Cycles cycles, longest;  // those that the end of the run cuts off up to there
+};
+// The most cycles first.
+std::vector<LockWaitSum> LockWaitSums(const Result& result);
+std::string LockNameOf(const Result& result, LockId lock);
+// "H -A-> K -B-> L": L executes for H.
+std::string ChainText(const Result& result, const ProxyChain& chain);
+Cycles OverrunCycles(const Result& result);
+std::string LocksText(const Result& result);
+
 // "12.345": milliseconds of a length, cut off or rounded to the nearest microsecond.
 enum class Rounding : uint8_t { kDown, kNearest };
 std::string MillisecondsText(Cycles cycles, int64_t clock_hz, Rounding rounding);
