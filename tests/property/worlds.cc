@@ -17,6 +17,7 @@ class Maker {
     world.default_classes = kind_.fair && random_.OneIn(3);
     world.placement = random_.OneIn(2) ? "prev" : "simple";
     const int tasks = 2 + random_.Below(kind_.tasks_max - 1);
+    num_others_ = tasks - 1;
     world.locks = kind_.contention ? 1 + random_.Below(kind_.locks_max) : kind_.locks_max;
     for (int i = 0; i < tasks; ++i) world.tasks.push_back(Task(world, i));
     if (kind_.signals && random_.OneIn(2)) {
@@ -40,6 +41,9 @@ class Maker {
     }
     if (random_.OneIn(2)) task.cpus = uint64_t{1} << random_.Below(world.cpus);
     const bool own = !kind_.contention;
+    number_ = number;
+    const bool is_first = kind_.first_leads && number == 0;
+    if (is_first) task.priority = kFirstPriority;
     if (!own) {
       task.pieces = Sections(world, 0);
     } else if (number < world.locks) {
@@ -47,7 +51,7 @@ class Maker {
     } else {
       task.pieces = {Run()};
     }
-    if (kind_.sleeps && random_.OneIn(2)) task.pieces.push_back(Sleep());
+    if (kind_.sleeps && !is_first && random_.OneIn(2)) task.pieces.push_back(Sleep());
     return task;
   }
 
@@ -55,10 +59,10 @@ class Maker {
   std::vector<Piece> Sections(const World& world, int lowest) {
     std::vector<Piece> pieces;
     for (int lock = lowest; lock < world.locks; ++lock) {
-      if (random_.OneIn(4)) continue;
+      if (random_.OneIn(4) || !MayTake(lock)) continue;
       if (random_.OneIn(2)) pieces.push_back(Run());
       std::vector<Piece> inner = {Run()};
-      if (kind_.sleeps && random_.OneIn(4)) inner.push_back(Sleep());
+      if (kind_.sleeps && kind_.owners_sleep && random_.OneIn(4)) inner.push_back(Sleep());
       if (random_.OneIn(8)) inner.push_back({Piece::Kind::kYield, 0, 0, {}, {}});
       if (random_.OneIn(2)) {
         for (Piece& piece : Sections(world, lock + 1)) inner.push_back(std::move(piece));
@@ -67,6 +71,11 @@ class Maker {
       pieces.push_back(Section(lock, std::move(inner)));
     }
     return pieces;
+  }
+
+  // Where all contend with the first task only, each of the others has locks of its own.
+  bool MayTake(int lock) const {
+    return !kind_.against_first || number_ == 0 || lock % num_others_ == number_ - 1;
   }
 
   Piece Run() { return {Piece::Kind::kRun, random_.Below(6), 0, {}, {}}; }
@@ -92,6 +101,7 @@ class Maker {
 
   WorldRandom random_;
   WorldKind kind_;
+  int number_ = 0, num_others_ = 1;  // the task that is being made
 };
 
 OpSpec Op(OpKind kind, int cycles = 0) {

@@ -59,12 +59,18 @@ struct WorldSignal {
 // What a world may have.
 struct WorldKind {
   int cpus_max = 3, tasks_max = 5, locks_max = 3;
-  bool sleeps = true;  // outside and inside of critical sections
+  bool sleeps = true;        // outside of critical sections …
+  bool owners_sleep = true;  // … and inside
   bool signals = true;
   bool fair = true;        // fair tasks, under the classes of the kernel
   bool contention = true;  // false: nobody shares a lock
   bool costs = true;
+  // The first task is the most important one and never sleeps.
+  bool first_leads = false;
+  // … and no two others share a lock: they contend with it, and it with each of them.
+  bool against_first = false;
 };
+inline constexpr int kFirstPriority = 10;  // everybody else has less
 
 struct World {
   int cpus = 1;
