@@ -39,13 +39,32 @@ std::optional<std::size_t> IndexOf(const std::string& part) {
   return index;
 }
 
-// The element of a list that `part` means: by its name, or by its index.
-Json* ElementOf(Json& list, const std::string& part) {
+// The element of that name, or null.
+Json* Named(Json& list, const std::string& wanted) {
   for (Json& element : list) {
     if (!element.is_object()) continue;
     const auto name = element.find("name");
-    if (name != element.end() && name->is_string() && *name == part) return &element;
+    if (name != element.end() && name->is_string() && *name == wanted) return &element;
   }
+  return nullptr;
+}
+
+// How many parts from `first` on are one name that `here` has, dots and all: "proxy-7", "2" is
+// proxy-7.2 where there is one. 1 if none is.
+std::size_t PartsOfName(Json& here, const std::vector<std::string>& parts, std::size_t first) {
+  std::string name;
+  for (std::size_t next = first; next < parts.size(); ++next) {
+    name += (next == first ? "" : ".") + parts[next];
+    const bool is_there =
+        here.is_array() ? Named(here, name) != nullptr : here.is_object() && here.contains(name);
+    if (is_there) return next + 1 - first;
+  }
+  return 1;
+}
+
+// The element of a list that `part` means: by its name, or by its index.
+Json* ElementOf(Json& list, const std::string& part) {
+  if (Json* named = Named(list, part)) return named;
   const auto index = IndexOf(part);
   return index && *index < list.size() ? &list[*index] : nullptr;
 }
@@ -54,7 +73,9 @@ Json* ElementOf(Json& list, const std::string& part) {
 Json* Place(Json& document, const std::vector<std::string>& parts, std::string& error) {
   Json* here = &document;
   std::string walked;
-  for (const std::string& part : parts) {
+  for (std::size_t i = 0; i < parts.size();) {
+    std::string part = parts[i];
+    for (std::size_t end = i + PartsOfName(*here, parts, i); ++i < end;) part += "." + parts[i];
     const std::string where = walked.empty() ? "the scenario" : walked;
     walked += (walked.empty() ? "" : ".") + part;
     if (here->is_array()) {
