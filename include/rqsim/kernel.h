@@ -97,6 +97,9 @@ struct Cpu {
   TaskId stop;               // its stop task
   bool online = true;
   bool active = true;
+  bool dying = false;        // a hotplug operation takes it down (cpu_dying())
+  bool push = false;         // what is picked here is pushed away (balance_push)
+  bool queue_online = true;  // its runqueue takes part in pushing and pulling (rq->online)
   bool need_resched = false;
   bool need_resched_lazy = false;
   bool ttwu_pending = false;
@@ -106,6 +109,7 @@ struct Cpu {
   int32_t nr_running = 0;      // queued tasks: delayed and blocked-queued ones count, throttled
                                // ones, servers and idle do not
   int32_t nr_delayed = 0;      // those of them that are asleep (sched_delayed)
+  int32_t nr_pinned = 0;       // tasks of this CPU that have migration disabled, sleeping ones too
   int32_t nr_idle_policy = 0;  // those of them of policy idle: all of them makes the CPU `sidle`
   std::array<int32_t, kMaxClasses> nr_queued{};  // by class, and queued servers with their class
   Time switch_end;  // when the last switch was or will be over: what slices are counted from
@@ -196,7 +200,8 @@ enum class WakeFlags : uint8_t {
   kCurrentCpu = 2,
   kFork = 4,
   kExec = 8,
-  kInTask = 16,  // asked for by a task, not by an interrupt handler; the machine says so
+  kInTask = 16,      // asked for by a task, not by an interrupt handler; the machine says so
+  kFreeSwitch = 32,  // its first dispatch costs no switch if it is on an idle CPU (hotplug.md 1)
 };
 constexpr WakeFlags operator|(WakeFlags a, WakeFlags b) {
   return static_cast<WakeFlags>(static_cast<uint8_t>(a) | static_cast<uint8_t>(b));
@@ -246,6 +251,15 @@ struct Request {
     kAddWakeCost,
     kSetOnline,
     kSetActive,
+    kSetDying,
+    kSetPush,
+    kSetQueueOnline,
+    kUpdateCpusets,
+    kWhenVacated,
+    kMoveTimers,
+    kMoveTasks,
+    kRunInIdle,
+    kRetryHotplug,
     kPark,
     kUnpark,
     kSendCall,
@@ -308,6 +322,11 @@ class Kernel {
   const Task& task(TaskId id) const { return tasks_[id.index()]; }
   const Cpu& cpu(CpuId id) const { return cpus_[id.index()]; }
   const Lock& lock(LockId id) const { return locks_[id.index()]; }
+  // The cpuset of a task: what its affinity falls back to where cpusets are in v2 mode. Tasks whose
+  // cpuset the scenario does not state are in the root one, which is all possible CPUs.
+  const CpuSet& cpuset(TaskId id) const {
+    return cpusets_.empty() ? facts_.possible : cpusets_[id.index()].mask;
+  }
   const CpuSet& online() const { return online_; }
   const CpuSet& active() const { return active_; }
   const MachineFacts& facts() const { return facts_; }
@@ -341,6 +360,16 @@ class Kernel {
   // Asks the class of `id`, a queued task that does not run, whether a balancer may take it
   // (SchedClass::MayMove).
   virtual bool MayMove(TaskId id) = 0;
+  // Whether `id` is a kernel thread that `policy` declared (PolicyInfo::kthreads) and that has not
+  // left its main loop: which path that is, and its CPU if there is one for each.
+  virtual bool KthreadOf(TaskId, PolicyId, PathId&, CpuId&) const { return false; }
+  // Asks the classes whether `id` may go offline: 0, or the errno of the one that objects
+  // (SchedClass::AdmitOffline).
+  virtual int64_t AdmitOffline(CpuId) { return 0; }
+  // … and the services whether an operation on it may begin (KernelService::AdmitHotplug).
+  virtual int64_t AdmitHotplug(CpuId, bool) { return 0; }
+  // Whether what executes on `id` has preemption off.
+  virtual bool PreemptionOff(CpuId) const { return false; }
   bool IsIdle(CpuId id) const {
     const Cpu& c = cpu(id);
     return c.curr == kIdleTask && c.nr_running == 0 && !c.ttwu_pending;
@@ -537,6 +566,15 @@ class Kernel {
     Request& r = Add(Request::Kind::kSetAffinity);
     r.task = id;
     r.cpus = cpus;
+    r.flag = false;
+  }
+  // The affinity is overwritten without asking anybody or moving the task: what it was set to by
+  // user space is forgotten (do_set_cpus_allowed() of the fallback).
+  void ForceAffinity(TaskId id, const CpuSet& cpus) {
+    Request& r = Add(Request::Kind::kSetAffinity);
+    r.task = id;
+    r.cpus = cpus;
+    r.flag = true;
   }
   void SetBlockedOn(TaskId id, LockId on) {
     Request& r = Add(Request::Kind::kSetBlockedOn);
@@ -564,6 +602,53 @@ class Kernel {
     r.cpu = id;
     r.flag = active;
   }
+  // The other masks of hotplug: `dying`, balance_push, and whether the runqueue takes part in
+  // pushing and pulling (the classes hear of that: SchedClass::RqChanged).
+  void SetDying(CpuId id, bool dying) {
+    Request& r = Add(Request::Kind::kSetDying);
+    r.cpu = id;
+    r.flag = dying;
+  }
+  void SetPush(CpuId id, bool push) {
+    Request& r = Add(Request::Kind::kSetPush);
+    r.cpu = id;
+    r.flag = push;
+  }
+  void SetQueueOnline(CpuId id, bool online) {
+    Request& r = Add(Request::Kind::kSetQueueOnline);
+    r.cpu = id;
+    r.flag = online;
+  }
+  // The affinity of every task in a cpuset follows the active CPUs (cpuset_update_active_cpus()).
+  void UpdateCpusets() { Add(Request::Kind::kUpdateCpusets); }
+  // Wakes `waiter` at the end of a schedule() of `id` that leaves nothing but per-CPU kernel
+  // threads and idle, with nobody pinned there; only while it pushes (balance_hotplug_wait()).
+  void WhenVacated(CpuId id, TaskId waiter) {
+    Request& r = Add(Request::Kind::kWhenVacated);
+    r.cpu = id;
+    r.task = waiter;
+  }
+  // Timers of `from`, the held ones too, go to `to`. Those that are over expire there at once.
+  void MoveTimers(CpuId from, CpuId to) {
+    Request& r = Add(Request::Kind::kMoveTimers);
+    r.cpu = from;
+    r.at = Time(to.value());
+  }
+  // Every task queued on `from`, strongest class first in pick order, goes to its fallback CPU; not
+  // those bound to it for good (migrate_tasks() of 2012).
+  void MoveTasks(CpuId from) { Add(Request::Kind::kMoveTasks).cpu = from; }
+  // The idle loop of `id` runs `path` of `policy`, interrupts off, with r[0] = `id` and r[1] =
+  // `arg`, in `after` cycles; nothing happens if it is not idle then.
+  void RunInIdle(CpuId id, PolicyId policy, PathId path, Cycles after, int32_t arg = 0) {
+    Request& r = Add(Request::Kind::kRunInIdle);
+    r.cpu = id;
+    r.message.policy = policy;
+    r.message.what = path.value();
+    r.message.arg[0] = arg;
+    r.slop = after;
+  }
+  // Hotplug requests that a service made wait are looked at again.
+  void RetryHotplug() { Add(Request::Kind::kRetryHotplug); }
   // Asks a kthread to park; it does when its path next calls Block with state kParked.
   void ParkKthread(TaskId id) { Add(Request::Kind::kPark).task = id; }
   void UnparkKthread(TaskId id) { Add(Request::Kind::kUnpark).task = id; }
@@ -612,6 +697,13 @@ class Kernel {
 
   virtual bool ReachWindow(Window, TaskId) { return false; }
 
+  // The cpuset of a task, and what user space asked for: forgotten when the fallback overwrites it.
+  struct Cpuset {
+    CpuSet mask;  // as the scenario has it
+    CpuSet user;
+    bool is_child = false;
+    bool has_user = false;
+  };
   // Who ran before whom on a queue.
   struct RunLink {
     TaskId newer, older;
@@ -625,6 +717,7 @@ class Kernel {
   std::span<RunOrder> run_orders_;  // by CPU; empty: not kept
   std::span<LoadAvg> task_loads_;   // empty: not kept
   std::span<RunqueueLoad> runqueue_loads_;
+  std::span<Cpuset> cpusets_;  // by task; empty: all in the root cpuset
   CpuSet tickless_;
   bool is_overloaded_ = false;
   CpuId actor_;                     // CPU whose event is being handled; invalid: the outside

@@ -42,6 +42,11 @@ inline constexpr int64_t kEINTR = -4;
 inline constexpr int64_t kEAGAIN = -11;
 inline constexpr int64_t kEFAULT = -14;
 inline constexpr int64_t kEBUSY = -16;
+inline constexpr int64_t kENOSPC = -28;
+inline constexpr int64_t kEIO = -5;
+inline constexpr int64_t kENOMEM = -12;
+inline constexpr int64_t kEOPNOTSUPP = -95;
+inline constexpr int64_t kECANCELED = -125;
 inline constexpr int64_t kENXIO = -6;
 inline constexpr int64_t kEINVAL = -22;
 inline constexpr int64_t kERANGE = -34;
@@ -298,6 +303,9 @@ struct KthreadInfo {
   PathId path;            // its main loop; r[0] = CPU
   bool per_cpu = false;   // one per possible CPU, bound to it
   bool starts_parked = false;
+  // It exists before the run and sleeps at step 0 of its path; parked where its CPU is offline.
+  // Else it is made at instant 0.
+  bool starts_asleep = false;
   SchedPolicy policy = SchedPolicy::kFifo;
   int priority = 99;
 };
@@ -353,6 +361,9 @@ struct PolicyInfo {
   std::span<const HotplugCallbackInfo> hotplug = {};
   std::span<const FaultInfo> faults = {};
   std::span<const MetricInfo> metrics = {};
+  // Services: takes the scenario's hotplug requests. A set without one gets `cpuhp` if it needs
+  // one.
+  bool runs_hotplug = false;
   int words_per_task = 0;       // words of user memory, one page per task
   uint32_t sched_policies = 0;  // classes: bit per SchedPolicy it schedules
   // Services with groups of servers and workers: what the user code of a server is, and where a
@@ -377,6 +388,8 @@ class PolicyParams {
   bool Flag(std::string_view name) const { return Integer(name) != 0; }
   std::string_view Text(std::string_view name) const;
   bool Lists(std::string_view name, std::string_view word) const;  // string list contains word
+  const std::vector<std::string>& List(
+      std::string_view name) const;  // string list, empty if not given
   // Whether a fault that this policy declares is on. A policy keeps the answer in a plain struct,
   // all off, and reads each of its members at exactly one place.
   bool Fault(std::string_view name) const;

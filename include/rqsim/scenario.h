@@ -145,6 +145,7 @@ struct TaskSpec {
   int instances = 1;  // n > 1: named name-0 … name-(n-1)
   SchedSpec sched;
   std::optional<CpuSet> cpus;      // affinity; none = all possible CPUs
+  std::optional<CpuSet> cpuset;    // the cpuset it is in; none = the root cpuset
   std::optional<CpuId> start_cpu;  // default: the lowest allowed CPU that is online
   Time start;                      // spawned at, cycles
   int64_t loop = 1;                // whole program, -1 = forever
@@ -183,6 +184,17 @@ struct ActionSpec {
   SignalKind signal = SignalKind::kOrdinary;
   CpuSet cpus;
   SchedSpec sched;
+  SourcePos pos;
+};
+
+// A request to the hotplug service (phase EXT).
+struct HotplugSpec {
+  Time at;
+  CpuSet cpus;  // none for what concerns all of them
+  // offline, online, freeze, thaw, disable, enable, smt_off, smt_on, "fail:" and a state, or a
+  // state of the service: its number or its name.
+  std::string to;
+  std::optional<CpuId> on;  // where the controller runs; none: the lowest online CPU not meant
   SourcePos pos;
 };
 
@@ -419,6 +431,7 @@ struct Scenario {
   std::vector<std::pair<std::string, int64_t>> semaphores;  // name, initial value
   std::vector<TaskSpec> tasks, kthreads;
   std::vector<UmcgGroupSpec> groups;
+  std::vector<HotplugSpec> hotplug;
   std::vector<ActionSpec> actions;
   PolicySet common;
   std::vector<PolicySet> policies;

@@ -272,6 +272,11 @@ class SchedClass : public Policy {
   // May: nothing. Returns: 0 or a negative errno. Default: it may (bit kAdmit).
   virtual int64_t AdmitAffinity(Kernel& kernel, TaskId task, const CpuSet& cpus);
 
+  // May `cpu` go offline, as far as this class has promised something to its tasks?
+  // When:    before `active` is cleared (deadline.c: dl_bw_deactivate()). State: cpu is active.
+  // May: nothing. Returns: 0 or a negative errno. Default: it may (bit kAdmit).
+  virtual int64_t AdmitOffline(Kernel& kernel, CpuId cpu);
+
   // `task` has left this class / has come to it, or its priority inside it changed from `old`.
   // When:    sched_setattr(), inheritance (core.c: sched_change_end()). State: queued or not, new
   // attributes in place; SwitchedFrom: off the old queue, not yet on the new one. May:     Resched,
@@ -520,6 +525,8 @@ class Placement : public Policy {
   virtual BalanceAnswer BalanceStep(Kernel& kernel, CpuId cpu);
 };
 
+inline constexpr int64_t kHotplugWait = 1;
+
 // ============================================================================= KernelService
 
 class UserScheduler;
@@ -568,6 +575,24 @@ class KernelService : public Policy {
   // State:   nothing has run. May: keep them.
   // Default: takes no notice.
   virtual void Bind(std::span<UserScheduler* const> by_group);
+
+  // The scenario asks for a CPU to go offline or to come online, or for what belongs to that.
+  // When:    an entry of the scenario's `hotplug`, phase EXT (kernel/cpu.c: cpu_device_up(),
+  // cpu_device_down(), and the files of a CPU in sysfs).
+  // State:   nobody executes this.
+  // May:     any request, the wake-up of its controller (WakeFlags::kFreeSwitch) above all.
+  // Returns: whether it has taken it; else the next service is asked.
+  // Default: it is not for this service.
+  virtual bool Hotplug(Kernel& kernel, const HotplugSpec& request);
+  // A service that made a request wait (AdmitHotplug) has changed its mind.
+  // When:    Kernel::RetryHotplug. State: any. May: as Hotplug. Default: nothing waits.
+  virtual void HotplugRetry(Kernel& kernel);
+  // May an operation on `cpu` begin?
+  // When:    the service that runs hotplug has its lock and has changed nothing yet.
+  // State:   any. May: nothing.
+  // Returns: 0; a negative errno, with which the request ends; kHotplugWait, and it is asked again
+  // after Kernel::RetryHotplug. Default: it may.
+  virtual int64_t AdmitHotplug(Kernel& kernel, CpuId cpu, bool up);
 
   // A pass of schedule() is over for `prev`, also when it was picked again.
   // When:    end of schedule(). State: the switch is decided. May: change its own state. Default:

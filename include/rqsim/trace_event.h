@@ -87,9 +87,16 @@ enum class EventKind : uint16_t {
   kWindowHold,     // a window fault holds, or lets go
   kWwContext,      // an acquire context of a ww lock was opened, changed or closed
   kSchedCallback,  // a class put balancing off until the runqueue is consistent, or that was done
+  // Tracepoints of the kernel again: callbacks of hotplug states.
+  kCpuhpEnter,
+  kCpuhpMultiEnter,
+  kCpuhpExit,
+  // Model only.
+  kHotplugMask,  // a CPU came into or left one of the masks
+  kHotplugOp,    // a hotplug operation was asked for, has its locks, is over
   kCount,
 };
-inline constexpr int kFirstPolicyEvent = 64;
+inline constexpr int kFirstPolicyEvent = 96;
 static_assert(static_cast<int>(EventKind::kCount) <= kFirstPolicyEvent);
 
 // The record. `seq` is its index in the trace (counted over all records that anybody wanted or the
@@ -618,6 +625,58 @@ struct SchedMoveRefused {
   TaskId pid;
   CpuId dst_cpu;
   MoveRefusal reason = MoveRefusal::kOther;
+};
+
+// Linux 7.2 include/trace/events/cpuhp.h. The callback itself has no address here; its name is that
+// of the step `idx`.
+struct CpuhpEnter {
+  static constexpr EventKind kKind = EventKind::kCpuhpEnter;
+  CpuId cpu;
+  int32_t target = 0;
+  int32_t idx = 0;
+  int32_t up = 0;  // 1 the startup, 0 the teardown callback
+};
+struct CpuhpMultiEnter {
+  static constexpr EventKind kKind = EventKind::kCpuhpMultiEnter;
+  CpuId cpu;
+  int32_t target = 0;
+  int32_t idx = 0;
+  int32_t up = 0;
+  int32_t instance = 0;  // the number of the instance, in the order in which they were added
+};
+struct CpuhpExit {
+  static constexpr EventKind kKind = EventKind::kCpuhpExit;
+  CpuId cpu;
+  int32_t state = 0;
+  int32_t idx = 0;
+  int32_t ret = 0;
+};
+enum class HotplugMaskKind : int32_t {
+  kOnline,
+  kActive,
+  kDying,  // an operation takes it down
+  kPush,   // what is picked there is pushed away
+  kQueue,  // its runqueue takes part in pushing and pulling
+};
+struct HotplugMask {
+  static constexpr EventKind kKind = EventKind::kHotplugMask;
+  CpuId cpu;
+  HotplugMaskKind mask = HotplugMaskKind::kOnline;
+  int32_t on = 0;
+  int32_t reserved = 0;
+};
+enum class HotplugPhase : int32_t {
+  kRequested,
+  kLocked,  // the controller has the lock
+  kDone,    // both locks are released, `result` is what the caller gets
+};
+struct HotplugOp {
+  static constexpr EventKind kKind = EventKind::kHotplugOp;
+  int64_t result = 0;
+  CpuId cpu;           // whose state changes; invalid: all of them (freeze, thaw)
+  int32_t target = 0;  // state that it is brought to; 0 offline
+  HotplugPhase phase = HotplugPhase::kRequested;
+  int32_t id = 0;  // operations of a run, from 1
 };
 
 // --- declared by policies ----------------------------------------------------------------------

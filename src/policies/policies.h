@@ -61,6 +61,11 @@ extern const PolicyInfo kSimplePlacementInfo;
 absl::StatusOr<std::unique_ptr<Placement>> MakeSimplePlacement(const PolicyParams& params,
                                                                const Limits& limits);
 
+// --- kernel services ---
+extern const PolicyInfo kCpuhpInfo;
+absl::StatusOr<std::unique_ptr<KernelService>> MakeCpuhp(const PolicyParams& params,
+                                                         const Limits& limits);
+
 }  // namespace rqsim
 
 #endif  // RQSIM_POLICIES_POLICIES_H_

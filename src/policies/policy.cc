@@ -113,6 +113,15 @@ std::string_view PolicyParams::Text(std::string_view name) const {
   return param.default_text;
 }
 
+const std::vector<std::string>& PolicyParams::List(std::string_view name) const {
+  static const std::vector<std::string> kEmpty;
+  for (const auto& [key, value] : given_) {
+    if (key != name) continue;
+    if (const auto* list = std::get_if<std::vector<std::string>>(&value)) return *list;
+  }
+  return kEmpty;
+}
+
 bool PolicyParams::Lists(std::string_view name, std::string_view word) const {
   const ParamInfo& param = Find(name);
   for (const auto& [key, value] : given_) {
@@ -161,7 +170,11 @@ void SchedClass::SwitchedTo(Kernel&, CpuId, TaskId) {}
 void SchedClass::PrioChanged(Kernel&, CpuId, TaskId, const SchedAttr&) {}
 void SchedClass::Forked(Kernel&, TaskId, TaskId) {}
 bool SchedClass::MayMove(Kernel&, TaskId) { return true; }
+int64_t SchedClass::AdmitOffline(Kernel&, CpuId) { return 0; }
 void SchedClass::RqChanged(Kernel&, CpuId, bool) {}
+void KernelService::HotplugRetry(Kernel&) {}
+int64_t KernelService::AdmitHotplug(Kernel&, CpuId, bool) { return 0; }
+bool KernelService::Hotplug(Kernel&, const HotplugSpec&) { return false; }
 Time SchedClass::NextTickOfInterest(Kernel& kernel, CpuId) { return kernel.now(); }
 bool SchedClass::NeedsTick(Kernel&, CpuId) { return false; }
 

@@ -26,6 +26,8 @@ const Registry& Registry::BuiltIn() {
     table.Add(RegistryEntry::Place(kSimplePlacementInfo, MakeSimplePlacement));
     table.Add(RegistryEntry::Place(kFaithfulPlacementInfo, MakeFaithfulPlacement));
 
+    table.Add(RegistryEntry::Service(kCpuhpInfo, MakeCpuhp));
+
     table.AddStack(
         {"default", {"stop", "deadline", "rt", "fair", "idle"}, "the classes of the kernel"});
     table.AddStack({"fifo", {"stop", "fifo", "idle"}, "the reference class for all tasks"});

@@ -70,7 +70,9 @@ void FillIn(PolicySet& set, const PolicySet& from) {
 class Composer {
  public:
   Composer(const Scenario& scenario, const PolicySet& set, const Registry& registry)
-      : scenario_(scenario), set_(ResolvePolicySet(scenario, set)), registry_(registry) {}
+      : scenario_(scenario), set_(ResolvePolicySet(scenario, set)), registry_(registry) {
+    AddHotplugService();
+  }
 
   absl::Status Compose();
 
@@ -79,6 +81,7 @@ class Composer {
   std::vector<std::unique_ptr<Policy>> owned;
 
  private:
+  void AddHotplugService();
   absl::Status CheckMachine() const;
   absl::Status PlanTasks();
   absl::Status PlanServers();
@@ -158,6 +161,31 @@ void CollectForked(const std::vector<OpSpec>& ops, std::set<std::string>& names)
   }
 }
 
+bool UsesOpOf(const std::vector<OpSpec>& ops, const PolicyInfo& service) {
+  return std::any_of(ops.begin(), ops.end(), [&](const OpSpec& op) {
+    if (UsesOpOf(op.ops, service) || UsesOpOf(op.otherwise, service)) return true;
+    if (op.kind != OpKind::kService) return false;
+    return std::any_of(service.ops.begin(), service.ops.end(),
+                       [&](const ServiceOpInfo& info) { return info.name == op.name; });
+  });
+}
+
+// Where CPUs go offline or come online there is a service that does it: the kernel's, unless the
+// set names another one.
+void Composer::AddHotplugService() {
+  const RegistryEntry* const cpuhp = registry_.Find(Seam::kKernelService, "cpuhp");
+  if (cpuhp == nullptr) return;
+  for (const PolicyChoice& choice : *set_.services) {
+    const RegistryEntry* const entry = registry_.Find(Seam::kKernelService, choice.name);
+    if (entry != nullptr && entry->info->runs_hotplug) return;
+  }
+  bool needed = !scenario_.hotplug.empty();
+  for (const std::vector<TaskSpec>* list : {&scenario_.tasks, &scenario_.kthreads}) {
+    for (const TaskSpec& task : *list) needed = needed || UsesOpOf(task.ops, *cpuhp->info);
+  }
+  if (needed) set_.services->insert(set_.services->begin(), Choice("cpuhp"));
+}
+
 absl::Status Composer::PlanTasks() {
   std::set<std::string> forked;
   for (const std::vector<TaskSpec>* list : {&scenario_.tasks, &scenario_.kthreads}) {
@@ -194,6 +222,8 @@ absl::Status Composer::PlanTasks() {
       }
       task.start_cpu = start;
       task.start = spec.start;
+      task.cpuset = spec.cpuset;
+      task.has_user_cpus = spec.cpus.has_value();
       // A task that is there from the start can be forked too, as in rt-app.
       if (spec.instances == 0 || forked.contains(spec.name)) {
         TaskPlan made_by_fork = task;

@@ -12,7 +12,9 @@ bool IsCpuUsable(const Kernel& kernel, TaskId id, CpuId cpu) {
   const Task& task = kernel.task(id);
   if (!task.cpus_allowed.Contains(cpu)) return false;
   if (task.migration_disabled > 0) return kernel.online().Contains(cpu);
-  return task.is_kthread ? kernel.online().Contains(cpu) : kernel.active().Contains(cpu);
+  if (!task.is_kthread) return kernel.active().Contains(cpu);
+  if (task.per_cpu_kthread) return kernel.online().Contains(cpu);
+  return kernel.online().Contains(cpu) && !kernel.cpu(cpu).dying;
 }
 
 CpuId SelectFallbackCpu(Kernel& kernel, CpuId from, TaskId id) {

@@ -95,6 +95,9 @@ class EventQueue {
     }
   }
 
+  // The CPU of its key. Precondition: it is pending.
+  CpuId CpuOf(Handle leaf) const { return nodes_[NodeOf(leaf)].key.cpu(); }
+
   // When the event that comes next after that of `leaf` among those of its phase and CPU happens;
   // kNever if there is none. O(width). Precondition: `leaf` is pending.
   Time TimeOfNext(Handle leaf) const;

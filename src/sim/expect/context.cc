@@ -41,6 +41,9 @@ bool IsDecision(EventKind kind) {
     case EventKind::kSchedDlReplenish:
     case EventKind::kSchedDlServerStart:
     case EventKind::kSchedDlServerStop:
+    case EventKind::kCpuhpExit:
+    case EventKind::kHotplugMask:
+    case EventKind::kHotplugOp:
       return true;
     case EventKind::kSchedStatRuntime:
     case EventKind::kIpiExit:
@@ -68,6 +71,8 @@ bool IsDecision(EventKind kind) {
     case EventKind::kWindowHold:
     case EventKind::kWwContext:
     case EventKind::kSchedCallback:
+    case EventKind::kCpuhpEnter:
+    case EventKind::kCpuhpMultiEnter:
     case EventKind::kCount:
       return false;
   }

@@ -66,6 +66,8 @@ bool Machine::HandleNext(CpuId c, Context& ctx, const Next& next) {
       frame.step = next.step;
       frame.result = 0;
       StartStop(ctx, next);
+      // What costs nothing to send leaves before the switch.
+      if (State(c).num_parts == 0 && !State(c).outbox.empty()) FlushOutbox(c);
       return Sleep(c, ctx);
     case Next::Kind::kToUser:
       frame.step = next.step;
@@ -147,7 +149,11 @@ void Machine::StartGrace(CpuId c, TaskId waiter, Cycles at_least) {
   grace.earliest = now_ + at_least;
   for (int i = 0; i < Kernel::num_cpus(); ++i) {
     const CpuId other(i);
-    if (other == c || State(other).mode != Mode::kRun) continue;
+    const CpuState& s = State(other);
+    // Also one that an interrupt holds up in the middle of its section.
+    const bool runs = s.mode == Mode::kRun ||
+                      (s.mode == Mode::kOverhead && s.after == After::kNothing && !s.in_schedule);
+    if (other == c || !runs) continue;
     const RunMode mode = CurrMode(other);
     if (mode == RunMode::kKernelNoPreempt || mode == RunMode::kIrqsOff) grace.open.Add(other);
   }
@@ -286,6 +292,7 @@ void Machine::ExitTask(CpuId c, Context& ctx) {
   if (ctx.op_pc >= 0) FinishOp(c, ctx, 0);
   Emit(c, SchedProcessExit{id, task.eff.prio});
   task.state = TaskState::kDead;
+  if (task.migration_disabled > 0) --MutableCpu(c).nr_pinned;
   if (!task.is_kthread) --live_user_tasks_;
   PauseSegment(c);
   Schedule(c, false);

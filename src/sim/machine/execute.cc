@@ -146,7 +146,7 @@ void Machine::StartSegment(CpuId c) {
   Context& ctx = Ctx(c);
   if (cpu.curr == kIdleTask && ctx.top < 0) {
     EnterIdle(c);
-    Span(c, SegmentKind::kIdle, false);
+    Span(c, cpu.online ? SegmentKind::kIdle : SegmentKind::kOffline, false);
     return;
   }
   Level& level = Top(ctx);

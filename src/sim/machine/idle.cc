@@ -28,7 +28,7 @@ void Machine::EnterIdle(CpuId c) {
   CpuState& s = State(c);
   s.mode = Mode::kIdle;
   const MachineSpec& machine = plan_.scenario.machine;
-  if (machine.idle_states.empty()) return;
+  if (machine.idle_states.empty() || !cpu_store_[c.index()].online) return;
   s.idle_state = IdleStateFor(c);
   MutableCpu(c).idle_exit_latency =
       machine.idle_states[static_cast<std::size_t>(s.idle_state)].exit_latency;

@@ -7,6 +7,7 @@ namespace rqsim {
 
 void Machine::Interrupt(CpuId c, uint32_t payload) {
   CpuState& s = State(c);
+  if (!cpu_store_[c.index()].online && InterruptOffline(c, payload)) return;
   LeaveIdle(c);
   const bool masked =
       s.mode == Mode::kOverhead ||
@@ -95,6 +96,7 @@ void Machine::HandleInterrupt(CpuId c, uint32_t payload) {
       break;
     case Ev::kEnd:
     case Ev::kExt:
+    case Ev::kIdlePath:
     case Ev::kHeld:
     case Ev::kIdleRetry:
     case Ev::kFault:
@@ -295,6 +297,10 @@ void Machine::DoExt(int32_t index) {
   if (action.spawn.valid()) {
     Emit(CpuId(), SchedProcessFork{TaskId(), action.spawn});
     SpawnTask(action.spawn, CpuId(), WakeFlags::kNone);
+    return;
+  }
+  if (action.hotplug >= 0) {
+    AskHotplug(action.hotplug);
     return;
   }
   const ActionSpec& spec = plan_.scenario.actions[static_cast<std::size_t>(action.action)];

@@ -49,7 +49,7 @@ Machine::Machine(MachinePlan plan, MachinePolicies policies)
   for (std::size_t i = 0; i < machine.cpus.size(); ++i) {
     const CpuSpec& spec = machine.cpus[i];
     Cpu& cpu = cpu_store_[i];
-    cpu.online = cpu.active = spec.online;
+    cpu.online = cpu.active = cpu.queue_online = spec.online;
     cpu.capacity = spec.capacity;
     cpu.node = spec.node;
     cpu.llc = spec.llc;
@@ -81,6 +81,12 @@ Machine::Machine(MachinePlan plan, MachinePolicies policies)
   task_store_.resize(static_cast<std::size_t>(plan_.task_capacity));
   contexts_.resize(task_store_.size());
   names_.resize(task_store_.size());
+  bool any_cpuset = false;
+  for (const std::vector<TaskPlan>* list : {&plan_.tasks, &plan_.templates}) {
+    for (const TaskPlan& task : *list) any_cpuset = any_cpuset || task.cpuset.has_value();
+  }
+  if (any_cpuset) cpuset_store_.resize(task_store_.size());
+  cpusets_ = cpuset_store_;
   cpus_ = cpu_store_;
   locks_ = lock_store_;
   tasks_ = task_store_;
@@ -195,11 +201,14 @@ void Machine::CreateTasks() {
   const bool are_new = plan_.scenario.machine.start_state == StartState::kBoot;
   for (std::size_t i = 0; i < plan_.tasks.size() && are_new; ++i) {
     if (!plan_.tasks[i].spawned_at_start || plan_.tasks[i].starts_asleep) continue;
-    actions_.push_back({plan_.tasks[i].start, TaskId(static_cast<int32_t>(i) + 1), -1});
+    actions_.push_back({plan_.tasks[i].start, TaskId(static_cast<int32_t>(i) + 1), -1, -1});
   }
   CreatePolicyTasks();
   for (std::size_t i = 0; i < plan_.scenario.actions.size(); ++i) {
-    actions_.push_back({plan_.scenario.actions[i].at, TaskId(), static_cast<int32_t>(i)});
+    actions_.push_back({plan_.scenario.actions[i].at, TaskId(), static_cast<int32_t>(i), -1});
+  }
+  for (std::size_t i = 0; i < plan_.scenario.hotplug.size(); ++i) {
+    actions_.push_back({plan_.scenario.hotplug[i].at, TaskId(), -1, static_cast<int32_t>(i)});
   }
   // One pending entry stands for all; equal times keep this order: spawns as written, then
   // kthreads, then actions.
@@ -217,6 +226,15 @@ void Machine::CreateTask(TaskId id, const TaskPlan& plan) {
   task.nr_cpus_allowed = plan.cpus.Count();
   task.cpu = task.wake_cpu = plan.start_cpu;
   task.state = TaskState::kNew;
+  if (!cpuset_store_.empty()) {
+    cpuset_store_[id.index()] = {plan.cpuset.value_or(facts_.possible), plan.cpus,
+                                 plan.cpuset.has_value(), plan.has_user_cpus};
+    if (plan.cpuset) {
+      const CpuSet both = plan.cpus & *plan.cpuset;
+      task.cpus_allowed = both.empty() ? *plan.cpuset : both;
+      task.nr_cpus_allowed = task.cpus_allowed.Count();
+    }
+  }
   ctx.program = plan.program;
   ctx.base.frame.task = id;
   names_[id.index()] = plan.name;
@@ -268,7 +286,13 @@ void Machine::CreatePolicyTasks() {
         const int64_t args[1] = {c};
         PushFrame(CpuId(c), contexts_[id.index()], PolicyId(static_cast<int32_t>(r)), info.path,
                   args, 1);
-        actions_.push_back({Time(0), id, -1});
+        if (info.starts_asleep) {
+          const bool parked = info.per_cpu && !cpu_store_[static_cast<std::size_t>(c)].online;
+          task.should_park = parked;
+          task.state = parked ? TaskState::kParked : TaskState::kInterruptible;
+          continue;
+        }
+        actions_.push_back({Time(0), id, -1, -1});
       }
     }
   }
@@ -437,6 +461,9 @@ void Machine::HandleTop() {
       Drain();
       break;
     }
+    case Ev::kIdlePath:
+      StartIdlePath(c);
+      break;
     case Ev::kHeld:
       actor_ = CpuId();
       GoOn(CpuId(), outside_held_[payload & 0xffffff]);

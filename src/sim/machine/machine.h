@@ -17,6 +17,7 @@
 //   tick.cc          the periodic tick: when a CPU has one
 //   elide.cc         ticks that decide nothing are no events
 //   interrupt.cc     IPIs, timers, ticks, actions from outside
+//   hotplug.cc       masks of CPUs, the push, timers and tasks of a CPU that leaves
 //   timers_first.cc  the other order of one instant: clock events before finished runs
 //   requests.cc      what policies asked for
 //   hold.cc          window faults: who is held where, and how a held path goes on
@@ -30,6 +31,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -72,6 +74,8 @@ struct MachinePolicies {
 struct TaskPlan {
   std::string name;
   int program = -1;  // -1: driven by frames only
+  std::optional<CpuSet> cpuset;
+  bool has_user_cpus = false;  // `cpus` is what user space asked for
   bool kthread = false;
   SchedSpec sched;
   CpuSet cpus;
@@ -151,6 +155,10 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   // Kernel: looks that a class or the clock of a runqueue has to do with
   LoadAvg LoadNow(TaskId id) const override;
   bool MayMove(TaskId id) override;
+  bool KthreadOf(TaskId id, PolicyId policy, PathId& path, CpuId& cpu) const override;
+  int64_t AdmitOffline(CpuId id) override;
+  int64_t AdmitHotplug(CpuId id, bool up) override;
+  bool PreemptionOff(CpuId id) const override;
 
   // RunInfo
   const Scenario& scenario() const override { return plan_.scenario; }
@@ -228,9 +236,10 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     Cycles migrate_work;    // c_migrate not yet worked off
     int32_t waitable = -1;  // list it is on
     TaskId wait_next;
-    TaskId wake_next;   // next on a wake-up list
-    Time started;       // spawned at
-    int32_t joins = 0;  // stop tasks or handlers it still waits for
+    TaskId wake_next;          // next on a wake-up list
+    Time started;              // spawned at
+    bool free_switch = false;  // its next dispatch on an idle CPU costs no switch
+    int32_t joins = 0;         // stop tasks or handlers it still waits for
     TaskSums sums;
   };
 
@@ -363,7 +372,11 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     Time schedules_at;
     int schedules = 0;
     CpuSums sums;
-    Context idle;                    // execution context of the idle task here
+    Context idle;              // execution context of the idle task here
+    TaskId vacate_waiter;      // sleeps until nothing is left here
+    bool push_queued = false;  // the stop task has been asked to push curr away
+    PolicyId idle_policy;      // RunInIdle: what the idle loop is to run
+    PathCall idle_call;
     std::vector<int32_t> stop_work;  // indices into stop_work_, first in first out
     SwitchPlan switch_plan;          // of the schedule() that a window holds
     std::vector<Held> held;
@@ -387,6 +400,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     kHeld,        // what came from outside goes on; index into outside_held_
     kIdleRetry,   // CPU
     kFault,       // index into MachinePlan::faults_at
+    kIdlePath,    // CPU
   };
   static uint32_t Payload(Ev kind, int32_t index) {
     return (static_cast<uint32_t>(kind) << 24) | static_cast<uint32_t>(index);
@@ -416,7 +430,8 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     TaskId head, tail;
   };
   struct StopWork {
-    enum class Kind : uint8_t { kMove, kPath } kind = Kind::kMove;
+    // kPush: `task` was picked where it may not stay; it goes wherever the fallback says.
+    enum class Kind : uint8_t { kMove, kPush, kPath } kind = Kind::kMove;
     TaskId task;  // kMove: what is moved
     CpuId dest;
     TaskId waiter;  // sleeps until it is done; invalid: nobody
@@ -434,6 +449,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     Time at;
     TaskId spawn;  // valid: spawn this task
     int32_t action = -1;
+    int32_t hotplug = -1;
   };
 
   // --- start.cc
@@ -545,6 +561,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   }
   void SwitchDirect(CpuId c, TaskId to, Cycles cycles);
   void FinishSchedule(CpuId c, const SwitchPlan& plan);
+  Cycles SwitchCost(const SwitchPlan& plan);
   void FinishSwitch(CpuId c);
   void DequeueTask(CpuId c, TaskId task, QueueReason reason);
   void EnqueueTask(CpuId c, TaskId task, QueueReason reason);
@@ -676,6 +693,24 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   void DoExt(int32_t index);
   void Kick(CpuId c);
 
+  // --- hotplug.cc
+  void SetMask(CpuId c, HotplugMaskKind mask, bool on);
+  void SetOnlineNow(CpuId c, bool online);
+  void TellQueueChanged(CpuId c, bool online);
+  bool MayRunOn(TaskId task, CpuId cpu) const;
+  void PushAfterSchedule(CpuId c);
+  void WakeIfVacated(CpuId c);
+  void PushNow(CpuId c, TaskId task);
+  void FlushWakeList(CpuId c);
+  void MoveTimersNow(CpuId from, CpuId to);
+  void MoveTasksNow(CpuId from);
+  void UpdateCpusetsNow();
+  void StartIdlePath(CpuId c);
+  bool InterruptOffline(CpuId c, uint32_t payload);
+  void AskHotplug(int32_t index);
+  void CarryHotplug(Request& request);
+  void ForceAffinityNow(TaskId task, const CpuSet& cpus);
+
   // --- timers_first.cc
   bool StepTimersFirst();
   CpuId FirstInKernel();
@@ -760,6 +795,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   std::vector<StopWork> stop_work_;
   int32_t free_stop_work_ = -1;
   std::vector<Grace> graces_;
+  std::vector<Cpuset> cpuset_store_;
   std::vector<RunLink> run_link_store_;
   std::vector<RunOrder> run_order_store_;
   std::vector<LoadAvg> task_load_store_;

@@ -195,11 +195,12 @@ Next Machine::OpEffect(CpuId c, Frame& frame, const Instr& instr) {
       return point;
     }
     case OpKind::kMigrateDisable:
-      ++MutableTask(self).migration_disabled;
+      if (++MutableTask(self).migration_disabled == 1) ++MutableCpu(c).nr_pinned;
       return Next::Return(0);
     case OpKind::kMigrateEnable: {
       Task& t = MutableTask(self);
       if (t.migration_disabled == 0 || --t.migration_disabled > 0) return Next::Return(0);
+      --MutableCpu(c).nr_pinned;
       // Its affinity may have changed meanwhile.
       bool must_wait = false;
       ChangeAffinity(self, CpuSet(t.cpus_allowed), self, must_wait);
@@ -469,7 +470,7 @@ Next Machine::StopperStep(CpuId c, Frame& frame) {
   if (frame.step == StepId(0)) {
     if (s.stop_work.empty()) return Next::Block(StepId(0), TaskState::kInterruptible);
     const StopWork& work = stop_work_[static_cast<std::size_t>(s.stop_work.front())];
-    if (work.kind == StopWork::Kind::kMove) {
+    if (work.kind != StopWork::Kind::kPath) {
       return Next::Run(StepId(1), costs().c_stop, RunMode::kKernelNoPreempt);
     }
     const int64_t args[2] = {c.value(), work.arg};
@@ -478,7 +479,9 @@ Next Machine::StopperStep(CpuId c, Frame& frame) {
   const StopWork work = stop_work_[static_cast<std::size_t>(s.stop_work.front())];
   // Its affinity may have changed again meanwhile, or it has gone away (core.c:
   // migration_cpu_stop()).
-  if (frame.step == StepId(1)) {
+  if (work.kind == StopWork::Kind::kPush) {
+    PushNow(c, work.task);
+  } else if (frame.step == StepId(1)) {
     const Task& t = task_store_[work.task.index()];
     if (t.cpu == c && t.cpus_allowed.Contains(work.dest)) MoveQueuedTask(work.task, work.dest);
   }
@@ -516,6 +519,10 @@ int64_t Machine::ChangeAffinity(TaskId task, const CpuSet& cpus, TaskId caller, 
   }
   const CpuSet before = t.cpus_allowed;
   t.cpus_allowed = cpus & facts_.possible;
+  if (!cpuset_store_.empty()) {
+    cpuset_store_[task.index()].user = t.cpus_allowed;
+    cpuset_store_[task.index()].has_user = true;
+  }
   if (policies_.rows[policies_.placement_id.index()].hooks.Has(Hook::kEffectiveAffinity)) {
     t.cpus_allowed = policies_.placement->EffectiveAffinity(*this, task);
     Drain();

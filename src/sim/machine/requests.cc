@@ -170,6 +170,10 @@ void Machine::Carry(Request& request) {
       break;
     }
     case Request::Kind::kSetAffinity: {
+      if (request.flag) {
+        ForceAffinityNow(request.task, request.cpus);
+        break;
+      }
       bool must_wait = false;
       ChangeAffinity(request.task, request.cpus, TaskId(), must_wait);
       break;
@@ -189,27 +193,18 @@ void Machine::Carry(Request& request) {
     case Request::Kind::kSetBlockedDonor:
       SetLink(request.task, request.other);
       break;
-    case Request::Kind::kSetOnline: {
-      // The base slice may depend on how many are online.
-      for (int i = 0; i < Kernel::num_cpus(); ++i) TakeTicks(CpuId(i));
-      MutableCpu(request.cpu).online = request.flag;
-      request.flag ? online_.Add(request.cpu) : online_.Remove(request.cpu);
-      for (std::size_t k = 0; k < policies_.classes.size(); ++k) {
-        if (!policies_.rows[policies_.class_ids[k].index()].hooks.Has(Hook::kRqOnline)) continue;
-        policies_.classes[k]->RqChanged(*this, request.cpu, request.flag);
-        Drain();
-      }
-      if (State(request.cpu).mode == Mode::kIdle) {
-        Span(request.cpu, request.flag ? SegmentKind::kIdle : SegmentKind::kOffline, false);
-        if (!request.flag) StopTick(request.cpu);
-      }
-      if (!request.flag) SetTickless(request.cpu, false);
-      break;
-    }
+    case Request::Kind::kSetOnline:
     case Request::Kind::kSetActive:
-      MutableCpu(request.cpu).active = request.flag;
-      request.flag ? active_.Add(request.cpu) : active_.Remove(request.cpu);
-      BuildTopology();
+    case Request::Kind::kSetDying:
+    case Request::Kind::kSetPush:
+    case Request::Kind::kSetQueueOnline:
+    case Request::Kind::kUpdateCpusets:
+    case Request::Kind::kWhenVacated:
+    case Request::Kind::kMoveTimers:
+    case Request::Kind::kMoveTasks:
+    case Request::Kind::kRunInIdle:
+    case Request::Kind::kRetryHotplug:
+      CarryHotplug(request);
       break;
     case Request::Kind::kPark:
       MutableTask(request.task).should_park = true;

@@ -215,6 +215,11 @@ TaskId Machine::PickTask(CpuId c, TaskId prev) {
   Cpu& cpu = MutableCpu(c);
   const std::size_t idle_class = policies_.classes.size() - 1;
   const std::size_t weakest = idle_class - 1;
+  // On a CPU that has gone offline nothing runs but its stop task.
+  if (!cpu.online) {
+    const TaskId stopper = PickOf(c, 0);
+    return stopper.valid() ? stopper : kIdleTask;
+  }
   for (int rounds = 0;;) {
     const bool only_weakest = task_store_[prev.index()].sched_class >= weakest &&
                               cpu.nr_running == cpu.nr_queued[weakest];
@@ -223,7 +228,7 @@ TaskId Machine::PickTask(CpuId c, TaskId prev) {
       const TaskId picked = PickOf(c, k);
       if (picked.valid()) return picked;
     }
-    if (!balances_when_idle_ || rounds++ > kMaxPickAgain) return kIdleTask;
+    if (!balances_when_idle_ || !cpu.active || rounds++ > kMaxPickAgain) return kIdleTask;
     NewIdleBalance(c);
     // Something came, or a stronger class was woken meanwhile: from the strongest class again.
     if (cpu.nr_queued[facts_.balanced_class] == 0 && cpu.next_class >= facts_.balanced_class) {
@@ -332,6 +337,12 @@ void Machine::PickDonor(CpuId c) {
 }
 
 // 4, 5: flags, trace, the switch with its cost.
+Cycles Machine::SwitchCost(const SwitchPlan& plan) {
+  if (plan.next == kIdleTask || !contexts_[plan.next.index()].free_switch) return plan.c_ctx;
+  contexts_[plan.next.index()].free_switch = false;
+  return plan.prev == kIdleTask ? kZeroCycles : plan.c_ctx;
+}
+
 void Machine::FinishSchedule(CpuId c, const SwitchPlan& plan) {
   CpuState& s = State(c);
   Cpu& cpu = MutableCpu(c);
@@ -366,7 +377,7 @@ void Machine::FinishSchedule(CpuId c, const SwitchPlan& plan) {
       cpu.idle_since = now_;
     }
     // MODEL-50: tasks of a scenario share one address space, so c_ctx_mm is never part of it.
-    AddCost(c, CostId::kCtx, plan.c_ctx);
+    AddCost(c, CostId::kCtx, SwitchCost(plan));
   } else if (cpu.donor != plan.old_donor) {
     Emit(c, ProxyDonor{cpu.donor, next});
   }
@@ -397,6 +408,7 @@ void Machine::FinishSwitch(CpuId c) {
     Watchers(LockId(), WordId(), prev);
   }
   RunCallbacks();
+  if (cpu_store_[c.index()].push) PushAfterSchedule(c);
   if (prev.valid() && s.deferred.task == prev) {
     const DeferredWake deferred = s.deferred;
     s.deferred = DeferredWake();

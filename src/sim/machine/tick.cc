@@ -6,6 +6,7 @@ namespace rqsim {
 void Machine::ArmTick(CpuId c) {
   CpuState& s = State(c);
   if (!facts_.tick_runs || s.tick_event != EventQueue::kNone) return;
+  if (!cpu_store_[c.index()].online) return;
   const int64_t tick = facts_.tick.count();
   int64_t offset = 0;
   if (plan_.scenario.machine.skew_tick) offset = c.value() * (tick / 2 / Kernel::num_cpus());
@@ -61,6 +62,10 @@ void Machine::TickOnSwitch(CpuId c) {
   if (cpu_store_[c.index()].curr != kIdleTask) {
     ArmTick(c);
     UpdateTick(c);
+    return;
+  }
+  if (!cpu_store_[c.index()].online) {
+    StopTick(c);
     return;
   }
   if (machine.nohz == Nohz::kIdle && machine.idle_tick == IdleTick::kStopAtOnce) {

@@ -20,8 +20,10 @@ class Trace {
                            EventKind::kSchedWakeupNew, EventKind::kSchedMigrateTask}) {
       use_[static_cast<std::size_t>(kind)] |= kInDigest | kInScheduleDigest;
     }
-    for (EventKind kind : {EventKind::kProxyDonor, EventKind::kProxyMigrate,
-                           EventKind::kMutexAcquire, EventKind::kMutexRelease}) {
+    for (EventKind kind :
+         {EventKind::kProxyDonor, EventKind::kProxyMigrate, EventKind::kMutexAcquire,
+          EventKind::kMutexRelease, EventKind::kCpuhpEnter, EventKind::kCpuhpMultiEnter,
+          EventKind::kCpuhpExit, EventKind::kHotplugMask, EventKind::kHotplugOp}) {
       use_[static_cast<std::size_t>(kind)] |= kInDigest;
     }
   }
@@ -73,7 +75,12 @@ class Trace {
   void Mix(Digest& digest, const TraceEvent& event) {
     if (&digest == &digest_) ++digest_count_;
     digest.Add(static_cast<uint64_t>(event.t.cycles()));
-    digest.Add((uint64_t{event.kind_bits} << 12) | event.cpu_bits);
+    // Kinds of policies count from 64 whatever there is before them: a further fixed kind changes
+    // no digest.
+    constexpr uint64_t kFirst = kFirstPolicyEvent;
+    const uint64_t kind =
+        event.kind_bits < kFirst ? event.kind_bits : event.kind_bits - kFirst + 64;
+    digest.Add((kind << 12) | event.cpu_bits);
     for (int64_t word : event.a) digest.Add(static_cast<uint64_t>(word));
   }
 

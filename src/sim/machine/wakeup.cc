@@ -27,6 +27,7 @@ bool Machine::WakeTask(TaskId task, WakeFlags flags) {
   if (ctx.sleep_timer != EventQueue::kNone) {
     CancelTimerEvent(ctx.sleep_timer, Payload(Ev::kSleep, task.value()));
   }
+  if (Has(flags, WakeFlags::kFreeSwitch)) ctx.free_switch = true;
   Emit(actor_, SchedWaking{{task, t.eff.prio, t.cpu}});
   if (actor_is_task_ && actor_.valid()) {
     AddCost(actor_, CostId::kWake, costs().c_wake);
@@ -210,9 +211,7 @@ CpuId Machine::ChooseCpu(TaskId task, CpuId waker, WakeFlags flags) {
     target = policies_.placement->SelectCpu(*this, task, waker, flags);
     Drain();
   }
-  const bool allowed = t.cpus_allowed.Contains(target) &&
-                       (t.is_kthread ? online_.Contains(target) : active_.Contains(target));
-  if (allowed) return target;
+  if (MayRunOn(task, target)) return target;
   target = policies_.placement->FallbackCpu(*this, target.valid() ? target : t.cpu, task);
   Drain();
   return target;
@@ -443,8 +442,7 @@ void Machine::SpawnTask(TaskId task, CpuId waker, WakeFlags flags) {
   CpuId target = t.cpu;
   if (forked) {
     target = ChooseCpu(task, waker, flags);
-  } else if (!(t.is_kthread ? online_ : active_).Contains(target) ||
-             !t.cpus_allowed.Contains(target)) {
+  } else if (!MayRunOn(task, target)) {
     target = policies_.placement->FallbackCpu(*this, target, task);
     Drain();
   }

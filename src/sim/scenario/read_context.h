@@ -126,6 +126,7 @@ void ReadActions(ReadContext& context, const JsonValue& value);
 void DeclareServers(ReadContext& context, const JsonValue& value);
 void ReadGroups(ReadContext& context, const JsonValue& value);
 void CheckTids(ReadContext& context, const JsonValue& root);
+void ReadHotplug(ReadContext& context, const JsonValue& value);
 void ReadPolicySet(ReadContext& context, const JsonValue& value, PolicySet& set);
 // The key of a policy that says which one it is: `name`, and `wake` under `placement`.
 std::string_view NameKeyOf(Seam seam);

@@ -106,6 +106,8 @@ TaskSpec ReadTask(ReadContext& context, const JsonValue& value, bool kthread) {
     task.sched = ReadSched(context, *sched);
   }
   ReadTaskCpus(context, value, task);
+  task.cpuset = context.CpusAt(value, "cpuset");
+  if (task.cpuset) context.MustHaveCpu(*value.Find("cpuset"), *task.cpuset);
   const JsonValue* start = ReadContext::Get(value, "start", Kind::kString);
   if (start != nullptr && (start->text == "parked" || start->text == "register")) {
     task.worker_start = start->text == "parked" ? WorkerStart::kParked : WorkerStart::kRegister;
@@ -135,6 +137,7 @@ const Shape* TaskShape(ShapeBook& book, const Shape* ops, const Shape* sched, bo
       {"instances", book.Integer(0, kMaxTasks), "how many of it; 0 = a template for fork"},
       {"sched", sched, "scheduling attributes (default: normal, nice 0)"},
       {"cpus", book.String(TextForm::kCpuList), "where it may run (default: everywhere)"},
+      {"cpuset", book.String(TextForm::kCpuList), "CPUs of its cpuset (default: the root one)"},
       {"start_cpu", book.Integer(0, kMaxCpus - 1), "where it is made (default: its lowest online)"},
       {"start", kthread ? book.Length(0) : book.Length(0, {"parked", "register"}),
        "when it is made (default 0); a worker: asleep and known to the servers, or it registers"},

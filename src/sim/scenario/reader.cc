@@ -137,6 +137,9 @@ void ReadRoot(ReadContext& context, const JsonValue& root) {
   if (const JsonValue* actions = ReadContext::Get(root, "actions", Kind::kArray)) {
     ReadActions(context, *actions);
   }
+  if (const JsonValue* hotplug = ReadContext::Get(root, "hotplug", Kind::kArray)) {
+    ReadHotplug(context, *hotplug);
+  }
   ReadPolicies(context, root);
   if (const JsonValue* faults = ReadContext::Get(root, "faults", Kind::kArray)) {
     ReadFaults(context, *faults, scenario.faults);
@@ -180,7 +183,7 @@ const Shape* ScenarioShape(ShapeBook& book, const Registry& registry) {
        {"tasks", TasksShape(book, ops, sched, false), "user tasks"},
        {"kthreads", TasksShape(book, ops, sched, true), "kernel threads"},
        {"umcg", GroupsShape(book, registry, sched), "groups of UMCG servers and workers"},
-       {"hotplug", book.NotModelled(), "CPUs that go offline and online"},
+       {"hotplug", HotplugShape(book), "CPUs that go offline and online"},
        {"actions", ActionsShape(book, sched), "what is done from outside"},
        {"common", set, "what the policy sets leave out"},
        {"policies", book.Map(TextForm::kName, set), "named policy sets: what compare compares"},

@@ -111,6 +111,7 @@ const Shape* SchedShape(ShapeBook& book);
 const Shape* OpsShape(ShapeBook& book, const Registry& registry, const Shape* sched);
 const Shape* TasksShape(ShapeBook& book, const Shape* ops, const Shape* sched, bool kthreads);
 const Shape* GroupsShape(ShapeBook& book, const Registry& registry, const Shape* sched);
+const Shape* HotplugShape(ShapeBook& book);
 const Shape* ActionsShape(ShapeBook& book, const Shape* sched);
 const Shape* PolicySetShape(ShapeBook& book, const Registry& registry, const Shape* faults);
 const Shape* FaultsShape(ShapeBook& book, const Registry& registry);

@@ -164,6 +164,7 @@ Json OfTask(const TaskSpec& task) {
   if (task.instances != 1) out["instances"] = task.instances;
   if (!(task.sched == SchedSpec{})) out["sched"] = OfSched(task.sched);
   if (task.cpus) out["cpus"] = task.cpus->ToString();
+  if (task.cpuset) out["cpuset"] = task.cpuset->ToString();
   if (task.start_cpu) out["start_cpu"] = task.start_cpu->value();
   if (task.start != Time()) out["start"] = task.start.cycles();
   if (task.worker_start == WorkerStart::kParked) out["start"] = "parked";
@@ -214,6 +215,18 @@ Json OfAction(const ActionSpec& action) {
       out["set_sched"].update(OfSched(action.sched));
       break;
   }
+  return out;
+}
+
+Json OfHotplug(const HotplugSpec& request) {
+  Json out = {{"at", request.at.cycles()}};
+  if (request.to.starts_with("fail:")) {
+    out["fail"] = request.to.substr(5);
+  } else {
+    out["to"] = request.to;
+  }
+  if (!request.cpus.empty()) out["cpu"] = request.cpus.ToString();
+  if (request.on) out["on"] = request.on->value();
   return out;
 }
 
@@ -496,6 +509,7 @@ Json OfScenario(const Scenario& scenario) {
   put("tasks", OfList(scenario.tasks, OfTask));
   put("kthreads", OfList(scenario.kthreads, OfTask));
   put("umcg", OfList(scenario.groups, OfGroup));
+  put("hotplug", OfList(scenario.hotplug, OfHotplug));
   put("actions", OfList(scenario.actions, OfAction));
   put("common", OfPolicySet(scenario.common));
   Json policies = Json::object();

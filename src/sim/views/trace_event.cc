@@ -357,6 +357,39 @@ constexpr EventField kDlFields[] = {
     Field("server", FieldKind::kInteger, offsetof(DlPayload, server), sizeof(DlPayload::server)),
 };
 
+constexpr EventField kCpuhpEnterFields[] = {
+    Field("cpu", FieldKind::kCpu, offsetof(CpuhpEnter, cpu), sizeof(CpuhpEnter::cpu)),
+    Field("target", FieldKind::kInteger, offsetof(CpuhpEnter, target), sizeof(CpuhpEnter::target)),
+    Field("idx", FieldKind::kInteger, offsetof(CpuhpEnter, idx), sizeof(CpuhpEnter::idx)),
+    Field("up", FieldKind::kInteger, offsetof(CpuhpEnter, up), sizeof(CpuhpEnter::up)),
+};
+constexpr EventField kCpuhpMultiEnterFields[] = {
+    Field("cpu", FieldKind::kCpu, offsetof(CpuhpMultiEnter, cpu), sizeof(CpuhpMultiEnter::cpu)),
+    Field("target", FieldKind::kInteger, offsetof(CpuhpMultiEnter, target),
+          sizeof(CpuhpMultiEnter::target)),
+    Field("idx", FieldKind::kInteger, offsetof(CpuhpMultiEnter, idx), sizeof(CpuhpMultiEnter::idx)),
+    Field("up", FieldKind::kInteger, offsetof(CpuhpMultiEnter, up), sizeof(CpuhpMultiEnter::up)),
+    Field("instance", FieldKind::kInteger, offsetof(CpuhpMultiEnter, instance),
+          sizeof(CpuhpMultiEnter::instance)),
+};
+constexpr EventField kCpuhpExitFields[] = {
+    Field("cpu", FieldKind::kCpu, offsetof(CpuhpExit, cpu), sizeof(CpuhpExit::cpu)),
+    Field("state", FieldKind::kInteger, offsetof(CpuhpExit, state), sizeof(CpuhpExit::state)),
+    Field("idx", FieldKind::kInteger, offsetof(CpuhpExit, idx), sizeof(CpuhpExit::idx)),
+    Field("ret", FieldKind::kInteger, offsetof(CpuhpExit, ret), sizeof(CpuhpExit::ret)),
+};
+constexpr EventField kHotplugMaskFields[] = {
+    Field("cpu", FieldKind::kCpu, offsetof(HotplugMask, cpu), sizeof(HotplugMask::cpu)),
+    Field("mask", FieldKind::kInteger, offsetof(HotplugMask, mask), sizeof(HotplugMask::mask)),
+    Field("on", FieldKind::kInteger, offsetof(HotplugMask, on), sizeof(HotplugMask::on)),
+};
+constexpr EventField kHotplugOpFields[] = {
+    Field("cpu", FieldKind::kCpu, offsetof(HotplugOp, cpu), sizeof(HotplugOp::cpu)),
+    Field("target", FieldKind::kInteger, offsetof(HotplugOp, target), sizeof(HotplugOp::target)),
+    Field("phase", FieldKind::kInteger, offsetof(HotplugOp, phase), sizeof(HotplugOp::phase)),
+    Field("result", FieldKind::kInteger, offsetof(HotplugOp, result), sizeof(HotplugOp::result)),
+    Field("id", FieldKind::kInteger, offsetof(HotplugOp, id), sizeof(HotplugOp::id)),
+};
 constexpr EventRow kTable[] = {
     {EventKind::kSchedWaking, "sched_waking", true, kWakeFields,
      "a wake-up begins; the task is not queued yet"},
@@ -476,6 +509,15 @@ constexpr EventRow kTable[] = {
      "an acquire context of ww locks as it is now; acquired -1: closed"},
     {EventKind::kSchedCallback, "sched_callback", false, kSchedCallbackFields,
      "a class put balancing off on this CPU (0), it was done (1) or dropped with the pick (2)"},
+    {EventKind::kCpuhpEnter, "cpuhp_enter", true, kCpuhpEnterFields,
+     "the callback of a hotplug state begins"},
+    {EventKind::kCpuhpMultiEnter, "cpuhp_multi_enter", true, kCpuhpMultiEnterFields,
+     "… of one instance of a state that has several"},
+    {EventKind::kCpuhpExit, "cpuhp_exit", true, kCpuhpExitFields, "it has ended, with its result"},
+    {EventKind::kHotplugMask, "hotplug_mask", false, kHotplugMaskFields,
+     "a CPU comes into (1) or leaves (0) a mask: 0 online, 1 active, 2 dying, 3 push, 4 its queue"},
+    {EventKind::kHotplugOp, "hotplug_op", false, kHotplugOpFields,
+     "a hotplug operation: phase 0 asked for, 1 has the lock, 2 over with `result`"},
 };
 constexpr std::size_t kKinds = static_cast<std::size_t>(EventKind::kCount);
 static_assert(std::size(kTable) == kKinds);

@@ -1,0 +1,565 @@
+// CPU hotplug as Linux 7.2 does it: a CPU goes through numbered states, up by their startup and
+// down by their teardown callbacks, and whatever fails is undone from where it failed.
+//
+// Origin: Linux 7.2 kernel/cpu.c, kernel/stop_machine.c, kernel/smpboot.c and the hotplug half of
+// kernel/sched/core.c; hotplug.md 5. Who runs a state: up to 83 and 143 the controller, the task
+// that asked; 84 to 141 the CPU itself with interrupts off, in its idle loop on the way up and in
+// its stop task on the way down; from 144 on the CPU's hotplug thread cpuhp/N, which may fail. A
+// request of the scenario's `hotplug` is carried out by the kernel thread `hotplug` (MODEL-170),
+// the operations offline and online by the task that has them. Table `toy` has no threads and no
+// stop_machine: the idle loop of the CPU does everything (MODEL-172).
+//
+// What differs from the kernel: MODEL-170 to MODEL-172. Cost: O(states) for an operation, O(tasks)
+// to move timers. Tested by tests/unit/policies/service/cpuhp_test.cc and scenarios/hotplug/.
+#include "service/cpuhp.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "policies.h"
+
+namespace rqsim {
+namespace cpuhp {
+namespace {
+
+constexpr StepInfo kLoopSteps[] = {{"idle"}, {"done"}};
+constexpr StepInfo kTaskOpSteps[] = {{"enter"}, {"owner"}, {"done"}};
+constexpr StepInfo kReaderSteps[] = {{"enter"}};
+constexpr StepInfo kOpSteps[] = {{"lock"},   {"locked"}, {"thread"}, {"back"},
+                                 {"states"}, {"undone"}, {"again"},  {"unlocked"}};
+constexpr StepInfo kStatesSteps[] = {
+    {"next"},      {"cost"},      {"instance"}, {"instance-undone"}, {"declared"},
+    {"grace"},     {"vacate"},    {"parked"},   {"unparked"},        {"up"},
+    {"up-unpark"}, {"up-thread"}, {"up-back"},  {"td-parked"},       {"td-stopped"},
+    {"td-dead"},   {"td-die"},    {"td-rcu"}};
+constexpr StepInfo kThreadSteps[] = {{"idle"}, {"ran"}, {"park"}};
+constexpr StepInfo kApSteps[] = {{"alive"}, {"online"}, {"idle-dead"}};
+constexpr StepInfo kToySteps[] = {{"begin"}, {"called"}};
+constexpr StepInfo kRequestSteps[] = {{"next"}, {"done"}};
+constexpr PathInfo kPaths[] = {{"controller", kLoopSteps},    {"offline", kTaskOpSteps},
+                               {"online", kTaskOpSteps},      {"read_lock", kReaderSteps},
+                               {"read_unlock", kReaderSteps}, {"op", kOpSteps},
+                               {"states", kStatesSteps},      {"thread", kThreadSteps},
+                               {"smpboot", kThreadSteps},     {"ap", kApSteps},
+                               {"idle_dead", kApSteps},       {"take_down", kStopMachineSteps},
+                               {"toy_up", kToySteps},         {"toy_down", kToySteps},
+                               {"request", kRequestSteps}};
+
+constexpr ServiceOpInfo kOps[] = {
+    {.name = "offline", .path = kOfflineOp, .args = "cpu", .summary = "takes a CPU offline"},
+    {.name = "online", .path = kOnlineOp, .args = "cpu", .summary = "brings a CPU up"},
+    {.name = "cpus_read_lock",
+     .path = kReadLockOp,
+     .pays_syscall = false,
+     .summary = "no hotplug operation begins until cpus_read_unlock"},
+    {.name = "cpus_read_unlock", .path = kReadUnlockOp, .pays_syscall = false}};
+
+// cpuhp/N is an ordinary fair task; where classes go by priority alone nothing comes before it.
+constexpr KthreadInfo kThreads[] = {
+    {.name = "hotplug", .path = kControllerPath, .starts_asleep = true},
+    {.name = "cpuhp",
+     .path = kThreadPath,
+     .per_cpu = true,
+     .starts_asleep = true,
+     .policy = SchedPolicy::kNormal},
+    {.name = "ksoftirqd",
+     .path = kSmpbootPath,
+     .per_cpu = true,
+     .starts_asleep = true,
+     .policy = SchedPolicy::kNormal,
+     .priority = 98},
+    {.name = "rcuc",
+     .path = kSmpbootPath,
+     .per_cpu = true,
+     .starts_asleep = true,
+     .policy = SchedPolicy::kNormal,
+     .priority = 98}};
+
+constexpr ParamInfo Cost(std::string_view name, int64_t cycles, std::string_view summary) {
+  return {.name = name, .kind = ParamKind::kCycles, .default_value = cycles, .summary = summary};
+}
+constexpr ParamInfo kParams[] = {
+    {.name = "table",
+     .kind = ParamKind::kEnum,
+     .default_text = "full",
+     .allowed = "full mini toy",
+     .summary = "which states there are (hotplug.md 5.1)"},
+    {.name = "states",
+     .kind = ParamKind::kStringList,
+     .summary = "further states: \"name=x nr=192|dyn up=1 down=1 cost=2 fail=up|down|both "
+                "instances=I1,!I2\" (! before: fails on the way up, after: down)"},
+    {.name = "costs", .kind = ParamKind::kStringList, .summary = "of callbacks: \"187=3\""},
+    {.name = "last_hk_check",
+     .kind = ParamKind::kEnum,
+     .default_text = "any",
+     .allowed = "any other",
+     .summary = "a housekeeping CPU must be online: any (7.2), or another than this one (6.12)"},
+    {.name = "parallel",
+     .kind = ParamKind::kBool,
+     .default_value = 0,
+     .summary = "several CPUs of one request are kicked first and brought up then"},
+    {.name = "smt",
+     .kind = ParamKind::kEnum,
+     .default_text = "on",
+     .allowed = "on off",
+     .summary = "off: secondary threads of a core do not stay online"},
+    {.name = "offline",
+     .kind = ParamKind::kBool,
+     .default_value = 1,
+     .summary = "CPUs can be taken offline"},
+    {.name = "state_control",
+     .kind = ParamKind::kBool,
+     .default_value = 1,
+     .summary = "a CPU can be brought to other states than offline and online"},
+    {.name = "preempt_blocks_offline",
+     .kind = ParamKind::kBool,
+     .default_value = 1,
+     .summary = "a section with preemption off holds up the removal of a CPU"},
+    {.name = "disable_fails",
+     .kind = ParamKind::kBool,
+     .default_value = 0,
+     .summary = "the architecture refuses to let a CPU go"},
+    Cost("c_lock", 1, "both locks"),
+    Cost("c_unlock", 1, "giving them up"),
+    Cost("c_cb", 1, "a callback"),
+    Cost("c_sync", 20, "the shortest grace period"),
+    Cost("c_park", 5, "parking a thread, with the two switches"),
+    Cost("c_unpark", 1, "unparking one"),
+    Cost("c_stage", 1, "a stage of stop_machine"),
+    Cost("c_boot", 30, "from the start signal until the CPU is alive"),
+    Cost("c_kick", 1, "sending the start signal by itself"),
+    Cost("c_disable", 2, "the architecture's part of leaving"),
+    Cost("c_idle_dead", 1, "the last step of a CPU"),
+    Cost("c_die", 5, "waiting until it is dead"),
+    Cost("c_rcu_mig", 1, "taking over its RCU callbacks"),
+};
+
+CpuId CpuOf(int64_t number) { return CpuId(static_cast<int32_t>(number)); }
+
+}  // namespace
+
+Cpuhp::Cpuhp(const PolicyParams& params, const Limits& limits, Table table)
+    : self_(limits.self),
+      table_(std::move(table)),
+      is_toy_(params.Text("table") == "toy"),
+      is_parallel_(params.Flag("parallel")),
+      has_smt_(params.Text("smt") == "on"),
+      blocks_offline_(params.Flag("preempt_blocks_offline")),
+      needs_other_hk_(params.Text("last_hk_check") == "other"),
+      can_offline_(params.Flag("offline")),
+      has_state_control_(params.Flag("state_control")),
+      disable_fails_(params.Flag("disable_fails")),
+      cpus_(static_cast<std::size_t>(limits.num_cpus)) {
+  const auto cost = [&](std::string_view name) {
+    return is_toy_ && !params.Given(name) ? kZeroCycles : params.Length(name);
+  };
+  c_lock_ = cost("c_lock");
+  c_unlock_ = cost("c_unlock");
+  c_sync_ = cost("c_sync");
+  c_park_ = cost("c_park");
+  c_unpark_ = cost("c_unpark");
+  c_stage_ = cost("c_stage");
+  c_boot_ = cost("c_boot");
+  c_disable_ = cost("c_disable");
+  c_idle_dead_ = cost("c_idle_dead");
+  c_die_ = cost("c_die");
+  c_rcu_mig_ = cost("c_rcu_mig");
+  waiters_.reserve(16);
+  waiting_readers_.reserve(16);
+  requests_.reserve(64);
+}
+
+void Cpuhp::OnStart(Kernel& kernel) {
+  // This service's kernel threads, by their path.
+  for (int id = 1; id < kernel.num_tasks(); ++id) {
+    const TaskId task(id);
+    PathId path;
+    CpuId cpu;
+    if (!kernel.KthreadOf(task, self_, path, cpu)) continue;
+    if (path == kControllerPath) controller_ = task;
+    if (path == kThreadPath) At(cpu).thread = task;
+    if (path == kSmpbootPath) {
+      TaskId* const slots = At(cpu).smpboot;
+      slots[slots[0].valid() ? 1 : 0] = task;
+    }
+  }
+  for (int i = 0; i < kernel.num_cpus(); ++i) {
+    PerCpu& cpu = cpus_[static_cast<std::size_t>(i)];
+    const bool online = kernel.cpu(CpuId(i)).online;
+    cpu.state = cpu.target = online ? kOnline : kOffline;
+    cpu.sync = online ? Sync::kOnline : Sync::kDead;
+    cpu.booted_once = online;
+  }
+  const auto callbacks = kernel.hotplug_callbacks();
+  for (std::size_t k = 0; k < callbacks.size(); ++k) {
+    const int state = callbacks[k].info->state;
+    if (state > 0 && state < kNumStates) table_.at(state).declared.push_back(static_cast<int>(k));
+  }
+}
+
+// --------------------------------------------------------------------------------------- requests
+
+void Cpuhp::EmitOp(Kernel& kernel, CpuId cpu, int target, HotplugPhase phase, int64_t result,
+                   int id) {
+  HotplugOp op;
+  op.result = result;
+  op.cpu = cpu;
+  op.target = target;
+  op.phase = phase;
+  op.id = id;
+  kernel.Emit(op);
+}
+
+bool Cpuhp::Hotplug(Kernel& kernel, const HotplugSpec& request) {
+  Asked asked;
+  asked.cpus = request.cpus;
+  asked.on = request.on.value_or(CpuId());
+  std::string_view to = request.to;
+  if (to == "freeze") asked.what = Ask::kFreeze;
+  if (to == "thaw") asked.what = Ask::kThaw;
+  if (to == "disable") asked.what = Ask::kDisable;
+  if (to == "enable") asked.what = Ask::kEnable;
+  if (to == "smt_off") asked.what = Ask::kSmtOff;
+  if (to == "smt_on") asked.what = Ask::kSmtOn;
+  if (to.starts_with("fail:")) {
+    asked.what = Ask::kFail;
+    to.remove_prefix(5);
+  }
+  asked.target = table_.Find(to);
+  asked.id = ++next_id_;
+  const CpuId cpu = asked.cpus.First();
+  EmitOp(kernel, cpu, asked.target, HotplugPhase::kRequested, 0, asked.id);
+  // Writing the file `fail` takes no lock.
+  if (asked.what == Ask::kFail) {
+    EmitOp(kernel, cpu, asked.target, HotplugPhase::kDone, SetFail(cpu, asked.target), asked.id);
+    return true;
+  }
+  const bool settable =
+      asked.target == kOffline || asked.target == kOnline ||
+      (asked.target > 0 && has_state_control_ && !table_.at(asked.target).name.empty() &&
+       !table_.at(asked.target).cant_stop && !IsAtomic(asked.target));
+  if (asked.what == Ask::kTarget && !settable) {
+    EmitOp(kernel, cpu, asked.target, HotplugPhase::kDone, kEINVAL, asked.id);
+    return true;
+  }
+  AddRequest(kernel, asked);
+  return true;
+}
+
+void Cpuhp::AddRequest(Kernel& kernel, const Asked& asked) {
+  waiters_.push_back({TaskId(), static_cast<int>(requests_.size())});
+  requests_.push_back(asked);
+  Dispatch(kernel);
+}
+
+void Cpuhp::HotplugRetry(Kernel& kernel) { Dispatch(kernel); }
+
+// hotplug.md 5.3: what can be made to fail.
+int64_t Cpuhp::SetFail(CpuId cpu, int state) {
+  PerCpu& c = At(cpu);
+  if (state < 0 || IsAtomic(state)) return kEINVAL;
+  if (state <= kBringup && c.state > kBringup) return kEINVAL;
+  if (!table_.HasCallback(state, true) && !table_.HasCallback(state, false)) return kEINVAL;
+  c.fail = state;
+  return 0;
+}
+
+CpuId Cpuhp::ControllerCpu(const Kernel& kernel, const Asked& asked) const {
+  if (asked.on.valid() && kernel.online().Contains(asked.on)) return asked.on;
+  if (asked.what == Ask::kFreeze || asked.what == Ask::kThaw) return kernel.online().First();
+  const CpuSet others = kernel.online() - asked.cpus;
+  return others.empty() ? kernel.online().First() : others.First();
+}
+
+// Who has waited longest gets the lock as soon as it is free. A request whose turn it is not has no
+// controller yet (MODEL-170).
+void Cpuhp::Dispatch(Kernel& kernel) {
+  while (CanLock() && !waiters_.empty()) {
+    const Waiter first = waiters_.front();
+    if (first.request >= 0 && is_toy_) {
+      const Asked& asked = requests_[static_cast<std::size_t>(first.request)];
+      const bool up = asked.target == kOnline;
+      if (kernel.AdmitHotplug(asked.cpus.First(), up) == kHotplugWait) return;
+      op_id_ = asked.id;
+      waiters_.erase(waiters_.begin());
+      is_locked_ = true;
+      ToyBegin(kernel, asked.cpus.First(), up, TaskId());
+      continue;
+    }
+    if (first.request >= 0) {
+      const Asked& asked = requests_[static_cast<std::size_t>(first.request)];
+      const bool one = asked.what == Ask::kTarget && asked.cpus.Count() == 1;
+      if (one && kernel.AdmitHotplug(asked.cpus.First(), asked.target == kOnline) == kHotplugWait) {
+        return;
+      }
+    }
+    waiters_.erase(waiters_.begin());
+    is_locked_ = true;
+    if (first.task.valid()) {
+      owner_ = first.task;
+      kernel.Wake(first.task);
+      return;
+    }
+    running_ = first.request;
+    owner_ = controller_;
+    const Task& task = kernel.task(controller_);
+    const bool executes = task.on_cpu && task.state == TaskState::kRunning;
+    if (executes) return;  // it looks by itself before it sleeps
+    kernel.SetAffinity(controller_, CpuSet::Of(ControllerCpu(
+                                        kernel, requests_[static_cast<std::size_t>(running_)])));
+    kernel.Wake(controller_, WakeFlags::kFreeSwitch | WakeFlags::kNone);
+    return;
+  }
+  if (!is_locked_ && waiters_.empty()) {
+    for (const TaskId reader : waiting_readers_) {
+      ++readers_;
+      kernel.Wake(reader);
+    }
+    waiting_readers_.clear();
+  }
+}
+
+void Cpuhp::Release(Kernel& kernel) {
+  is_locked_ = false;
+  owner_ = TaskId();
+  running_ = -1;
+  Dispatch(kernel);
+}
+
+Next Cpuhp::ControllerStep(Kernel& kernel, Frame& frame) {
+  if (frame.step == StepId(1)) {
+    Release(kernel);
+    frame.step = StepId(0);
+  }
+  if (running_ < 0) return Next::Block(StepId(0), TaskState::kInterruptible);
+  const Asked& asked = requests_[static_cast<std::size_t>(running_)];
+  const CpuId where = ControllerCpu(kernel, asked);
+  if (where != frame.cpu && asked.what == Ask::kTarget) {
+    // The next request has to be carried out elsewhere: it takes itself there.
+    kernel.SetAffinity(frame.task, CpuSet::Of(where));
+    Next point = Next::Run(StepId(0), kZeroCycles, RunMode::kUser);
+    point.cond_resched = true;
+    return point;
+  }
+  const int64_t args[1] = {running_};
+  return Next::Call(StepId(1), self_, kRequestPath, args);
+}
+
+// One request: as many operations as it needs. r[1] counts them, r[2] is the first error.
+Next Cpuhp::RequestStep(Kernel& kernel, Frame& frame) {
+  const Asked& asked = requests_[static_cast<std::size_t>(frame.r[0])];
+  if (frame.step == StepId(0)) frame.r[1] = -1;
+  if (frame.step == StepId(1) && frame.result < 0) {
+    frame.r[2] = frame.result;
+    // Freezing stops at the first error, thawing goes on.
+    if (asked.what == Ask::kFreeze) frame.r[1] = kernel.num_cpus();
+  }
+  return NextOfRequest(kernel, frame);
+}
+
+Next Cpuhp::NextOfRequest(Kernel& kernel, Frame& frame) {
+  const Asked& asked = requests_[static_cast<std::size_t>(frame.r[0])];
+  const bool is_begin = frame.step == StepId(0);
+  const int num = kernel.num_cpus();
+  const auto op = [&](CpuId cpu, int target, bool is_frozen) {
+    const int64_t args[6] = {cpu.value(), target, asked.id, is_frozen ? 1 : 0, 0, 0};
+    return Next::Call(StepId(1), self_, kOpPath, args);
+  };
+  const auto done = [&](int64_t result) {
+    EmitOp(kernel, CpuId(), asked.target, HotplugPhase::kDone, result, asked.id);
+    return Next::Return(result);
+  };
+  switch (asked.what) {
+    case Ask::kTarget: {
+      if (asked.cpus.Count() == 1) {
+        return is_begin ? op(asked.cpus.First(), asked.target, false) : Next::Return(frame.result);
+      }
+      // Phase 1 kicks all of them, phase 2 brings up one after another.
+      const bool two_phases = is_parallel_ && asked.target == kOnline;
+      const int64_t total = two_phases ? 2 * num : num;
+      while (++frame.r[1] < total) {
+        const CpuId cpu = CpuOf(frame.r[1] % num);
+        if (!asked.cpus.Contains(cpu)) continue;
+        const bool kick = two_phases && frame.r[1] < num;
+        return op(cpu, kick ? kKickAp : asked.target, false);
+      }
+      return done(frame.r[2]);
+    }
+    case Ask::kFreeze: {
+      if (is_begin) {
+        ++disabled_;
+        is_frozen_ = true;
+        frozen_ = CpuSet();
+      }
+      const CpuId primary = kernel.online().First();
+      while (++frame.r[1] < num) {
+        const CpuId cpu = CpuOf(num - 1 - frame.r[1]);
+        if (cpu == primary || !kernel.cpu(cpu).online) continue;
+        frozen_.Add(cpu);
+        return op(cpu, kOffline, true);
+      }
+      return done(frame.r[2]);
+    }
+    case Ask::kThaw: {
+      if (is_begin) --disabled_;
+      while (++frame.r[1] < num) {
+        if (!frozen_.Contains(CpuOf(frame.r[1]))) continue;
+        return op(CpuOf(frame.r[1]), kOnline, true);
+      }
+      is_frozen_ = false;
+      kernel.UpdateCpusets();
+      return done(0);
+    }
+    case Ask::kDisable:
+    case Ask::kEnable:
+      disabled_ += asked.what == Ask::kDisable ? 1 : -1;
+      return done(0);
+    case Ask::kSmtOff:
+    case Ask::kSmtOn: {
+      const bool off = asked.what == Ask::kSmtOff;
+      if (is_begin) has_smt_ = !off;
+      while (++frame.r[1] < num) {
+        const CpuId cpu = CpuOf(frame.r[1]);
+        if (!IsSecondary(kernel, cpu) || kernel.cpu(cpu).online != off) continue;
+        return op(cpu, off ? kOffline : kOnline, false);
+      }
+      return done(frame.r[2]);
+    }
+    case Ask::kFail:
+      break;
+  }
+  return done(0);
+}
+
+// A thread of a core that has a CPU with a lower number.
+bool Cpuhp::IsSecondary(const Kernel& kernel, CpuId cpu) const {
+  for (int i = 0; i < cpu.value(); ++i) {
+    if (kernel.cpu(CpuId(i)).core == kernel.cpu(cpu).core) return true;
+  }
+  return false;
+}
+
+bool Cpuhp::IsBootable(const Kernel& kernel, CpuId cpu) const {
+  return has_smt_ || !IsSecondary(kernel, cpu) || !cpus_[cpu.index()].booted_once;
+}
+
+// ------------------------------------------------------------------------------------------ locks
+
+// The operations offline and online: the task that executes them is the controller.
+Next Cpuhp::TaskOpStep(Kernel& kernel, Frame& frame) {
+  const bool up = frame.path == kOnlineOp;
+  const CpuId cpu = CpuOf(frame.r[0]);
+  if (frame.step == StepId(0)) {
+    if (cpu.index() >= cpus_.size() || !cpu.valid()) return Next::Return(kEINVAL);
+    frame.r[1] = ++next_id_;
+    EmitOp(kernel, cpu, up ? kOnline : kOffline, HotplugPhase::kRequested, 0, next_id_);
+    if (CanLock() && waiters_.empty()) {
+      is_locked_ = true;
+      owner_ = frame.task;
+    } else {
+      waiters_.push_back({frame.task, -1});
+    }
+    frame.step = StepId(1);
+  }
+  if (frame.step == StepId(1)) {
+    if (owner_ != frame.task) return Next::Block(StepId(1), TaskState::kUninterruptible);
+    if (kernel.AdmitHotplug(cpu, up) == kHotplugWait) {
+      is_locked_ = false;
+      owner_ = TaskId();
+      waiters_.push_back({frame.task, -1});
+      return Next::Block(StepId(1), TaskState::kUninterruptible);
+    }
+    op_id_ = static_cast<int>(frame.r[1]);
+    if (is_toy_) {
+      toy_result_ = kHotplugWait;
+      ToyBegin(kernel, cpu, up, frame.task);
+      frame.step = StepId(2);
+      return Next::Block(StepId(2), TaskState::kUninterruptible);
+    }
+    const int64_t args[6] = {cpu.value(), up ? kOnline : kOffline, frame.r[1], 0, 0, 0};
+    return Next::Call(StepId(2), self_, kOpPath, args);
+  }
+  if (is_toy_) return Next::Return(toy_result_);
+  Release(kernel);
+  return Next::Return(frame.result);
+}
+
+Next Cpuhp::ReaderStep(Kernel& kernel, Frame& frame) {
+  if (frame.path == kReadUnlockOp) {
+    --readers_;
+    if (readers_ == 0) Dispatch(kernel);
+    return Next::Return(0);
+  }
+  if (frame.step == StepId(1)) return Next::Return(0);
+  // An operation that waits keeps new readers out.
+  if (!is_locked_ && waiters_.empty()) {
+    ++readers_;
+    return Next::Return(0);
+  }
+  waiting_readers_.push_back(frame.task);
+  return Next::Block(StepId(1), TaskState::kUninterruptible);
+}
+
+// ------------------------------------------------------------------------------------------ others
+
+PathCall Cpuhp::SwitchedPath(Kernel&, CpuId cpu, TaskId, TaskId next) {
+  const PerCpu& c = At(cpu);
+  if (next != kIdleTask) return PathCall::None();
+  if (c.leaves) return PathCall::To(kIdleDeadPath, cpu.value());
+  if (c.toy_leaves) return PathCall::To(kToyDownPath, cpu.value());
+  return PathCall::None();
+}
+
+void Cpuhp::OnCall(Kernel& kernel, CpuId, const Message& message) {
+  kernel.Wake(At(message.arg[0]).controller);
+}
+
+Next Cpuhp::Step(Kernel& kernel, Frame& frame) {
+  if (frame.path == kControllerPath) return ControllerStep(kernel, frame);
+  if (frame.path == kRequestPath) return RequestStep(kernel, frame);
+  if (frame.path == kOfflineOp || frame.path == kOnlineOp) return TaskOpStep(kernel, frame);
+  if (frame.path == kReadLockOp || frame.path == kReadUnlockOp) return ReaderStep(kernel, frame);
+  if (frame.path == kOpPath) return OpStep(kernel, frame);
+  if (frame.path == kStatesPath) return StatesStep(kernel, frame);
+  if (frame.path == kThreadPath) return ThreadStep(kernel, frame);
+  if (frame.path == kSmpbootPath) return SmpbootStep(kernel, frame);
+  if (frame.path == kApPath) return ApStep(kernel, frame);
+  if (frame.path == kIdleDeadPath) return IdleDeadStep(kernel, frame);
+  if (frame.path == kTakeDownPath) return TakeDownStep(kernel, frame);
+  return ToyStep(kernel, frame);
+}
+
+void Cpuhp::Describe(const Kernel& kernel, TaskId task, StateWriter& writer) const {
+  const CpuId cpu = kernel.task(task).cpu;
+  if (!cpu.valid()) return;
+  const PerCpu& c = cpus_[cpu.index()];
+  writer.Field("cpuhp_state", c.state);
+  writer.Field("cpuhp_target", c.target);
+}
+
+}  // namespace cpuhp
+
+constinit const PolicyInfo kCpuhpInfo = {
+    .name = "cpuhp",
+    .seam = Seam::kKernelService,
+    .summary = "CPU hotplug by numbered states, with rollback",
+    .source = "Linux 7.2 kernel/cpu.c",
+    .params = cpuhp::kParams,
+    .paths = cpuhp::kPaths,
+    .ops = cpuhp::kOps,
+    .kthreads = cpuhp::kThreads,
+    .runs_hotplug = true,
+};
+
+absl::StatusOr<std::unique_ptr<KernelService>> MakeCpuhp(const PolicyParams& params,
+                                                         const Limits& limits) {
+  cpuhp::Table table;
+  const absl::Status status =
+      table.Build(params.Text("table"), params.Flag("parallel"), params.Length("c_cb"),
+                  params.Length("c_kick"), params.List("costs"), params.List("states"));
+  if (!status.ok()) return status;
+  return std::make_unique<cpuhp::Cpuhp>(params, limits, std::move(table));
+}
+
+}  // namespace rqsim

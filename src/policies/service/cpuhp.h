@@ -1,0 +1,185 @@
+// The state machine of Linux 7.2's CPU hotplug as a class; what it is about stands in cpuhp.cc.
+//
+//   cpuhp.cc         the table of the service, requests, locks, the controller's main loop
+//   cpuhp_op.cc      one operation, as its controller executes it
+//   cpuhp_states.cc  the callbacks of a range of states, one after another, whoever runs them
+//   cpuhp_effect.cc  what the states that the core itself has do
+//   cpuhp_cpu.cc     what the CPU itself does: its hotplug thread, its stopper, its idle loop
+#ifndef RQSIM_POLICIES_SERVICE_CPUHP_H_
+#define RQSIM_POLICIES_SERVICE_CPUHP_H_
+
+#include <vector>
+
+#include "rqsim/seams.h"
+#include "service/cpuhp_table.h"
+#include "service/stop_machine.h"
+
+namespace rqsim::cpuhp {
+
+// Paths, in the order of the PolicyInfo.
+inline constexpr PathId kControllerPath{0};
+inline constexpr PathId kOfflineOp{1};
+inline constexpr PathId kOnlineOp{2};
+inline constexpr PathId kReadLockOp{3};
+inline constexpr PathId kReadUnlockOp{4};
+inline constexpr PathId kOpPath{5};
+inline constexpr PathId kStatesPath{6};
+inline constexpr PathId kThreadPath{7};
+inline constexpr PathId kSmpbootPath{8};
+inline constexpr PathId kApPath{9};
+inline constexpr PathId kIdleDeadPath{10};
+inline constexpr PathId kTakeDownPath{11};
+inline constexpr PathId kToyUpPath{12};
+inline constexpr PathId kToyDownPath{13};
+inline constexpr PathId kRequestPath{14};
+
+enum class Sync : uint8_t { kDead, kKicked, kAlive, kShouldOnline, kOnline };
+
+// hotplug.md 5.2.
+struct PerCpu {
+  int state = kOffline, target = kOffline;
+  int fail = -1;
+  int last = -1;  // instance at which a state with several failed: where its undoing stops
+  bool should_run = false, rollback = false, bringup = false;
+  bool leaves = false;   // it is to go idle for the last time …
+  bool is_dead = false;  // … and has (done_down)
+  bool booted_once = false;
+  bool toy_leaves = false;  // table toy: it goes offline when nothing is left on it
+  Sync sync = Sync::kDead;
+  int64_t result = 0;  // of the hotplug thread
+  int64_t takedown_result = 0;
+  TaskId thread;  // cpuhp/N
+  TaskId smpboot[2];
+  TaskId parker;      // sleeps until a thread of the CPU has parked
+  TaskId controller;  // sleeps until the thread, or the CPU, has done its part
+};
+
+// What waits for the lock of hotplug: a request of the scenario, or a task.
+struct Waiter {
+  TaskId task;       // invalid: a request
+  int request = -1;  // index into requests_
+};
+
+class Cpuhp final : public KernelService {
+ public:
+  Cpuhp(const PolicyParams& params, const Limits& limits, Table table);
+
+  HookMask Hooks() const override { return Hook::kOnStart | Hook::kSwitchedPath; }
+  void OnStart(Kernel& kernel) override;
+  bool Hotplug(Kernel& kernel, const HotplugSpec& request) override;
+  void HotplugRetry(Kernel& kernel) override;
+  PathCall SwitchedPath(Kernel& kernel, CpuId cpu, TaskId prev, TaskId next) override;
+  void OnCall(Kernel& kernel, CpuId cpu, const Message& message) override;
+  Next Step(Kernel& kernel, Frame& frame) override;
+  void Describe(const Kernel& kernel, TaskId task, StateWriter& writer) const override;
+
+ private:
+  // A request that has not been carried out yet.
+  enum class Ask : uint8_t { kTarget, kFail, kFreeze, kThaw, kDisable, kEnable, kSmtOff, kSmtOn };
+  struct Asked {
+    Ask what = Ask::kTarget;
+    int target = 0;
+    CpuSet cpus;
+    CpuId on;
+    int id = 0;
+  };
+
+  PerCpu& At(CpuId cpu) { return cpus_[cpu.index()]; }
+  PerCpu& At(int64_t cpu) { return cpus_[static_cast<std::size_t>(cpu)]; }
+
+  // --- cpuhp.cc
+  void Dispatch(Kernel& kernel);
+  void Release(Kernel& kernel);
+  bool CanLock() const { return !is_locked_ && readers_ == 0; }
+  void AddRequest(Kernel& kernel, const Asked& asked);
+  Next ControllerStep(Kernel& kernel, Frame& frame);
+  Next RequestStep(Kernel& kernel, Frame& frame);
+  Next NextOfRequest(Kernel& kernel, Frame& frame);
+  Next TaskOpStep(Kernel& kernel, Frame& frame);
+  Next ReaderStep(Kernel& kernel, Frame& frame);
+  CpuId ControllerCpu(const Kernel& kernel, const Asked& asked) const;
+  int64_t SetFail(CpuId cpu, int state);
+  int64_t Check(Kernel& kernel, CpuId cpu, int target);
+  void EmitOp(Kernel& kernel, CpuId cpu, int target, HotplugPhase phase, int64_t result, int id);
+  bool IsSecondary(const Kernel& kernel, CpuId cpu) const;
+  bool IsBootable(const Kernel& kernel, CpuId cpu) const;
+
+  // --- cpuhp_op.cc
+  Next OpStep(Kernel& kernel, Frame& frame);
+  Next BeginDown(Kernel& kernel, Frame& frame);
+  Next BeginUp(Kernel& kernel, Frame& frame);
+  Next ThreadDone(Kernel& kernel, Frame& frame);
+  Next DownRest(Kernel& kernel, Frame& frame);
+  Next EndOp(Frame& frame, int64_t result);
+  int SetState(Kernel& kernel, CpuId cpu, int target);
+  void ResetState(Kernel& kernel, CpuId cpu, int old);
+  void Kick(Kernel& kernel, CpuId cpu, TaskId controller);
+  Next RunStates(StepId then, CpuId cpu, int limit, bool up, bool atomic);
+
+  // --- cpuhp_states.cc
+  Next StatesStep(Kernel& kernel, Frame& frame);
+  Next NextState(Kernel& kernel, Frame& frame);
+  Next BeginCallback(Kernel& kernel, Frame& frame);
+  Next NextInstance(Kernel& kernel, Frame& frame);
+  Next InstanceDone(Kernel& kernel, Frame& frame);
+  Next NextDeclared(Kernel& kernel, Frame& frame, int position);
+  Next EndCallback(Kernel& kernel, Frame& frame, int64_t result);
+
+  // --- cpuhp_effect.cc
+  Next Effect(Kernel& kernel, Frame& frame);
+  Next EffectStep(Kernel& kernel, Frame& frame);
+  Next Activate(Kernel& kernel, Frame& frame);
+  Next Deactivate(Kernel& kernel, Frame& frame);
+  Next WaitEmpty(Kernel& kernel, Frame& frame);
+  Next Park(Kernel& kernel, Frame& frame);
+  Next Unpark(Kernel& kernel, Frame& frame);
+  Next Bringup(Kernel& kernel, Frame& frame);
+  Next BringupStep(Kernel& kernel, Frame& frame);
+  Next Takedown(Kernel& kernel, Frame& frame);
+  Next TakedownStep(Kernel& kernel, Frame& frame);
+  void StartAp(Kernel& kernel, CpuId cpu, Cycles after);
+  CpuId TimersTo(const Kernel& kernel, CpuId from) const;
+
+  // --- cpuhp_cpu.cc
+  Next ThreadStep(Kernel& kernel, Frame& frame);
+  Next SmpbootStep(Kernel& kernel, Frame& frame);
+  Next ApStep(Kernel& kernel, Frame& frame);
+  Next IdleDeadStep(Kernel& kernel, Frame& frame);
+  Next TakeDownStep(Kernel& kernel, Frame& frame);
+  Next ToyStep(Kernel& kernel, Frame& frame);
+  void ToyBegin(Kernel& kernel, CpuId cpu, bool up, TaskId waiter);
+  void ToyDone(Kernel& kernel, CpuId cpu, int64_t result);
+  Next NextToyCallback(Kernel& kernel, Frame& frame);
+  RunMode ModeOf(const Frame& frame) const;
+
+  PolicyId self_;
+  Table table_;
+  StopMachine stop_;
+  bool is_toy_ = false, is_parallel_ = false, is_split_ = false, has_smt_ = true;
+  bool blocks_offline_ = true, needs_other_hk_ = false, can_offline_ = true;
+  bool has_state_control_ = true;
+  Cycles c_lock_, c_unlock_, c_sync_, c_park_, c_unpark_, c_stage_, c_boot_, c_disable_,
+      c_idle_dead_, c_die_, c_rcu_mig_;
+  bool disable_fails_ = false;
+  std::vector<PerCpu> cpus_;
+  TaskId controller_;
+  bool is_locked_ = false;  // add_remove, and with it the write lock
+  TaskId owner_;            // who has it; invalid: a request that is not dispatched yet
+  int readers_ = 0;
+  int disabled_ = 0;
+  bool is_frozen_ = false;  // tasks_frozen
+  CpuSet frozen_;
+  CpuSet stop_cpus_;
+  std::vector<Waiter> waiters_;  // for the lock, first in first out
+  std::vector<TaskId> waiting_readers_;
+  std::vector<Asked> requests_;  // as the scenario made them
+  int running_ = -1;             // request that the controller carries out
+  int next_id_ = 0;
+  int op_id_ = 0;
+  TaskId toy_waiter_;
+  int64_t toy_result_ = 0;
+};
+
+}  // namespace rqsim::cpuhp
+
+#endif  // RQSIM_POLICIES_SERVICE_CPUHP_H_

@@ -1,0 +1,213 @@
+// What the states do that the core itself has (hotplug.md 5.1, 5.6): the scheduler's, parking, the
+// start of a CPU and its removal.
+// Tested by scenarios/hotplug/.
+#include <algorithm>
+
+#include "service/cpuhp.h"
+#include "service/cpuhp_steps.h"
+
+namespace rqsim::cpuhp {
+
+// The cost of the callback has been spent.
+Next Cpuhp::Effect(Kernel& kernel, Frame& frame) {
+  const CpuId cpu = CpuOf(frame);
+  const bool up = IsUp(frame);
+  switch (static_cast<int>(frame.r[kNumber])) {
+    case kActive:
+      return up ? Activate(kernel, frame) : Deactivate(kernel, frame);
+    case kSmpboot:
+      frame.r[kSub] = up ? -1 : 2;
+      return up ? Unpark(kernel, frame) : Park(kernel, frame);
+    case kWaitEmpty:
+      if (!up) return WaitEmpty(kernel, frame);
+      break;
+    case kTeardown:
+      if (!up) return Takedown(kernel, frame);
+      break;
+    case kBringup:
+      if (up) return Bringup(kernel, frame);
+      break;
+    case kKickAp:
+      if (up) {
+        At(cpu).sync = Sync::kKicked;
+        kernel.RunInIdle(cpu, self_, kApPath, c_boot_);
+      }
+      break;
+    case kHrtimersDying:
+    case kTimersPrepare:
+      if (!up) kernel.MoveTimers(cpu, TimersTo(kernel, cpu));
+      break;
+    default:
+      break;
+  }
+  return NextDeclared(kernel, frame, 0);
+}
+
+// … and what came after it is over.
+Next Cpuhp::EffectStep(Kernel& kernel, Frame& frame) {
+  const CpuId cpu = CpuOf(frame);
+  if (frame.step == kGrace) {
+    kernel.SetQueueOnline(cpu, false);
+    if (!is_frozen_) kernel.UpdateCpusets();
+    return NextDeclared(kernel, frame, 0);
+  }
+  if (frame.step == kVacate) return WaitEmpty(kernel, frame);
+  if (frame.step == kParked) return Park(kernel, frame);
+  if (frame.step == kUnparked) {
+    kernel.UnparkKthread(At(cpu).smpboot[frame.r[kSub]]);
+    return Unpark(kernel, frame);
+  }
+  if (frame.step <= kUpBack) return BringupStep(kernel, frame);
+  return TakedownStep(kernel, frame);
+}
+
+// An active CPU with housekeeping duty, else any that is online.
+CpuId Cpuhp::TimersTo(const Kernel& kernel, CpuId from) const {
+  CpuSet candidates = kernel.active() & kernel.facts().housekeeping;
+  candidates.Remove(from);
+  if (candidates.empty()) candidates = kernel.online();
+  candidates.Remove(from);
+  return candidates.First();
+}
+
+// sched_cpu_activate().
+Next Cpuhp::Activate(Kernel& kernel, Frame& frame) {
+  const CpuId cpu = CpuOf(frame);
+  kernel.SetPush(cpu, false);
+  kernel.SetActive(cpu, true);
+  if (!is_frozen_) kernel.UpdateCpusets();
+  kernel.SetQueueOnline(cpu, true);
+  return NextDeclared(kernel, frame, 0);
+}
+
+// sched_cpu_deactivate(): from the start of the grace period on nobody is placed here, and what is
+// here leaves as it is picked.
+Next Cpuhp::Deactivate(Kernel& kernel, Frame& frame) {
+  const CpuId cpu = CpuOf(frame);
+  const int64_t refused = kernel.AdmitOffline(cpu);
+  if (refused != 0) return EndCallback(kernel, frame, refused);
+  kernel.SetActive(cpu, false);
+  kernel.SetPush(cpu, true);
+  if (c_sync_ == kZeroCycles && !blocks_offline_)
+    return Next::Run(kGrace, kZeroCycles, ModeOf(frame));
+  if (!blocks_offline_) {
+    return Next::Block(kGrace, TaskState::kUninterruptible, kernel.now() + c_sync_);
+  }
+  return Next::Grace(kGrace, c_sync_);
+}
+
+// balance_hotplug_wait(): nothing but this thread is left, and nobody may come back.
+Next Cpuhp::WaitEmpty(Kernel& kernel, Frame& frame) {
+  const CpuId cpu = CpuOf(frame);
+  const Cpu& c = kernel.cpu(cpu);
+  if (c.nr_running <= 1 && c.nr_pinned == 0) return NextDeclared(kernel, frame, 0);
+  kernel.WhenVacated(cpu, frame.task);
+  return Next::Block(kVacate, TaskState::kUninterruptible);
+}
+
+// smpboot_park_threads(): the last registered first; each runs once more to park.
+Next Cpuhp::Park(Kernel& kernel, Frame& frame) {
+  const CpuId cpu = CpuOf(frame);
+  PerCpu& c = At(cpu);
+  if (frame.step == kParked && kernel.task(c.smpboot[frame.r[kSub]]).state != TaskState::kParked) {
+    return Next::Block(kParked, TaskState::kUninterruptible);
+  }
+  while (--frame.r[kSub] >= 0) {
+    const TaskId thread = c.smpboot[frame.r[kSub]];
+    if (!thread.valid() || kernel.task(thread).state == TaskState::kParked) continue;
+    c.parker = frame.task;
+    kernel.ParkKthread(thread);
+    return Next::Block(kParked, TaskState::kUninterruptible);
+  }
+  return NextDeclared(kernel, frame, 0);
+}
+
+Next Cpuhp::Unpark(Kernel& kernel, Frame& frame) {
+  const PerCpu& c = At(frame.r[kCpu]);
+  while (++frame.r[kSub] < 2) {
+    if (c.smpboot[frame.r[kSub]].valid()) return Next::Run(kUnparked, c_unpark_, ModeOf(frame));
+  }
+  return NextDeclared(kernel, frame, 0);
+}
+
+// bringup_cpu(): the CPU is started, or let go on if it was started before, and then finished by
+// its own thread.
+Next Cpuhp::Bringup(Kernel& kernel, Frame& frame) {
+  const CpuId cpu = CpuOf(frame);
+  PerCpu& c = At(cpu);
+  if (c.sync == Sync::kShouldOnline || c.sync == Sync::kOnline) {
+    return EndCallback(kernel, frame, kEAGAIN);
+  }
+  if (c.sync == Sync::kDead) kernel.RunInIdle(cpu, self_, kApPath, c_boot_);
+  if (c.sync == Sync::kAlive) kernel.RunInIdle(cpu, self_, kApPath, kZeroCycles);
+  c.sync = Sync::kShouldOnline;
+  c.controller = frame.task;
+  return Next::Block(kUp, TaskState::kUninterruptible);
+}
+
+Next Cpuhp::BringupStep(Kernel& kernel, Frame& frame) {
+  const CpuId cpu = CpuOf(frame);
+  PerCpu& c = At(cpu);
+  if (frame.step == kUp) {
+    if (c.sync != Sync::kOnline) return Next::Block(kUp, TaskState::kUninterruptible);
+    return Next::Run(kUpUnpark, c_unpark_, RunMode::kKernel);
+  }
+  if (frame.step == kUpUnpark) {
+    kernel.UnparkKthread(c.thread);
+    if (!IsBootable(kernel, cpu)) return EndCallback(kernel, frame, kECANCELED);
+    if (c.target <= kOnlineIdle) return NextDeclared(kernel, frame, 0);
+    frame.r[kSub] = SetState(kernel, cpu, c.target);
+    Kick(kernel, cpu, frame.task);
+    return Next::Block(kUpThread, TaskState::kUninterruptible);
+  }
+  if (c.should_run) return Next::Block(frame.step, TaskState::kUninterruptible);
+  if (frame.step == kUpBack) return EndCallback(kernel, frame, frame.r[kSubEnd]);
+  if (c.result == 0) return NextDeclared(kernel, frame, 0);
+  frame.r[kSubEnd] = c.result;
+  ResetState(kernel, cpu, static_cast<int>(frame.r[kSub]));
+  Kick(kernel, cpu, frame.task);
+  return Next::Block(kUpBack, TaskState::kUninterruptible);
+}
+
+// takedown_cpu(): the hotplug thread is parked, all CPUs stop, and this one goes.
+Next Cpuhp::Takedown(Kernel& kernel, Frame& frame) {
+  PerCpu& c = At(frame.r[kCpu]);
+  c.controller = c.parker = frame.task;
+  if (kernel.task(c.thread).state == TaskState::kParked)
+    return Next::Run(kTdParked, kZeroCycles, ModeOf(frame));
+  kernel.ParkKthread(c.thread);
+  return Next::Block(kTdParked, TaskState::kUninterruptible);
+}
+
+Next Cpuhp::TakedownStep(Kernel& kernel, Frame& frame) {
+  const CpuId cpu = CpuOf(frame);
+  PerCpu& c = At(cpu);
+  if (frame.step == kTdParked) {
+    if (kernel.task(c.thread).state != TaskState::kParked) {
+      return Next::Block(kTdParked, TaskState::kUninterruptible);
+    }
+    stop_cpus_ = kernel.online();
+    for (int i = 0; i < kernel.num_cpus() && !blocks_offline_; ++i) {
+      if (CpuId(i) != cpu && kernel.PreemptionOff(CpuId(i))) stop_cpus_.Remove(CpuId(i));
+    }
+    c.takedown_result = 0;
+    c.is_dead = false;
+    stop_.Begin(stop_cpus_, cpu, frame.task, c_stage_);
+    return Next::Stop(kTdStopped, stop_cpus_, self_, kTakeDownPath);
+  }
+  if (frame.step == kTdStopped && c.takedown_result != 0) {
+    kernel.UnparkKthread(c.thread);
+    return EndCallback(kernel, frame, c.takedown_result);
+  }
+  if (frame.step == kTdStopped || frame.step == kTdDead) {
+    if (!c.is_dead) return Next::Block(kTdDead, TaskState::kUninterruptible);
+    return Next::Run(kTdDie, c_die_, RunMode::kKernel);
+  }
+  if (frame.step == kTdDie) {
+    c.sync = Sync::kDead;
+    return Next::Run(kTdRcu, c_rcu_mig_, RunMode::kKernel);
+  }
+  return NextDeclared(kernel, frame, 0);
+}
+
+}  // namespace rqsim::cpuhp
