@@ -49,17 +49,18 @@ Json* Named(Json& list, const std::string& wanted) {
   return nullptr;
 }
 
-// How many parts from `first` on are one name that `here` has, dots and all: "proxy-7", "2" is
-// proxy-7.2 where there is one. 1 if none is.
+// How many parts from `first` on are one name that `here` has, dots and all, the longest there is:
+// "proxy-7", "2" is proxy-7.2 where there is one. 1 if none is.
 std::size_t PartsOfName(Json& here, const std::vector<std::string>& parts, std::size_t first) {
   std::string name;
+  std::size_t count = 1;
   for (std::size_t next = first; next < parts.size(); ++next) {
     name += (next == first ? "" : ".") + parts[next];
     const bool is_there =
         here.is_array() ? Named(here, name) != nullptr : here.is_object() && here.contains(name);
-    if (is_there) return next + 1 - first;
+    if (is_there) count = next + 1 - first;
   }
-  return 1;
+  return count;
 }
 
 // The element of a list that `part` means: by its name, or by its index.
