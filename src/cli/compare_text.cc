@@ -11,6 +11,7 @@
 #include "cli/lanes.h"
 #include "cli/units.h"
 #include "rqsim/expect.h"
+#include "rqsim/metrics.h"
 
 namespace rqsim {
 namespace {
@@ -21,6 +22,7 @@ constexpr std::size_t kListedSpans = 3;
 // With more spells than this the whole of them would be a blur: the first are drawn.
 constexpr std::size_t kSpellsToSee = 40;
 constexpr std::size_t kFirstSpells = 8;
+constexpr const char* kAllTogether = "all together";
 // Tasks (locks, CPUs) whose numbers are printed without --all.
 constexpr std::size_t kThingsShown = 12;
 // Sets beside the baseline in one table when there are several of them.
@@ -361,6 +363,21 @@ class Page {
     Section("Tasks", c_.tasks);
     Section("Locks", c_.locks);
     Section("CPUs", c_.cpus);
+    RunSection();
+  }
+
+  // What the run did as a whole, as far as no task, lock or CPU says it: chains, moves, their
+  // price.
+  void RunSection() {
+    ComparedThing run;
+    run.name = kAllTogether;
+    for (const ComparedMetric& metric : c_.run.metrics) {
+      const MetricRow* const row = FindMetricRow(MetricOf::kRun, metric.name);
+      if (row != nullptr && !row->in_compare && !options_.all) continue;
+      run.differs = run.differs || metric.differs;
+      run.metrics.push_back(metric);
+    }
+    if (run.differs || options_.all) Section("Run", {run});
   }
 
   void Section(const std::string& title, const std::vector<ComparedThing>& things) {
@@ -430,9 +447,12 @@ class Page {
   }
 
   void Thing(const ComparedThing& thing, std::size_t from, std::size_t to) {
-    const bool headline_differs = std::any_of(
-        thing.metrics.begin(), thing.metrics.end(),
-        [](const ComparedMetric& metric) { return metric.differs && IsHeadline(metric.name); });
+    // Of the run as a whole every row counts.
+    const bool headline_differs =
+        thing.name != kAllTogether &&
+        std::any_of(thing.metrics.begin(), thing.metrics.end(), [](const ComparedMetric& metric) {
+          return metric.differs && IsHeadline(metric.name);
+        });
     Line("  " + t_.Cyan(thing.name));
     for (const ComparedMetric& metric : thing.metrics) {
       const bool shown = metric.differs && (IsHeadline(metric.name) || !headline_differs);

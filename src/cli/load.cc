@@ -127,6 +127,13 @@ std::optional<PolicySet> PickSet(const Scenario& scenario, const std::string& wo
     if (set.name == word) return set;
     names.push_back(set.name);
   }
+  if (Registry::BuiltIn().Find(Seam::kLockProtocol, word) != nullptr) {
+    // A lock protocol by its name stands for a set of its own: lock=NAME.
+    std::vector<Diagnostic> none;
+    auto set = ParsePolicySet("lock=" + word, none);
+    if (set) set->name = word;
+    return set;
+  }
   if (word.find('=') == std::string::npos) {
     const std::string nearest = Nearest(word, names);
     terminal.Error(fmt::format("the scenario has no policy set {}; it has {}{}", word,
