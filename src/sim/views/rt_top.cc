@@ -24,8 +24,9 @@ void RtTop::OnStart(const RunInfo& info, ViolationSink& sink) {
   tried_in_.assign(cpus, 0);
   queued_.clear();
   online_.Clear();
+  const std::vector<CpuSpec>& specs = info.scenario().machine.cpus;
   for (std::size_t c = 0; c < cpus; ++c) {
-    if (info.scenario().machine.cpus[c].online) online_.Add(CpuId(static_cast<int32_t>(c)));
+    if (c >= specs.size() || specs[c].online) online_.Add(CpuId(static_cast<int32_t>(c)));
   }
   num_online_ = online_.Count();
   round_ = 0;

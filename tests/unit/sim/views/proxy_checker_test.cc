@@ -295,6 +295,55 @@ TEST_CASE("PX-I10 is reported when an unlock passes its donor by", "[views][prox
   CHECK(given.feed.reported() == "PX-I10@6");
 }
 
+TEST_CASE("PX-I10 asks for the chain of the last schedule: a wait that begins later does not count",
+          "[views][proxy]") {
+  // H was handed A and has begun to wait for B, which L took while it ran on.
+  Proxied again;
+  again.Word(4, "A", "H");
+  again.BlockedOn(4, "H", "");
+  again.Word(4, "B", "L");
+  again.BlockedOn(5, "H", "B");
+  again.Word(6, "B", "");
+  CHECK(again.feed.reported() == "");
+  // Unless its CPU has looked again meanwhile.
+  Proxied looked;
+  looked.Word(4, "A", "H");
+  looked.BlockedOn(4, "H", "");
+  looked.Word(4, "B", "L");
+  looked.BlockedOn(5, "H", "B");
+  looked.feed.At(
+      5, 1, ProxyWalk{.donor = looked.feed.Task("H"), .end = looked.feed.Task("L"), .hops = 1});
+  looked.Word(6, "B", "");
+  CHECK(looked.feed.reported() == "PX-I10@6");
+}
+
+TEST_CASE("PX-I11 is reported when balancing outlives the pick it was put off for",
+          "[views][proxy]") {
+  const auto discard = [](Proxied& run) {
+    run.feed.At(2, 1, SchedCallback{.change = CallbackChange::kPutOff});
+    run.feed.At(2, 1,
+                ProxyWalk{.donor = run.feed.Task("H"),
+                          .end = run.feed.Task("H"),
+                          .why = WalkEnd::kElsewhere,
+                          .outcome = WalkOutcome::kAgain});
+    run.SetDonor(2, 1, "idle");
+  };
+  Proxied kept;
+  discard(kept);
+  CHECK(kept.feed.reported() == "");
+  kept.SetDonor(2, 1, "L");
+  CHECK(kept.feed.reported() == "PX-I11@2");
+  Proxied dropped;
+  discard(dropped);
+  dropped.feed.At(2, 1, SchedCallback{.change = CallbackChange::kDropped});
+  dropped.SetDonor(2, 1, "L");
+  CHECK(dropped.feed.reported() == "");
+  Proxied done;
+  discard(done);
+  done.feed.At(2, 1, SchedCallback{.change = CallbackChange::kDone});
+  CHECK(done.feed.reported() == "PX-I11@2");
+}
+
 TEST_CASE("PX-I12 is reported for a donor that is sent to and fro, and for a livelock",
           "[views][proxy]") {
   Proxied run;
