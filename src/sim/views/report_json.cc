@@ -45,6 +45,9 @@ Json Timehist(const Result& result) {
                          {"sch_delay", row.delay.count()},
                          {"run_time", row.run.count()},
                          {"state", std::string(1, row.stay->state)}});
+    for (const TaskId donor : DonorsOf(result, *row.stay)) {
+      stays.back()["donors"].push_back(CommOf(result, donor));
+    }
   }
   return Page(result, "timehist", "stays", std::move(stays));
 }
@@ -56,6 +59,7 @@ Json Map(const Result& result) {
                             {"cpu", row.cpu.value()},
                             {"task", CommOf(result, row.next)},
                             {"id", row.next.value()}});
+    if (row.donor.valid()) switches.back()["donor"] = CommOf(result, row.donor);
   }
   return Page(result, "map", "switches", std::move(switches));
 }

@@ -5,7 +5,8 @@
 //    *.   B0       0.003000 secs .  => swapper:0
 //
 // A column is a CPU: `*` stands at the one that switched, `.` is idle; a task is given a letter and
-// a digit when it comes for the first time. Before its first switch a CPU's column is blank.
+// a digit when it comes for the first time. `for H:3`: on behalf of H (proxy execution). Before its
+// first switch a CPU's column is blank.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -40,6 +41,17 @@ class ShortNames {
   char letter_ = 'A', digit_ = '0';
 };
 
+// For whom the task executes at the beginning of its stay; invalid: for itself.
+TaskId FirstDonor(const Result& result, const Dispatch& stay) {
+  const auto before = [&stay](const TimelineCell& cell) {
+    return cell.cpu < stay.cpu || (cell.cpu == stay.cpu && cell.start < stay.start);
+  };
+  const auto cell = std::partition_point(result.timeline.begin(), result.timeline.end(), before);
+  const bool begins_here = cell != result.timeline.end() && cell->cpu == stay.cpu &&
+                           cell->start == stay.start && cell->curr == stay.task;
+  return begins_here && cell->donor != stay.task ? cell->donor : TaskId();
+}
+
 }  // namespace
 
 // Whether a CPU idled between two stays can be seen from their ends.
@@ -52,9 +64,9 @@ std::vector<MapRow> MapRows(const Result& result) {
   for (const auto& stays : by_cpu) {
     for (std::size_t i = 0; i < stays.size(); ++i) {
       const Dispatch& stay = *stays[i];
-      switches.push_back({stay.start, stay.cpu, stay.task});
+      switches.push_back({stay.start, stay.cpu, stay.task, FirstDonor(result, stay)});
       const bool goes_on = i + 1 < stays.size() && stays[i + 1]->start == stay.end;
-      if (stay.end && !goes_on) switches.push_back({*stay.end, stay.cpu, kIdleTask});
+      if (stay.end && !goes_on) switches.push_back({*stay.end, stay.cpu, kIdleTask, TaskId()});
     }
   }
   // total order: the stable sort keeps that of each CPU.
@@ -83,11 +95,14 @@ std::string MapText(const Result& result) {
     fmt::format_to(std::back_inserter(out), "  {:>12} secs ",
                    SecondsText(change.at, result.clock_hz));
     if (is_new) {
-      fmt::format_to(std::back_inserter(out), "{} => {}:{}", names.Of(change.next),
+      fmt::format_to(std::back_inserter(out), "{} => {}:{} ", names.Of(change.next),
                      CommOf(result, change.next), change.next.value());
-    } else {
-      out.pop_back();
     }
+    if (change.donor.valid()) {
+      fmt::format_to(std::back_inserter(out), "for {}:{} ", CommOf(result, change.donor),
+                     change.donor.value());
+    }
+    out.pop_back();
     out += '\n';
   }
   return out;

@@ -29,6 +29,8 @@ struct TimehistRow {
   Cycles wait, delay, run;
 };
 std::vector<TimehistRow> TimehistRows(const Result& result);
+// The others for whom the task of `stay` executed in it, in the order in which they came.
+std::vector<TaskId> DonorsOf(const Result& result, const Dispatch& stay);
 std::string TimehistText(const Result& result);
 
 // A CPU changes to a task, or to idle.
@@ -36,6 +38,7 @@ struct MapRow {
   Time at;
   CpuId cpu;
   TaskId next;
+  TaskId donor;  // for whom it begins to execute; invalid: itself
 };
 // By instant, CPUs in their order, on one CPU in the order in which it happened.
 std::vector<MapRow> MapRows(const Result& result);

@@ -7,7 +7,8 @@
 //          0.002000 [0000]  L[1]                                0.000      0.000      2.000      R
 //
 // Wait time: since the task was last switched out, or made; sch delay: since its wake-up, 0 if none
-// came between; run time: the stay. Stays that the end of the run cuts off are not shown.
+// came between; run time: the stay. `L/H,K[1]` is L, first for H and then for K (or for itself in
+// between). Stays that the end of the run cuts off are not shown.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -37,10 +38,34 @@ std::vector<TimehistRow> TimehistRows(const Result& result) {
   return rows;
 }
 
+std::vector<TaskId> DonorsOf(const Result& result, const Dispatch& stay) {
+  std::vector<TaskId> donors;
+  const auto before = [&stay](const TimelineCell& cell) {
+    return cell.cpu < stay.cpu || (cell.cpu == stay.cpu && cell.end <= stay.start);
+  };
+  for (auto cell = std::partition_point(result.timeline.begin(), result.timeline.end(), before);
+       cell != result.timeline.end() && cell->cpu == stay.cpu &&
+       cell->start < stay.end.value_or(result.end);
+       ++cell) {
+    if (cell->curr != stay.task || cell->donor == stay.task) continue;
+    if (std::find(donors.begin(), donors.end(), cell->donor) == donors.end()) {
+      donors.push_back(cell->donor);
+    }
+  }
+  return donors;
+}
+
 std::string TimehistText(const Result& result) {
   const std::vector<TimehistRow> rows = TimehistRows(result);
   const auto name_of = [&](const TimehistRow& row) {
-    return fmt::format("{}[{}]", result.task_names[row.stay->task.index()], row.stay->task.value());
+    std::string name = result.task_names[row.stay->task.index()];
+    char separator = '/';
+    for (const TaskId donor : DonorsOf(result, *row.stay)) {
+      name += separator;
+      name += result.task_names[donor.index()];
+      separator = ',';
+    }
+    return fmt::format("{}[{}]", name, row.stay->task.value());
   };
   std::size_t width = kNameWidth;
   for (const TimehistRow& row : rows) width = std::max(width, name_of(row).size());

@@ -176,20 +176,20 @@ int64_t RtTop::Missing(TaskId& missing) {
   if (std::all_of(contexts_.begin(), contexts_.end(), executes)) return 0;
   // The greedy choice is the best one: the sets that can be seated at once are a matroid.
   std::fill(seats_.begin(), seats_.end(), std::size_t{0});
-  std::vector<int32_t> wanted;
-  std::vector<int32_t> executing;
+  wanted_.clear();
+  executing_.clear();
   for (std::size_t i = 0; i < contexts_.size(); ++i) {
-    if (executes(contexts_[i])) executing.push_back(contexts_[i].prio);
-    if (static_cast<int>(wanted.size()) < num_online_ && Seat(i, ++round_)) {
-      wanted.push_back(contexts_[i].prio);
+    if (executes(contexts_[i])) executing_.push_back(contexts_[i].prio);
+    if (static_cast<int>(wanted_.size()) < num_online_ && Seat(i, ++round_)) {
+      wanted_.push_back(contexts_[i].prio);
     }
   }
   // Among equals it does not matter who executes.
   int64_t count = 0;
   std::size_t at = 0;
-  for (const int32_t prio : wanted) {
-    while (at < executing.size() && executing[at] < prio) ++at;
-    if (at < executing.size() && executing[at] == prio) {
+  for (const int32_t prio : wanted_) {
+    while (at < executing_.size() && executing_[at] < prio) ++at;
+    if (at < executing_.size() && executing_[at] == prio) {
       ++at;
       continue;
     }

@@ -64,9 +64,11 @@ class RtTop final : public Listener {
   const RunInfo* info_ = nullptr;
   ViolationSink* sink_ = nullptr;
   std::vector<TaskBook> tasks_;
-  std::vector<TaskId> owners_;      // by lock
-  std::vector<TaskId> queued_;      // real-time tasks on runqueues, no particular order
-  std::vector<Context> contexts_;   // the most important first
+  std::vector<TaskId> owners_;     // by lock
+  std::vector<TaskId> queued_;     // real-time tasks on runqueues, no particular order
+  std::vector<Context> contexts_;  // the most important first
+  std::vector<int32_t> wanted_,
+      executing_;                   // priorities of those that should, and of those that do
   std::vector<std::size_t> seats_;  // by CPU: 1 + the context that would run there; 0: none
   std::vector<uint64_t> tried_in_;  // by CPU: the round in which a seat was tried
   uint64_t round_ = 0;

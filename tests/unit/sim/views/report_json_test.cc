@@ -112,6 +112,39 @@ TEST_CASE("map has a line for each switch and a column for each CPU", "[views][r
   CHECK(switches[4].dump() == R"({"time":9000,"cpu":0,"task":"swapper","id":0})");
 }
 
+TEST_CASE("Who executes for somebody else is shown with that, in timehist and map",
+          "[views][report]") {
+  // L runs [5000,9000) on CPU 0, from 6000 on for H; H begins to run for L.
+  Result result = Small();
+  const auto cell = [&result](int cpu, int64_t start, int64_t end, int curr, int donor) {
+    TimelineCell out;
+    out.cpu = CpuId(cpu);
+    out.start = Time(start);
+    out.end = Time(end);
+    out.kind = TimelineCell::Kind::kTask;
+    out.curr = TaskId(curr);
+    out.donor = TaskId(donor);
+    result.timeline.push_back(out);
+  };
+  cell(0, 0, 2000, 1, 1);
+  cell(0, 2000, 5000, 2, 1);
+  cell(0, 5000, 6000, 1, 1);
+  cell(0, 6000, 9000, 1, 2);
+  cell(1, 7500, 10000, 2, 2);
+  const std::string timehist = TimehistText(result);
+  CHECK(timehist.find("  H/L[2]  ") != std::string::npos);
+  CHECK(timehist.find("  L/H[1]  ") != std::string::npos);
+  CHECK(timehist.find("  L[1]  ") != std::string::npos);
+  CHECK(MapText(result) ==
+        "  *A0           0.000000 secs A0 => L:1\n"
+        "  *B0           0.002000 secs B0 => H:2 for L:1\n"
+        "  *A0           0.005000 secs\n"
+        "   A0 *B0       0.007500 secs\n"
+        "  *.   B0       0.009000 secs .  => swapper:0\n");
+  CHECK(FindReportView("timehist")->json(result)["stays"][2]["donors"].dump() == R"(["H"])");
+  CHECK(FindReportView("map")->json(result)["switches"][1]["donor"] == "L");
+}
+
 TEST_CASE("Every view has a name of its own, and is found by it", "[views][report]") {
   for (const ReportView& view : ReportViews()) {
     CHECK(FindReportView(view.name) == &view);
