@@ -278,6 +278,8 @@ struct Request {
     kQueueServer,
     kClearSignals,
     kSwitchAtSleep,
+    kSetAbort,
+    kAbortProgram,
     kEmit,
   };
   Kind kind = Kind::kWake;
@@ -513,6 +515,12 @@ class Kernel {
   void SetOverloaded(bool overloaded) { Add(Request::Kind::kSetOverloaded).flag = overloaded; }
   // Overhead of kind c_lb on the CPU that balances.
   void Spend(Cycles cycles) { Add(Request::Kind::kSpend).at = Time(cycles.count()); }
+  // In OnCall: the handler takes so much longer.
+  void SpendInCall(Cycles cycles) {
+    Request& r = Add(Request::Kind::kSpend);
+    r.at = Time(cycles.count());
+    r.flag = true;
+  }
   // An IPI that makes an idle CPU balance for all idle CPUs (Placement::KickedBalance). It leaves
   // after the sender's own schedule() of this instant.
   void KickBalance(CpuId id) { Add(Request::Kind::kKickBalance).cpu = id; }
@@ -658,6 +666,12 @@ class Kernel {
     r.cpu = to;
     r.message = message;
   }
+  // For the service whose operation `id` performs: where its program goes on if it is aborted, as
+  // its compiler said (the abort address of an rseq critical section).
+  void SetAbort(TaskId id) { Add(Request::Kind::kSetAbort).task = id; }
+  // The program of `id`, which is in user mode or performs that operation, gives up what it does
+  // and goes on at its abort address.
+  void AbortProgram(TaskId id) { Add(Request::Kind::kAbortProgram).task = id; }
   // A record: one of the structs of trace_event.h, as an event of the executing CPU …
   template <class T>
   void Emit(const T& payload) {
@@ -692,6 +706,7 @@ class Kernel {
     }
     Request& r = requests_[static_cast<std::size_t>(num_requests_++)];
     r.kind = kind;
+    r.flag = false;
     return r;
   }
 

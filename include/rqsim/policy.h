@@ -39,19 +39,20 @@ struct Frame {
 inline constexpr int64_t kEPERM = -1;
 inline constexpr int64_t kESRCH = -3;
 inline constexpr int64_t kEINTR = -4;
+inline constexpr int64_t kEIO = -5;
+inline constexpr int64_t kENXIO = -6;
 inline constexpr int64_t kEAGAIN = -11;
+inline constexpr int64_t kENOMEM = -12;
+inline constexpr int64_t kEACCES = -13;
 inline constexpr int64_t kEFAULT = -14;
 inline constexpr int64_t kEBUSY = -16;
-inline constexpr int64_t kENOSPC = -28;
-inline constexpr int64_t kEIO = -5;
-inline constexpr int64_t kENOMEM = -12;
-inline constexpr int64_t kEOPNOTSUPP = -95;
-inline constexpr int64_t kECANCELED = -125;
-inline constexpr int64_t kENXIO = -6;
 inline constexpr int64_t kEINVAL = -22;
+inline constexpr int64_t kENOSPC = -28;
 inline constexpr int64_t kERANGE = -34;
 inline constexpr int64_t kEDEADLK = -35;
+inline constexpr int64_t kEOPNOTSUPP = -95;
 inline constexpr int64_t kETIMEDOUT = -110;
+inline constexpr int64_t kECANCELED = -125;
 std::string_view ErrnoName(int64_t result);  // "-EINTR"; "" if it is not one of these
 
 // What a spinner watches. It looks again (Step) when one of these changes.
@@ -287,14 +288,27 @@ struct EventInfo {
   bool in_digest = true;
 };
 
+// What an operation is to the program that performs it.
+enum class OpRole : uint8_t {
+  kPlain,
+  kSectionBegin,  // what follows, up to the next kSectionEnd, can be aborted (Kernel::SetAbort);
+                  // its argument `on_abort` says where the program goes on: there, or behind the
+                  // end
+  kSectionEnd,
+  kPercpu,  // stands for several operations: PercpuRule
+};
+
 // An operation for task programs that this policy brings.
 struct ServiceOpInfo {
   std::string_view name;     // "umcg_wait"
   PathId path;               // executed by the task
   bool pays_syscall = true;  // c_syscall before, c_sysret after
-  std::string_view args =
-      {};  // names of integer or task arguments in the order of r[0] …, separated by spaces
+  // Its arguments in the order of r[0] …, separated by spaces: names of integers, lengths, tasks or
+  // flags ("cpu"), or of words with what they may be ("guard:none|cpu_id", passed as its position).
+  // One that is not given is 0. The first may be given alone: {"pair": 1}.
+  std::string_view args = {};
   OpKind without = OpKind::kRun;  // what it means when its service is absent; kRun = nothing
+  OpRole role = OpRole::kPlain;
   std::string_view summary = {};
 };
 
@@ -306,6 +320,9 @@ struct KthreadInfo {
   // It exists before the run and sleeps at step 0 of its path; parked where its CPU is offline.
   // Else it is made at instant 0.
   bool starts_asleep = false;
+  // Per CPU, and yet an ordinary kernel thread that is bound there at first: pushed off a CPU that
+  // goes offline, and not parked where it is. Its service binds it anew.
+  bool may_leave = false;
   SchedPolicy policy = SchedPolicy::kFifo;
   int priority = 99;
 };
@@ -328,6 +345,15 @@ struct HotplugCallbackInfo {
   int state = 0;         // its number among the hotplug states
   PathId startup = {};   // invalid: none
   PathId teardown = {};  // invalid: none
+};
+
+// How a program updates the data of a CPU under this service (the operation `percpu`): operations
+// of the service around an rseq critical section.
+struct PercpuRule {
+  std::string_view enter = {};  // its argument is the CPU; "": the service has no rule
+  std::string_view leave = {};  // "": nothing
+  bool tries_native = false;    // first a critical section as if on that CPU, without the service
+  bool guards = false;          // the critical section compares the CPU number it runs on
 };
 
 struct FaultInfo {
@@ -374,6 +400,9 @@ struct PolicyInfo {
   // Lock protocols: a waiter may stay on its runqueue as a donor, and the checkers of proxy
   // execution (proxy-exec.md 11) hold the run to that.
   bool has_donors = false;
+  PercpuRule percpu = {};
+  bool implicit = false;  // services: part of a run, after the set's own, if programs use its
+                          // operations
 };
 
 // Parameters of a policy in effect: every declared one has a value.
@@ -425,6 +454,8 @@ struct Limits {
   int sched_class = -1;             // classes: its place among the run's classes, strongest first
   int served_class = -1;            // classes: that of the class it serves; -1: it is not there
   const UserWorld* user = nullptr;  // valid during the factory's call only; null: nobody cares
+  // services: the first of the kthreads it declares; the others follow, per-CPU ones by CPU.
+  TaskId first_kthread;
 };
 
 // For `explain`, failed checks and state expectations: a policy's own state as names and integers.

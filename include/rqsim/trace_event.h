@@ -460,6 +460,10 @@ struct Segment {
       0;  // 1: cycles of the task's own program or path, 0: overhead, spinning counts as 1
 };
 
+// `object` of a service's operation: which policy of the run, which of its operations.
+inline constexpr int kServiceOpBits = 8;
+constexpr int32_t ServiceOpObject(int policy, int op) { return policy << kServiceOpBits | op; }
+
 struct OpBegin {
   static constexpr EventKind kKind = EventKind::kOpBegin;
   TaskId pid;

@@ -65,6 +65,15 @@ absl::StatusOr<std::unique_ptr<Placement>> MakeSimplePlacement(const PolicyParam
 extern const PolicyInfo kCpuhpInfo;
 absl::StatusOr<std::unique_ptr<KernelService>> MakeCpuhp(const PolicyParams& params,
                                                          const Limits& limits);
+extern const PolicyInfo kRseqInfo;
+absl::StatusOr<std::unique_ptr<KernelService>> MakeRseq(const PolicyParams& params,
+                                                        const Limits& limits);
+extern const PolicyInfo kPairV2Info;
+absl::StatusOr<std::unique_ptr<KernelService>> MakePairV2(const PolicyParams& params,
+                                                          const Limits& limits);
+extern const PolicyInfo kPairSpinInfo;
+absl::StatusOr<std::unique_ptr<KernelService>> MakePairSpin(const PolicyParams& params,
+                                                            const Limits& limits);
 
 }  // namespace rqsim
 

@@ -38,24 +38,36 @@ std::string_view ErrnoName(int64_t result) {
       return "-EPERM";
     case kESRCH:
       return "-ESRCH";
-    case kEFAULT:
-      return "-EFAULT";
-    case kERANGE:
-      return "-ERANGE";
     case kEINTR:
       return "-EINTR";
-    case kEAGAIN:
-      return "-EAGAIN";
-    case kEBUSY:
-      return "-EBUSY";
+    case kEIO:
+      return "-EIO";
     case kENXIO:
       return "-ENXIO";
+    case kEAGAIN:
+      return "-EAGAIN";
+    case kENOMEM:
+      return "-ENOMEM";
+    case kEACCES:
+      return "-EACCES";
+    case kEFAULT:
+      return "-EFAULT";
+    case kEBUSY:
+      return "-EBUSY";
     case kEINVAL:
       return "-EINVAL";
+    case kENOSPC:
+      return "-ENOSPC";
+    case kERANGE:
+      return "-ERANGE";
     case kEDEADLK:
       return "-EDEADLK";
+    case kEOPNOTSUPP:
+      return "-EOPNOTSUPP";
     case kETIMEDOUT:
       return "-ETIMEDOUT";
+    case kECANCELED:
+      return "-ECANCELED";
     default:
       return "";
   }

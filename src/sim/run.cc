@@ -10,6 +10,7 @@
 #include "sim/views/dispatches.h"
 #include "sim/views/lock_history.h"
 #include "sim/views/mutex_checker.h"
+#include "sim/views/pair_checker.h"
 #include "sim/views/pi_checker.h"
 #include "sim/views/proxy_checker.h"
 #include "sim/views/proxy_progress_checker.h"
@@ -46,6 +47,19 @@ std::optional<ProxyProgressChecker::Promises> PromisesOf(const PolicySet& set, i
   return promises;
 }
 
+// How long a worker of the set's pairing service looks.
+Cycles PollOf(const PolicySet& set, int64_t clock_hz, const Registry& registry) {
+  for (const PolicyChoice& choice : *set.services) {
+    const RegistryEntry* const entry = registry.Find(Seam::kKernelService, choice.name);
+    if (entry == nullptr) continue;
+    for (const ParamInfo& param : entry->info->params) {
+      if (param.name != "c_poll") continue;
+      return PolicyParams(*entry->info, choice.params, clock_hz).Length("c_poll");
+    }
+  }
+  return Cycles(1);
+}
+
 }  // namespace
 
 absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& set,
@@ -62,6 +76,7 @@ absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& se
   ProxyChecker proxy_checker;
   ProxyProgressChecker proxy_progress_checker(promises.value_or(ProxyProgressChecker::Promises()));
   RtTop rt_top;
+  PairChecker pair_checker(PollOf(resolved, scenario.machine.clock_hz, registry));
   Timeline timeline;
   Dispatches dispatches;
   LockHistory lock_history;
@@ -76,6 +91,8 @@ absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& se
       simulation->AddListener(proxy_progress_checker);
     }
   }
+  const bool checks_pairs = options.check && PairChecker::AppliesTo(simulation->info());
+  if (checks_pairs) simulation->AddListener(pair_checker);
   if (options.timeline) {
     simulation->AddListener(timeline);
     simulation->AddListener(dispatches);
@@ -89,6 +106,9 @@ absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& se
   result.violations = simulation->violations();
   if (options.check && !scenario.mutexes.empty()) {
     result.metrics.emplace_back("rt_violation_cycles", rt_top.violated().count());
+  }
+  if (checks_pairs) pair_checker.AddTo(result.metrics);
+  if (options.check) {
     // total order: names differ.
     std::sort(result.metrics.begin(), result.metrics.end());
   }

@@ -90,6 +90,7 @@ class Composer {
   void CallFaults();
   void StartInPaths();
   void PlaceFaults();
+  absl::Status AddImplicitServices();
   absl::Status ChooseUserSchedulers();
   absl::Status ChoosePreemption();
   absl::Status ChooseClasses();
@@ -104,6 +105,7 @@ class Composer {
   Limits LimitsFor(PolicyId self) const;
   const RegistryEntry* Find(Seam seam, const PolicyChoice& choice, absl::Status& status) const;
   int NumPolicyTasks() const;
+  bool UsesOperationsOf(const PolicyInfo& info) const;
 
   int sched_class_ = -1;  // place of the class that is being made, and of the one it serves
   int served_class_ = -1;
@@ -184,6 +186,15 @@ void Composer::AddHotplugService() {
     for (const TaskSpec& task : *list) needed = needed || UsesOpOf(task.ops, *cpuhp->info);
   }
   if (needed) set_.services->insert(set_.services->begin(), Choice("cpuhp"));
+}
+
+bool Composer::UsesOperationsOf(const PolicyInfo& info) const {
+  for (const std::vector<TaskSpec>* list : {&scenario_.tasks, &scenario_.kthreads}) {
+    for (const TaskSpec& spec : *list) {
+      if (UsesOpOf(spec.ops, info)) return true;
+    }
+  }
+  return false;
 }
 
 absl::Status Composer::PlanTasks() {
@@ -454,6 +465,12 @@ Limits Composer::LimitsFor(PolicyId self) const {
   limits.sched_class = sched_class_;
   limits.served_class = served_class_;
   limits.user = &user_;
+  // As the machine numbers them: idle, the scenario's, stop tasks, those of the policies.
+  int next = 1 + static_cast<int>(plan.tasks.size()) + limits.num_cpus;
+  for (const PolicyRow& row : policies.rows) {
+    for (const KthreadInfo& info : row.info->kthreads) next += info.per_cpu ? limits.num_cpus : 1;
+  }
+  limits.first_kthread = TaskId(next);
   return limits;
 }
 
@@ -595,7 +612,26 @@ absl::Status Composer::ChooseOthers() {
     if (!status.ok()) return status;
     policies.services.push_back(static_cast<KernelService*>(policies.rows.back().policy));
   }
+  status = AddImplicitServices();
+  if (!status.ok()) return status;
   return ChooseUserSchedulers();
+}
+
+// Those that the programs need, whatever the set says.
+absl::Status Composer::AddImplicitServices() {
+  absl::Status status;
+  for (const RegistryEntry& entry : registry_.entries()) {
+    if (!entry.info->implicit || !UsesOperationsOf(*entry.info)) continue;
+    const auto same = [&entry](const PolicyChoice& choice) {
+      return choice.name == entry.info->name;
+    };
+    if (std::any_of(set_.services->begin(), set_.services->end(), same)) continue;
+    policies.service_ids.emplace_back(static_cast<int32_t>(policies.rows.size()));
+    status = AddRow(entry, {});
+    if (!status.ok()) return status;
+    policies.services.push_back(static_cast<KernelService*>(policies.rows.back().policy));
+  }
+  return status;
 }
 
 // One user scheduler for all groups if the set names one; else each group its own, `fifo` where it

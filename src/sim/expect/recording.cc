@@ -101,7 +101,15 @@ std::string EventText(const RunInfo& info, const TraceEvent& event) {
 
 std::string OpText(const RunInfo& info, int32_t op, int32_t object) {
   const auto kind = static_cast<OpKind>(op);
-  if (kind == OpKind::kService) return "service";
+  if (kind == OpKind::kService) {
+    const int policy = object >> kServiceOpBits;
+    const int which = object & ((1 << kServiceOpBits) - 1);
+    const auto& policies = info.policies();
+    if (object < 0 || policy >= static_cast<int>(policies.size())) return "service";
+    const auto& ops = policies[static_cast<std::size_t>(policy)]->ops;
+    if (which >= static_cast<int>(ops.size())) return "service";
+    return std::string(ops[static_cast<std::size_t>(which)].name);
+  }
   std::string text(OpInfoOf(kind).name);
   if (object < 0) return text;
   const auto index = static_cast<std::size_t>(object);

@@ -120,6 +120,7 @@ bool Machine::StartCall(CpuId c, Level& level, const Next& next) {
     return true;
   }
   level.frame.result = 0;
+  Emit(c, IpiSendCpu{next.cpu, IpiReason::kCall});
   const int32_t index = NewCall(next.message, level.frame.task, c, next.cpu, next.wait);
   if (next.wait) {
     level.resume = Resume::kForever;
@@ -307,7 +308,7 @@ void Machine::StartSpin(CpuId c, Context& ctx, const Next& next) {
   Level& level = Top(ctx);
   level.mode = next.mode;
   level.resume = Resume::kSpin;
-  level.spin = {next.watch, next.cycles, next.since, next.cond_resched};
+  level.spin = {next.watch, next.cycles, next.since, next.cond_resched, kZeroCycles, false};
   s.mode = Mode::kRun;
   s.seg_start = now_;
   Span(c, level.mode == RunMode::kUser ? SegmentKind::kUser : SegmentKind::kKernel, true);
@@ -316,10 +317,22 @@ void Machine::StartSpin(CpuId c, Context& ctx, const Next& next) {
   if (level.spin.watch.need_resched && cpu.need_resched) {
     Look(c);
   } else if (level.spin.watch.until != kNever) {
-    const Time at = std::max(now_, level.spin.watch.until);
+    const Time at = NextPoll(c, level.spin, std::max(now_, level.spin.watch.until));
     s.end_event = queue_.Push(at, order_.seg_end, c, Payload(Ev::kEnd, c.value()));
   }
   if (s.mode == Mode::kRun && PreemptionPoint(c)) resched_due_.Set(c);
+}
+
+// The first look of a spinner at or after `from`. One that polls reads what it watches at the end
+// of a poll: what changes then, but after it in the order of the instant, it sees a poll later.
+Time Machine::NextPoll(CpuId c, const SpinState& spin, Time from) const {
+  if (spin.poll <= kZeroCycles) return from;
+  const int64_t since = spin.since.cycles();
+  const int64_t poll = spin.poll.count();
+  const int64_t polls = (from.cycles() - since + poll - 1) / poll;
+  const Time at = Time(since + std::max<int64_t>(polls, 1) * poll);
+  if (at == now_ && passed_ > PassKey(order_.seg_end, c)) return at + spin.poll;
+  return at;
 }
 
 // Something that the spinner of `c` watches has changed: it looks now, or at its next poll.
@@ -330,10 +343,7 @@ void Machine::Look(CpuId c) {
     seg_end_due_.Set(c);
     return;
   }
-  const int64_t since = spin.since.cycles();
-  const int64_t poll = spin.poll.count();
-  const int64_t polls = (now_.cycles() - since + poll - 1) / poll;
-  const Time at = Time(since + std::max<int64_t>(polls, 1) * poll);
+  const Time at = NextPoll(c, spin, now_);
   if (s.end_event != EventQueue::kNone) {
     if (queue_.TimeOf(s.end_event) <= at) return;
     queue_.Cancel(s.end_event);
@@ -344,6 +354,20 @@ void Machine::Look(CpuId c) {
     return;
   }
   s.end_event = queue_.Push(at, order_.seg_end, c, Payload(Ev::kEnd, c.value()));
+}
+
+// A spinner that was interrupted or preempted goes on. It looks, as what it watches may have
+// changed: at once if it had given way at a poll, else at the end of the poll it was in (MODEL-54).
+void Machine::GoOnSpinning(CpuId c) {
+  SpinState& spin = Top(Ctx(c)).spin;
+  spinning_.Set(c);
+  if (spin.looks_at_once) {
+    spin.looks_at_once = false;
+    seg_end_due_.Set(c);
+    return;
+  }
+  if (spin.poll > kZeroCycles) spin.since = now_ - spin.into;
+  Look(c);
 }
 
 // A lock word, a word of user memory or a task's on_cpu or state changed.

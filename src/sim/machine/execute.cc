@@ -75,6 +75,8 @@ void Machine::WorkOff(CpuId c) {
     if (level.remaining <= kZeroCycles) {
       level.remaining = kZeroCycles;
     }
+  } else if (level.resume == Resume::kSpin && level.spin.poll > kZeroCycles) {
+    level.spin.into = Cycles((now_ - level.spin.since).count() % level.spin.poll.count());
   }
   s.seg_start = now_;
 }
@@ -188,11 +190,8 @@ void Machine::StartSegment(CpuId c) {
       Span(c, kind, true);
       break;
     case Resume::kSpin:
-      // Preempted or interrupted while spinning: it looks again, a poller at its next poll
-      // (MODEL-54).
       Span(c, kind, true);
-      spinning_.Set(c);
-      Look(c);
+      GoOnSpinning(c);
       break;
   }
 }
@@ -210,6 +209,7 @@ void Machine::SegmentEnd(CpuId c) {
   }
   const RunMode ended_mode = level.mode;
   if (level.resume == Resume::kSpin && level.spin.yields && cpu_store_[c.index()].need_resched) {
+    level.spin.looks_at_once = true;
     Schedule(c, true);  // cond_resched() before it looks; it looks when it runs again
     return;
   }

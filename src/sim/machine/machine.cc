@@ -281,13 +281,14 @@ void Machine::CreatePolicyTasks() {
         plan.sched.priority = info.priority;
         CreateTask(id, plan);
         Task& task = MutableTask(id);
-        task.per_cpu_kthread = info.per_cpu;
+        task.per_cpu_kthread = info.per_cpu && !info.may_leave;
         task.should_park = info.starts_parked;
         const int64_t args[1] = {c};
         PushFrame(CpuId(c), contexts_[id.index()], PolicyId(static_cast<int32_t>(r)), info.path,
                   args, 1);
         if (info.starts_asleep) {
-          const bool parked = info.per_cpu && !cpu_store_[static_cast<std::size_t>(c)].online;
+          const bool parked = info.per_cpu && !info.may_leave &&
+                              !cpu_store_[static_cast<std::size_t>(c)].online;
           task.should_park = parked;
           task.state = parked ? TaskState::kParked : TaskState::kInterruptible;
           continue;

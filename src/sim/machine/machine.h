@@ -195,7 +195,9 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     Watch watch;
     Cycles poll;
     Time since;
-    bool yields = false;  // cond_resched at every look
+    bool yields = false;         // cond_resched at every look
+    Cycles into;                 // of the present poll, when it was interrupted
+    bool looks_at_once = false;  // it gave way at a poll: it looks when it has the CPU again
   };
   // A frame and how far its present segment is.
   struct Level {
@@ -210,12 +212,15 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     int32_t below = -1;  // level underneath, or the next free one
   };
   // How far the task is on its way back from the kernel to its program.
-  enum class ExitPhase : uint8_t { kNone, kLeaveKernel, kSyscallExit, kSysret };
+  // kUserCode: to the middle of the program's own code, by no system call.
+  enum class ExitPhase : uint8_t { kNone, kLeaveKernel, kSyscallExit, kSysret, kUserCode };
   // Everything of a task that is the machine's alone.
   struct Context {
     int32_t program = -1;
     int32_t pc = 0;
-    int32_t op_pc = -1;  // instruction being executed, -1 none
+    int32_t op_pc = -1;       // instruction being executed, -1 none
+    int32_t abort_pc = -1;    // where it goes on if it is aborted, -1: nowhere …
+    bool is_aborted = false;  // … which is where it goes from the present operation
     int64_t op_result = 0;
     Level base;        // the program itself
     int32_t top = -1;  // top frame, -1: the program
@@ -515,6 +520,8 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   void StartSpin(CpuId c, Context& ctx, const Next& next);
   void Watchers(LockId lock, WordId word, TaskId task);
   void Look(CpuId c);
+  void GoOnSpinning(CpuId c);
+  Time NextPoll(CpuId c, const SpinState& spin, Time from) const;
   const SpinState& SpinOf(CpuId c) { return Top(Ctx(c)).spin; }
   void ExitTask(CpuId c, Context& ctx);
   bool PreemptionPoint(CpuId c) const;
@@ -724,6 +731,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   int32_t NewCall(const Message& message, TaskId waiter, CpuId from, CpuId to, bool waited);
   void SetBlockedOnNow(TaskId task, LockId lock);
   void SetLink(TaskId task, TaskId donor);
+  void AbortProgramOf(TaskId task);
   int32_t TimerIndex(const TimerRef& ref) const;
   void NotePopped(uint32_t payload) {
     if (static_cast<Ev>(payload >> 24) == Ev::kTimer &&

@@ -4,6 +4,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <iterator>
 
 namespace rqsim {
 namespace {
@@ -97,8 +98,8 @@ class Compiler {
         (op.kind == OpKind::kWake || op.kind == OpKind::kKill)) {
       return;
     }
-    if (op.kind == OpKind::kService && !HasService(op)) {
-      WithoutService(program, op);
+    if (op.kind == OpKind::kService) {
+      OneServiceOp(program, op);
       return;
     }
     Instr instr;
@@ -215,8 +216,7 @@ class Compiler {
         instr.object = Lookup(names_.templates, op.name, "task");
         return;
       case OpKind::kService:
-        instr.operand = Service(op);
-        return;
+        return;  // OneServiceOp
     }
   }
 
@@ -259,6 +259,146 @@ class Compiler {
     return index;
   }
 
+  // ---------------------------------------------------------------------------- service operations
+
+  void OneServiceOp(Program& program, const OpSpec& op) {
+    const ServiceOpInfo* const info = FindOp(op.name);
+    if (info == nullptr) {
+      Fail(absl::StrCat("task \"", task_->name, "\": nobody brings the operation ", op.name));
+      return;
+    }
+    if (info->role != OpRole::kPercpu && !HasService(op)) {
+      WithoutService(program, op, *info);
+      return;
+    }
+    const std::vector<int64_t> args = Arguments(op, *info);
+    if (info->role == OpRole::kPercpu) {
+      Percpu(program, args);
+      return;
+    }
+    const std::size_t at = program.code.size();
+    Call(program, op.name, args);
+    if (info->role == OpRole::kSectionBegin) {
+      section_at_ = at;
+      const int on_abort = ArgIndex(*info, "on_abort");
+      section_fails_ = on_abort >= 0 && args[static_cast<std::size_t>(on_abort)] != 0;
+      program.code[at].target = static_cast<int32_t>(at);
+    } else if (info->role == OpRole::kSectionEnd && section_fails_) {
+      program.code[section_at_].target = static_cast<int32_t>(program.code.size());
+    }
+  }
+
+  // One update of a CPU's data by the rule of the first service of the set that has one: a critical
+  // section between two operations of that service, and before them perhaps one without it.
+  void Percpu(Program& program, const std::vector<int64_t>& args) {
+    PercpuRule rule;
+    for (const auto& [policy, info] : names_.services) {
+      if (rule.enter.empty() && !info->percpu.enter.empty()) rule = info->percpu;
+    }
+    std::size_t jump_at = 0;
+    if (rule.tries_native) {
+      const std::size_t native = CriticalSection(program, args, true);
+      jump_at = program.code.size();
+      Instr jump;
+      jump.flow = Instr::Flow::kJump;
+      program.code.push_back(jump);
+      program.code[native].target = static_cast<int32_t>(program.code.size());
+    }
+    if (!rule.enter.empty()) Call(program, rule.enter, {args[0]});
+    const std::size_t begin = CriticalSection(program, args, rule.guards);
+    program.code[begin].target = static_cast<int32_t>(begin);
+    if (!rule.leave.empty()) Call(program, rule.leave, {args[0]});
+    if (rule.tries_native) {
+      program.code[jump_at].target = static_cast<int32_t>(program.code.size());
+    }
+  }
+
+  // Returns where it begins.
+  std::size_t CriticalSection(Program& program, const std::vector<int64_t>& args, bool guards) {
+    const std::size_t begin = program.code.size();
+    Call(program, "rseq_begin", {args[0], guards ? 1 : 0});
+    Instr run;
+    run.kind = OpKind::kRun;
+    run.value = args[1];
+    program.code.push_back(run);
+    Call(program, "rseq_commit", {});
+    return begin;
+  }
+
+  void Call(Program& program, std::string_view name, const std::vector<int64_t>& args) {
+    ServiceOp call;
+    for (const auto& [policy, info] : names_.services) {
+      for (std::size_t i = 0; i < info->ops.size(); ++i) {
+        const ServiceOpInfo& service_op = info->ops[i];
+        if (service_op.name != name) continue;
+        call.policy = policy;
+        call.op = static_cast<int>(i);
+        call.path = service_op.path;
+        call.pays_syscall = service_op.pays_syscall;
+      }
+    }
+    for (std::size_t i = 0; i < args.size() && i < std::size(call.args); ++i) {
+      call.args[i] = args[i];
+    }
+    Instr instr;
+    instr.kind = OpKind::kService;
+    instr.operand = static_cast<int32_t>(out_.service_ops.size());
+    // What traces call it: ServiceOpObject() in trace_event.h.
+    if (call.policy >= 0) instr.object = ServiceOpObject(call.policy, call.op);
+    out_.service_ops.push_back(call);
+    program.code.push_back(instr);
+  }
+
+  // Null if nobody brings it.
+  const ServiceOpInfo* FindOp(std::string_view name) const {
+    for (const auto& [policy, info] : names_.services) {
+      for (const ServiceOpInfo& op : info->ops) {
+        if (op.name == name) return &op;
+      }
+    }
+    if (names_.registry == nullptr) return nullptr;
+    for (const RegistryEntry& entry : names_.registry->entries()) {
+      for (const ServiceOpInfo& op : entry.info->ops) {
+        if (op.name == name) return &op;
+      }
+    }
+    return nullptr;
+  }
+
+  // Which of its arguments has that name; -1 none.
+  static int ArgIndex(const ServiceOpInfo& info, std::string_view name) {
+    std::string_view rest = info.args;
+    for (int i = 0; !rest.empty(); ++i) {
+      const std::size_t space = std::min(rest.find(' '), rest.size());
+      const std::string_view arg = rest.substr(0, space);
+      if (arg.substr(0, arg.find(':')) == name) return i;
+      rest.remove_prefix(std::min(space + 1, rest.size()));
+    }
+    return -1;
+  }
+
+  // In the order of the declaration; one that has no place there comes after the one before it.
+  std::vector<int64_t> Arguments(const OpSpec& op, const ServiceOpInfo& info) {
+    std::vector<int64_t> args(6, 0);
+    int last = 0;
+    for (const auto& [name, value] : op.args) {
+      const int place = ArgIndex(info, name);
+      const int at = place < 0 ? last : place;
+      last = at + 1;
+      if (at >= 6) continue;
+      int64_t& arg = args[static_cast<std::size_t>(at)];
+      if (const auto* number = std::get_if<int64_t>(&value)) {
+        arg = *number;
+      } else if (const auto* flag = std::get_if<bool>(&value)) {
+        arg = *flag ? 1 : 0;
+      } else {
+        const auto& task = std::get<std::string>(value);
+        arg = names_.absent.count(task) != 0 ? -1 : Lookup(names_.tasks, task, "task");
+      }
+    }
+    return args;
+  }
+
   bool HasService(const OpSpec& op) const {
     for (const auto& [policy, info] : names_.services) {
       for (const ServiceOpInfo& service_op : info->ops) {
@@ -270,19 +410,12 @@ class Compiler {
 
   // What the operation means where nobody brings it (ServiceOpInfo::without). A wake-up is of the
   // task it names, and a block ends when it says; one that is both wakes first.
-  void WithoutService(Program& program, const OpSpec& op) {
-    if (names_.registry == nullptr) return;
-    const ServiceOpInfo* info = nullptr;
-    for (const RegistryEntry& entry : names_.registry->entries()) {
-      for (const ServiceOpInfo& service_op : entry.info->ops) {
-        if (service_op.name == op.name) info = &service_op;
-      }
-    }
-    if (info == nullptr || info->without == OpKind::kRun) return;
+  void WithoutService(Program& program, const OpSpec& op, const ServiceOpInfo& info) {
+    if (info.without == OpKind::kRun) return;
     OpSpec plain;
-    plain.kind = info->without;
+    plain.kind = info.without;
     plain.pos = op.pos;
-    const bool wakes = info->without == OpKind::kWake || info->without == OpKind::kSync;
+    const bool wakes = info.without == OpKind::kWake || info.without == OpKind::kSync;
     for (const auto& [name, value] : op.args) {
       if (name == "until") plain.until = Time(std::get<int64_t>(value));
       if (const auto* task = std::get_if<std::string>(&value); task != nullptr && wakes) {
@@ -290,7 +423,7 @@ class Compiler {
       }
     }
     if (wakes && plain.name.empty()) return;
-    if (info->without == OpKind::kSync) {
+    if (info.without == OpKind::kSync) {
       OpSpec wake = plain;
       wake.kind = OpKind::kWake;
       OneOp(program, wake, 0);
@@ -298,48 +431,6 @@ class Compiler {
       plain.name.clear();
     }
     OneOp(program, plain, 0);
-  }
-
-  int32_t Service(const OpSpec& op) {
-    ServiceOp call;
-    std::string_view declared;
-    for (const auto& [policy, info] : names_.services) {
-      for (const ServiceOpInfo& service_op : info->ops) {
-        if (service_op.name != op.name) continue;
-        call.policy = policy;
-        call.path = service_op.path;
-        call.pays_syscall = service_op.pays_syscall;
-        declared = service_op.args;
-      }
-    }
-    int last = 0;
-    for (const auto& [name, value] : op.args) {
-      const int place = PlaceOf(declared, name);
-      int next = place < 0 ? last : place;
-      last = next + 1;
-      if (next >= 6) break;
-      if (const auto* number = std::get_if<int64_t>(&value)) {
-        call.args[next++] = *number;
-      } else if (const auto* flag = std::get_if<bool>(&value)) {
-        call.args[next++] = *flag ? 1 : 0;
-      } else {
-        const auto& task = std::get<std::string>(value);
-        call.args[next++] =
-            names_.absent.count(task) != 0 ? -1 : Lookup(names_.tasks, task, "task");
-      }
-    }
-    out_.service_ops.push_back(call);
-    return static_cast<int32_t>(out_.service_ops.size()) - 1;
-  }
-
-  // Which of the words is `name`; -1: none.
-  static int PlaceOf(std::string_view words, std::string_view name) {
-    for (int place = 0; !words.empty(); ++place) {
-      const std::size_t space = std::min(words.find(' '), words.size());
-      if (words.substr(0, space) == name) return place;
-      words.remove_prefix(std::min(space + 1, words.size()));
-    }
-    return -1;
   }
 
   void Fail(const std::string& message) {
@@ -353,6 +444,8 @@ class Compiler {
   const TaskSpec* task_ = nullptr;
   std::vector<int32_t> barriers_seen_;
   std::vector<std::string> unique_timers_;
+  std::size_t section_at_ = 0;  // the last operation that began a section, and what becomes of it
+  bool section_fails_ = false;
 };
 
 }  // namespace

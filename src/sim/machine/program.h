@@ -44,7 +44,7 @@ struct Instr {
   int32_t object = -1;      // lock, waitable, timer, task, template
   int32_t object2 = -1;     // wait, sync: the lock
   int32_t counter = -1;
-  int32_t target = -1;
+  int32_t target = -1;   // jumps; operations that can be aborted: the abort address
   int32_t operand = -1;  // index into Programs::attrs, cpu_sets or service_ops
   int64_t value = 0;     // cycles, times
   int64_t limit =
@@ -69,6 +69,7 @@ struct WaitableInfo {
 // arguments.
 struct ServiceOp {
   int policy = -1;  // -1: the service is absent, the operation means nothing here
+  int op = -1;      // which of its operations
   PathId path;
   bool pays_syscall = true;
   int64_t args[6] = {};

@@ -8,7 +8,8 @@ namespace rqsim {
 bool Machine::LeaveKernel(CpuId c, Context& ctx) {
   CpuState& s = State(c);
   Level& level = Top(ctx);
-  if (ctx.exit_phase == ExitPhase::kSyscallExit || ctx.exit_phase == ExitPhase::kLeaveKernel) {
+  if (ctx.exit_phase == ExitPhase::kSyscallExit || ctx.exit_phase == ExitPhase::kLeaveKernel ||
+      ctx.exit_phase == ExitPhase::kUserCode) {
     if (PreemptionPoint(c)) {
       s.mode = Mode::kPaused;
       resched_due_.Set(c);
@@ -18,12 +19,13 @@ bool Machine::LeaveKernel(CpuId c, Context& ctx) {
       ctx.exit_phase = ExitPhase::kNone;
       return true;
     }
-    MutableTask(ctx.base.frame.task).in_syscall = true;
+    const bool is_syscall = ctx.exit_phase == ExitPhase::kSyscallExit;
+    MutableTask(ctx.base.frame.task).in_syscall = is_syscall;
     const bool returns = !UserReturn(c, ctx);
     if (!returns) return false;
     MutableTask(ctx.base.frame.task).in_syscall = false;
     ctx.exit_phase = ExitPhase::kSysret;
-    if (costs().c_sysret > kZeroCycles) {
+    if (is_syscall && costs().c_sysret > kZeroCycles) {
       level.mode = RunMode::kKernel;
       level.resume = Resume::kSegment;
       level.remaining = costs().c_sysret;
@@ -152,6 +154,30 @@ bool Machine::NextOp(CpuId c, Context& ctx) {
   }
 }
 
+// A program is aborted: the stretch of user code it is in, or the operation it performs, which may
+// be at its end. On its way on it passes the kernel's exit, if it was interrupted.
+void Machine::AbortProgramOf(TaskId task) {
+  Context& ctx = contexts_[task.index()];
+  if (ctx.abort_pc < 0) return;
+  const Program& program = plan_.programs.programs[static_cast<std::size_t>(ctx.program)];
+  if (ctx.op_pc < 0) {
+    ctx.pc = ctx.abort_pc;
+    return;
+  }
+  const Instr& instr = program.code[static_cast<std::size_t>(ctx.op_pc)];
+  if (instr.kind != OpKind::kRun) {
+    ctx.is_aborted = true;
+    return;
+  }
+  Emit(actor_, OpEnd{kECANCELED, task, static_cast<int32_t>(instr.kind), instr.object, ctx.op_pc});
+  ctx.op_pc = -1;
+  ctx.pc = ctx.abort_pc;
+  ctx.base.resume = Resume::kAdvance;
+  ctx.base.remaining = kZeroCycles;
+  ctx.exit_phase = ExitPhase::kUserCode;
+  ctx.exit_level = -1;
+}
+
 // The operation is over; `result` is what it gave. Kernel code leaves through a preemption point.
 void Machine::FinishOp(CpuId c, Context& ctx, int64_t result) {
   const TaskId id = ctx.base.frame.task;
@@ -160,7 +186,8 @@ void Machine::FinishOp(CpuId c, Context& ctx, int64_t result) {
   Emit(c, OpEnd{result, id, static_cast<int32_t>(instr.kind), instr.object, ctx.op_pc});
   ctx.op_result = result;
   ctx.op_pc = -1;
-  ++ctx.pc;
+  ctx.pc = ctx.is_aborted ? ctx.abort_pc : ctx.pc + 1;
+  ctx.is_aborted = false;
   ctx.exit_level = -1;
   switch (instr.kind) {
     case OpKind::kRun:

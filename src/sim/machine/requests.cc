@@ -248,7 +248,9 @@ void Machine::Carry(Request& request) {
       TrackStrongLoad(request.cpu, TaskId());
       break;
     case Request::Kind::kSpend:
-      if (actor_.valid()) AddCost(actor_, CostId::kLb, Cycles(request.at.cycles()));
+      if (actor_.valid()) {
+        AddCost(actor_, request.flag ? CostId::kCall : CostId::kLb, Cycles(request.at.cycles()));
+      }
       break;
     case Request::Kind::kStopWork: {
       StopWork work;
@@ -289,6 +291,15 @@ void Machine::Carry(Request& request) {
       break;
     case Request::Kind::kQueueServer:
       CountQueued(request.cpu, server_class_, request.flag ? 1 : -1);
+      break;
+    case Request::Kind::kSetAbort: {
+      Context& ctx = contexts_[request.task.index()];
+      const Program& program = plan_.programs.programs[static_cast<std::size_t>(ctx.program)];
+      ctx.abort_pc = program.code[static_cast<std::size_t>(ctx.op_pc)].target;
+      break;
+    }
+    case Request::Kind::kAbortProgram:
+      AbortProgramOf(request.task);
       break;
     case Request::Kind::kEmit:
       trace_.Record(now_, request.cpu, request.event);

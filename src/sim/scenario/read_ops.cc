@@ -151,15 +151,32 @@ std::vector<std::string> SplitWords(std::string_view text) {
   return words;
 }
 
+// What an argument of a service's operation may be: one of its words if it has a list of them.
+std::vector<std::string> WordsOfArg(const std::string& arg) {
+  std::vector<std::string> words;
+  std::size_t at = arg.find(':');
+  while (at != std::string::npos) {
+    const std::size_t end = std::min(arg.find('|', at + 1), arg.size());
+    words.push_back(arg.substr(at + 1, end - at - 1));
+    at = end == arg.size() ? std::string::npos : end;
+  }
+  return words;
+}
+
 const Shape* ServiceOpShape(ShapeBook& book, const ServiceOpInfo& info) {
   std::vector<KeyShape> keys;
   for (const std::string& arg : SplitWords(info.args)) {
-    keys.push_back({arg,
-                    book.Choice({book.Integer(INT64_MIN, INT64_MAX), book.String(), book.Bool()}),
-                    "a number, a length, a task, or true or false"});
+    const std::vector<std::string> words = WordsOfArg(arg);
+    const Shape* shape =
+        words.empty()
+            ? book.Choice({book.Integer(INT64_MIN, INT64_MAX), book.String(), book.Bool()})
+            : book.Word(words);
+    keys.push_back({arg.substr(0, arg.find(':')), shape,
+                    words.empty() ? "a number, a length, a task, or true or false" : "which"});
   }
-  if (keys.empty()) return book.Object(std::move(keys));
-  return book.Choice({book.String(TextForm::kName), book.Object(std::move(keys))});
+  if (keys.empty()) return book.Object({});
+  const Shape* first = keys.front().shape;
+  return book.Choice({first, book.Object(std::move(keys))});
 }
 
 const ServiceOpInfo* FindServiceOp(const Registry& registry, std::string_view name) {
@@ -195,7 +212,7 @@ class OpReader {
       if (FindServiceOp(context_.registry, member.key) != nullptr) {
         op.kind = OpKind::kService;
         op.name = member.key;
-        ReadArguments(member.value, op);
+        ReadArguments(member.value, *FindServiceOp(context_.registry, member.key), op);
         return op;
       }
     }
@@ -370,28 +387,35 @@ class OpReader {
     }
   }
 
-  void ReadArguments(const JsonValue& value, OpSpec& op) {
-    // A text stands for the first argument.
-    if (value.is(Kind::kString)) {
-      context_.MustBeTask(value);
-      const ServiceOpInfo* info = FindServiceOp(context_.registry, op.name);
-      op.args.emplace_back(SplitWords(info->args).front(), value.text);
+  // `{"cpu": 1}`, or the first argument alone.
+  void ReadArguments(const JsonValue& value, const ServiceOpInfo& info, OpSpec& op) {
+    const std::vector<std::string> args = SplitWords(info.args);
+    if (!value.is(Kind::kObject)) {
+      if (!args.empty()) ReadArgument(args[0], value, op);
       return;
     }
     for (const JsonMember& member : value.members) {
-      if (IsNote(member.key)) continue;
-      if (member.value.is(Kind::kBool)) {
-        op.args.emplace_back(member.key, member.value.boolean);
-      } else if (member.value.is(Kind::kInteger)) {
-        op.args.emplace_back(member.key, member.value.integer);
-      } else if (member.value.is(Kind::kString) && IsLengthText(member.value.text)) {
-        if (const auto length = context_.LengthOf(member.value)) {
-          op.args.emplace_back(member.key, *length);
-        }
-      } else if (member.value.is(Kind::kString)) {
-        context_.MustBeTask(member.value);
-        op.args.emplace_back(member.key, member.value.text);
+      for (const std::string& arg : args) {
+        if (arg.substr(0, arg.find(':')) == member.key) ReadArgument(arg, member.value, op);
       }
+    }
+  }
+
+  void ReadArgument(const std::string& arg, const JsonValue& value, OpSpec& op) {
+    const std::string name = arg.substr(0, arg.find(':'));
+    const std::vector<std::string> words = WordsOfArg(arg);
+    const auto word = std::find(words.begin(), words.end(), value.text);
+    if (value.is(Kind::kBool)) {
+      op.args.emplace_back(name, value.boolean);
+    } else if (value.is(Kind::kInteger)) {
+      op.args.emplace_back(name, value.integer);
+    } else if (value.is(Kind::kString) && word != words.end()) {
+      op.args.emplace_back(name, static_cast<int64_t>(word - words.begin()));
+    } else if (value.is(Kind::kString) && words.empty() && IsLengthText(value.text)) {
+      if (const auto length = context_.LengthOf(value)) op.args.emplace_back(name, *length);
+    } else if (value.is(Kind::kString) && words.empty()) {
+      context_.MustBeTask(value);
+      op.args.emplace_back(name, value.text);
     }
   }
 
@@ -416,10 +440,6 @@ const Shape* OpsShape(ShapeBook& book, const Registry& registry, const Shape* sc
       op.keys.push_back(
           {std::string(info.name), ServiceOpShape(book, info), std::string(info.summary)});
     }
-  }
-  if (op.FindKey("percpu") == nullptr) {
-    op.keys.push_back(
-        {"percpu", book.NotModelled(), "updates per-CPU data by the service's rules"});
   }
   return ops;
 }

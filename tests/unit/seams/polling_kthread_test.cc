@@ -102,7 +102,7 @@ TEST_CASE(
   //   at 32.
   // CPU0: handler [32,34): T has run 26 of 40, the rest is [34,48). X goes on at 34: run 10
   // [34,44), c_exit [44,45),
-  //   switch to poller/1 [45,48), which polls again at 51 (3 + 4 * 12).
+  //   switch to poller/1 [45,48), which looks at once, then at 51 (3 + 4 * 12).
   // T: release: c_syscall [48,50): written at 50; c_sysret [50,51), c_exit [51,52), idle [52,55).
   // poller/1 looks at 51, sees it, dies: idle [51,54).
   Scenario scenario = SeamScenario();
@@ -117,9 +117,9 @@ TEST_CASE(
       RunSeam(scenario, SeamRegistry({RegistryEntry::Service(kInfo, Make)}), log);
   REQUIRE(error == "");
   const std::vector<std::string> expected = {
-      "0 0 idle→poller/0",   "0 1 idle→poller/1", "3 0 poller/0→T", "23 1 poller/1→X",
-      "32 0 proof_called 1", "45 1 X→poller/1",   "50 0 op = 0",    "51 1 proof_looked 3",
-      "51 1 poller/1→idle",  "52 0 T→idle"};
+      "0 0 idle→poller/0",   "0 1 idle→poller/1",  "3 0 poller/0→T",      "23 1 poller/1→X",
+      "32 0 proof_called 1", "45 1 X→poller/1",    "48 1 proof_looked 3", "50 0 op = 0",
+      "51 1 proof_looked 3", "51 1 poller/1→idle", "52 0 T→idle"};
   CHECK(log.lines == expected);
   CHECK(log.end.end == Time(55));
   CHECK(log.violations.empty());

@@ -307,8 +307,6 @@ TEST_CASE("What this version does not model is said so", "[scenario][errors]") {
   for (const Row& row : {
            Row{401, R"({"version": 1, "kthreads": [{"name": "k", @"affinity": {"kind": "bound"},
                         "ops": []}]})"},
-           Row{401,
-               R"({"version": 1, "tasks": [{"name": "a", "ops": [{@"percpu": {"cpu": 1}}]}]})"},
            Row{403, R"({"version": 1, "tasks": [{"name": "a", "sched": {"policy": @"deadline",
                         "runtime": 5, "deadline": 10}, "ops": []}]})"},
            Row{403, R"({"version": 1, "common": {"class": "fifo"}, "policies": {"p": {}},

@@ -1,0 +1,450 @@
+// Pairing in the shape the review asked for ("a task instead of a kthread_work", "Nothing more,
+// nothing less", Peter Zijlstra, 24 June 2020; pairing.md 7): each CPU has one kernel thread that
+// takes the first of those who wait for the CPU, tells it so, and spins with preemption off while
+// that task is on its CPU and paired. There is no hook at a switch: a task that loses its CPU ends
+// the spinning by that, and nothing preempts the spinner, so nobody who does not use pairing pays,
+// except those who wait for the CPU meanwhile, as long as the task likes.
+//
+// The wait loop of the task tests what it waits for after every wake-up. The spinner looks once
+// more whether its task is on a CPU after it has said that it stops, and begins again then; without
+// that (`spin_exit: literal`) a task that comes back in between takes the word of a spinner that is
+// about to leave. With `spin_phase_a: literal` it does not wait for its task to get a CPU at all.
+//
+// What differs from the mail, which says nothing of these: what happens with CPU hotplug
+// (pairing.md 7.5), and that a task with a signal pending waits uninterruptibly rather than round
+// and round (MODEL-199).
+// Cost: every hook O(1).
+// Tested by scenarios/pairing and tests/property/pairing_test.cc.
+#include <vector>
+
+#include "policies.h"
+#include "rqsim/seams.h"
+#include "service/pair.h"
+
+namespace rqsim {
+namespace {
+
+constexpr PathId kResumePath{3};
+constexpr PathId kSpinPath{4};
+constexpr PathId kStartupPath{5};
+constexpr PathId kTeardownPath{6};
+
+constexpr StepId kEntry{0};
+constexpr StepId kTest{1};
+constexpr StepId kWoken{2};
+// kSpinPath; r[0] CPU, r[1] when it took the task, r[2] the task.
+constexpr StepId kNextWaiter{0};
+constexpr StepId kPublish{1};
+constexpr StepId kPhaseA{2};
+constexpr StepId kPhaseB{3};
+constexpr StepId kStop{4};
+
+constexpr StepInfo kSetSteps[] = {{"set"}};
+constexpr StepInfo kClearSteps[] = {{"clear"}};
+constexpr StepInfo kCallSteps[] = {{"call"}, {"done"}};
+constexpr StepInfo kResumeSteps[] = {{"resume"}, {"test"}, {"woken"}};
+constexpr StepInfo kSpinSteps[] = {{"next"}, {"publish"}, {"phase_a"}, {"phase_b"}, {"stop"}};
+constexpr StepInfo kStartupSteps[] = {{"startup"}, {"bind"}};
+constexpr StepInfo kTeardownSteps[] = {{"teardown"}};
+constexpr PathInfo kPaths[] = {
+    {"pair", kSetSteps},         {"unpair", kClearSteps}, {"sched_pair_cpu", kCallSteps},
+    {"resume", kResumeSteps},    {"spin", kSpinSteps},    {"startup", kStartupSteps},
+    {"teardown", kTeardownSteps}};
+constexpr KthreadInfo kKthreads[] = {{.name = "pair",
+                                      .path = kSpinPath,
+                                      .per_cpu = true,
+                                      .starts_asleep = true,
+                                      .may_leave = true,
+                                      .policy = SchedPolicy::kFifo,
+                                      .priority = 5}};
+constexpr HotplugCallbackInfo kHotplug[] = {
+    {"sched/pair:online", 192, kStartupPath, kTeardownPath}};
+
+constexpr ParamInfo kParams[] = {
+    {.name = "c_nr",
+     .kind = ParamKind::kCycles,
+     .default_value = 1,
+     .summary = "a pass of the handler on the way to user code, and of its wait loop"},
+    {.name = "c_pub",
+     .kind = ParamKind::kCycles,
+     .default_value = 1,
+     .summary = "the spinner publishes that it occupies its CPU"},
+    {.name = "c_poll",
+     .kind = ParamKind::kCycles,
+     .default_value = 1,
+     .summary = "a round of the spinner's loops"},
+    {.name = "c_flag",
+     .kind = ParamKind::kCycles,
+     .summary = "the test of a flag in a hot line when a task is switched out"},
+    {.name = "worker_priority",
+     .kind = ParamKind::kInteger,
+     .default_value = 5,
+     .min = 0,
+     .max = 99,
+     .summary = "FIFO priority of the spinners"},
+    {.name = "worker_host",
+     .kind = ParamKind::kInteger,
+     .default_value = -1,
+     .min = -1,
+     .max = kMaxCpus - 1,
+     .summary = "where spinners of offline CPUs run; -1 = where the fallback puts them"},
+    {.name = "spin_phase_a",
+     .kind = ParamKind::kEnum,
+     .default_text = "soak",
+     .allowed = "soak literal",
+     .summary = "whether the spinner waits for its task to get a CPU first"},
+    {.name = "spin_exit",
+     .kind = ParamKind::kEnum,
+     .default_text = "recheck",
+     .allowed = "recheck literal",
+     .summary = "whether it looks once more after it has said that it stops"},
+    {.name = "spin_exit_gap",
+     .kind = ParamKind::kCycles,
+     .summary = "time between its last look and saying that it stops"},
+};
+
+class PairSpin final : public KernelService {
+ public:
+  PairSpin(const PolicyParams& params, const Limits& limits)
+      : self_(limits.self),
+        c_nr_(params.Length("c_nr")),
+        c_pub_(params.Length("c_pub")),
+        c_poll_(params.Length("c_poll")),
+        c_flag_(params.Length("c_flag")),
+        gap_(params.Length("spin_exit_gap")),
+        priority_(params.Integer("worker_priority")),
+        host_(params.Integer("worker_host")),
+        skips_phase_a_(params.Text("spin_phase_a") == "literal"),
+        rechecks_(params.Text("spin_exit") == "recheck"),
+        tasks_(static_cast<std::size_t>(limits.num_tasks)),
+        cpus_(static_cast<std::size_t>(limits.num_cpus)) {
+    for (std::size_t i = 0; i < cpus_.size(); ++i) {
+      cpus_[i].spinner = TaskId(limits.first_kthread.value() + static_cast<int32_t>(i));
+    }
+  }
+
+  HookMask Hooks() const override {
+    const HookMask hooks =
+        Hook::kOnStart | Hook::kScheduled | Hook::kUserReturnPath | Hook::kOnTask;
+    return c_flag_ > kZeroCycles ? hooks | HookMask(Hook::kSwitchedPath) : hooks;
+  }
+
+  void OnStart(Kernel& kernel) override {
+    for (int i = 0; i < kernel.num_cpus(); ++i) {
+      const TaskId spinner = Of(CpuId(i)).spinner;
+      SchedAttr attr = kernel.task(spinner).base;
+      attr.priority = static_cast<int16_t>(priority_);
+      attr.prio = static_cast<int16_t>(99 - priority_);
+      kernel.SetSched(spinner, attr);
+      if (!kernel.online().Contains(CpuId(i))) kernel.SetAffinity(spinner, HostsOf(kernel));
+    }
+  }
+
+  // Only a task that was switched out has lost what it had.
+  void Scheduled(Kernel& kernel, CpuId cpu, TaskId prev) override {
+    TaskPart& task = Of(prev);
+    if (task.pair_cpu.valid() && kernel.cpu(cpu).curr != prev) task.notify_resume = true;
+  }
+
+  PathCall UserReturnPath(Kernel&, TaskId id) override {
+    return Of(id).notify_resume ? PathCall::To(kResumePath) : PathCall::None();
+  }
+
+  // The test of the flag, which every task pays if it costs anything.
+  PathCall SwitchedPath(Kernel&, CpuId, TaskId prev, TaskId) override {
+    return PathCall::To(kStartupPath, -1, prev.value());
+  }
+
+  void OnTask(Kernel& kernel, TaskId id, TaskChange change) override {
+    TaskPart& task = Of(id);
+    if (!task.pair_cpu.valid()) return;
+    if (change == TaskChange::kDead) kernel.LookAgain(Of(task.pair_cpu).spinner);
+    if (change == TaskChange::kExec) Release(kernel, id);
+  }
+
+  void OnCall(Kernel& kernel, CpuId cpu, const Message&) override {
+    kernel.Resched(cpu, ReschedKind::kFull);
+  }
+
+  Next Step(Kernel& kernel, Frame& frame) override {
+    if (frame.path == kPairSetPath) return Next::Return(Set(kernel, frame.task, frame.r[0]));
+    if (frame.path == kPairClearPath) {
+      Release(kernel, frame.task);
+      return Next::Return(0);
+    }
+    if (frame.path == kPairCallPath) return Call(kernel, frame);
+    if (frame.path == kResumePath) return Resume(kernel, frame);
+    if (frame.path == kSpinPath) return Spin(kernel, frame);
+    if (frame.path == kStartupPath) return Startup(kernel, frame);
+    kernel.SetAffinity(Of(CpuId(static_cast<int32_t>(frame.r[0]))).spinner, HostsOf(kernel));
+    return Next::Return(0);
+  }
+
+  void Describe(const Kernel&, TaskId id, StateWriter& writer) const override {
+    const TaskPart& task = tasks_[id.index()];
+    writer.Field("pair_cpu", task.pair_cpu.value());
+    writer.Field("worker_active", task.worker_active ? 1 : 0);
+    writer.Field("queued_work", task.is_waiting ? 1 : 0);
+  }
+
+ private:
+  struct TaskPart {
+    CpuId pair_cpu;
+    bool worker_active = false;
+    bool notify_resume = false;
+    bool is_waiting = false;  // on a list of waiters
+    TaskId next;
+  };
+  struct CpuPart {
+    TaskId spinner;
+    TaskId head, tail;  // waiters
+    TaskId serves;
+    bool must_stop = false;  // the CPU comes up: whoever is served elsewhere is not any more
+  };
+
+  TaskPart& Of(TaskId id) { return tasks_[id.index()]; }
+  CpuPart& Of(CpuId id) { return cpus_[id.index()]; }
+
+  CpuSet HostsOf(const Kernel& kernel) const {
+    return host_ >= 0 ? CpuSet::Of(CpuId(static_cast<int32_t>(host_))) : kernel.facts().possible;
+  }
+
+  int64_t Set(Kernel& kernel, TaskId id, int64_t cpu) {
+    TaskPart& task = Of(id);
+    int64_t result = 0;
+    if (cpu < 0 || cpu >= static_cast<int64_t>(cpus_.size())) {
+      result = kEINVAL;
+    } else if (task.pair_cpu.valid()) {
+      result = kEBUSY;
+    } else {
+      task.pair_cpu = CpuId(static_cast<int32_t>(cpu));
+      task.notify_resume = true;
+      EmitTask(kernel, id);
+    }
+    Emit(kernel, PairEvent::kSet, id, CpuId(static_cast<int32_t>(cpu)), result);
+    return result;
+  }
+
+  Next Call(Kernel& kernel, Frame& frame) {
+    if (frame.step != kEntry) return Next::Return(frame.result);
+    if (frame.r[1] != 0) return Next::Return(kEINVAL);
+    if (frame.r[0] == kPairQuery) return Next::Return(kPairCommands);
+    if (frame.r[0] == kPairSet) return Next::Return(Set(kernel, frame.task, frame.r[2]));
+    if (frame.r[0] == kPairClear) return Next::Call(StepId(1), self_, kPairClearPath);
+    return Next::Return(kEINVAL);
+  }
+
+  // pairing.md 7.4: the spinner leaves at its next look, nobody waits for it.
+  void Release(Kernel& kernel, TaskId id) {
+    TaskPart& task = Of(id);
+    if (!task.pair_cpu.valid()) return;
+    const CpuId cpu = task.pair_cpu;
+    task.worker_active = false;
+    task.notify_resume = false;
+    task.pair_cpu = CpuId();
+    EmitTask(kernel, id);
+    Emit(kernel, PairEvent::kClear, id, cpu, 0);
+    kernel.LookAgain(Of(cpu).spinner);
+  }
+
+  // pairing.md 7.2.
+  Next Resume(Kernel& kernel, Frame& frame) {
+    TaskPart& task = Of(frame.task);
+    if (frame.step != kTest) {
+      task.notify_resume = false;
+      return Next::Run(kTest, c_nr_, RunMode::kKernel);
+    }
+    task.notify_resume = false;
+    if (!task.pair_cpu.valid()) return Next::Return(0);
+    if (task.pair_cpu == frame.cpu) {
+      if (task.is_waiting) Unlink(Of(task.pair_cpu), frame.task);
+      EmitTask(kernel, frame.task);
+      Emit(kernel, PairEvent::kSameCpu, frame.task, task.pair_cpu, 0);
+      kernel.LookAgain(Of(task.pair_cpu).spinner);
+      return Next::Return(0);
+    }
+    if (task.worker_active) return Next::Return(0);
+    if (!task.is_waiting) {
+      Append(Of(task.pair_cpu), frame.task);
+      EmitTask(kernel, frame.task);
+      Emit(kernel, PairEvent::kQueue, frame.task, task.pair_cpu, 1);
+      kernel.Wake(Of(task.pair_cpu).spinner);
+    }
+    const bool is_signalled = kernel.task(frame.task).pending_signals != 0;
+    return Next::Block(kWoken,
+                       is_signalled ? TaskState::kUninterruptible : TaskState::kInterruptible);
+  }
+
+  // pairing.md 7.3.
+  Next Spin(Kernel& kernel, Frame& frame) {
+    const CpuId cpu(static_cast<int32_t>(frame.r[0]));
+    CpuPart& part = Of(cpu);
+    if (frame.step == kNextWaiter) return TakeWaiter(kernel, frame, cpu);
+    const TaskId id(static_cast<int32_t>(frame.r[2]));
+    TaskPart& task = Of(id);
+    const bool on_cpu = kernel.task(id).on_cpu;
+    const bool is_dead = kernel.task(id).state == TaskState::kDead;
+    const bool is_paired = task.pair_cpu == cpu && !is_dead && !part.must_stop;
+    if (frame.step == kPublish) {
+      task.worker_active = true;
+      EmitCpu(kernel, cpu);
+      EmitTask(kernel, id);
+      Emit(kernel, PairEvent::kPublish, id, cpu, 0);
+      kernel.Wake(id);
+      return Next::Run(skips_phase_a_ ? kPhaseB : kPhaseA, kZeroCycles, RunMode::kKernelNoPreempt);
+    }
+    if (frame.step == kPhaseA) {
+      if (!on_cpu && is_paired && task.worker_active) return Poll(kernel, kPhaseA, id);
+      return Next::Run(kPhaseB, kZeroCycles, RunMode::kKernelNoPreempt);
+    }
+    if (frame.step == kPhaseB) {
+      if (on_cpu && is_paired) return Poll(kernel, kPhaseB, id);
+      return Next::Run(kStop, gap_, RunMode::kKernelNoPreempt);
+    }
+    // It says that it stops, and looks once more.
+    task.worker_active = rechecks_ && on_cpu && is_paired;
+    EmitTask(kernel, id);
+    if (task.worker_active) return Next::Run(kPhaseB, kZeroCycles, RunMode::kKernelNoPreempt);
+    part.serves = TaskId();
+    part.must_stop = false;
+    EmitCpu(kernel, cpu);
+    Emit(kernel, PairEvent::kWorkEnd, id, cpu, kernel.now().cycles() - frame.r[1]);
+    if (kernel.cpu(frame.cpu).need_resched) return Next::Schedule(kNextWaiter);
+    return Next::Run(kNextWaiter, kZeroCycles, RunMode::kKernel);
+  }
+
+  Next Poll(Kernel& kernel, StepId step, TaskId id) const {
+    Watch watch;
+    watch.task = id;
+    watch.need_resched = false;
+    return Next::Spin(step, watch, c_poll_, kernel.now());
+  }
+
+  Next TakeWaiter(Kernel& kernel, Frame& frame, CpuId cpu) {
+    CpuPart& part = Of(cpu);
+    while (part.head.valid()) {
+      const TaskId id = part.head;
+      Unlink(part, id);
+      const bool is_dead = kernel.task(id).state == TaskState::kDead;
+      if (Of(id).pair_cpu != cpu || is_dead) continue;
+      part.serves = id;
+      frame.r[1] = kernel.now().cycles();
+      frame.r[2] = id.value();
+      Emit(kernel, PairEvent::kRun, id, cpu, 0);
+      return Next::Run(kPublish, c_pub_, RunMode::kKernelNoPreempt);
+    }
+    return Next::Block(kNextWaiter, TaskState::kInterruptible);
+  }
+
+  // The CPU comes up: pairing.md 7.5. With r[0] = -1 it is the test of the flag at a switch.
+  Next Startup(Kernel& kernel, Frame& frame) {
+    if (frame.r[0] < 0) {
+      if (frame.step == kEntry) return Next::Run(StepId(1), c_flag_, RunMode::kKernelNoPreempt);
+      EmitHook(kernel, TaskId(static_cast<int32_t>(frame.r[1])), frame.task);
+      return Next::Return(0);
+    }
+    const CpuId cpu(static_cast<int32_t>(frame.r[0]));
+    CpuPart& part = Of(cpu);
+    if (frame.step == kEntry && part.serves.valid()) {
+      const TaskId id = part.serves;
+      part.must_stop = true;
+      Of(id).worker_active = false;
+      Of(id).notify_resume = Of(id).pair_cpu.valid();
+      EmitTask(kernel, id);
+      kernel.LookAgain(part.spinner);
+      Message message;
+      message.policy = self_;
+      return Next::CallCpu(StepId(1), kernel.task(id).cpu, message, true);
+    }
+    kernel.SetAffinity(part.spinner, CpuSet::Of(cpu));
+    return Next::Return(0);
+  }
+
+  void Append(CpuPart& cpu, TaskId id) {
+    Of(id).is_waiting = true;
+    Of(id).next = TaskId();
+    (cpu.tail.valid() ? Of(cpu.tail).next : cpu.head) = id;
+    cpu.tail = id;
+  }
+
+  void Unlink(CpuPart& cpu, TaskId id) {
+    TaskId before;
+    for (TaskId at = cpu.head; at != id; at = Of(at).next) before = at;
+    (before.valid() ? Of(before).next : cpu.head) = Of(id).next;
+    if (cpu.tail == id) cpu.tail = before;
+    Of(id).is_waiting = false;
+    Of(id).next = TaskId();
+  }
+
+  void Emit(Kernel& kernel, PairEvent which, TaskId task, CpuId cpu, int64_t value) {
+    PolicyEventPayload payload;
+    payload.wide[0] = cpu.value();
+    payload.wide[1] = value;
+    payload.narrow[0] = task.value();
+    kernel.EmitDeclared(self_, static_cast<int>(which), payload);
+  }
+
+  void EmitTask(Kernel& kernel, TaskId id) {
+    const TaskPart& task = Of(id);
+    PolicyEventPayload payload;
+    payload.wide[0] = task.pair_cpu.value();
+    payload.wide[1] = task.is_waiting ? 1 : 0;
+    payload.narrow[0] = id.value();
+    payload.narrow[1] = task.pair_cpu.valid() ? 1 : 0;
+    payload.narrow[2] = task.worker_active ? 1 : 0;
+    kernel.EmitDeclared(self_, static_cast<int>(PairEvent::kTask), payload);
+  }
+
+  void EmitCpu(Kernel& kernel, CpuId id) {
+    PolicyEventPayload payload;
+    payload.wide[0] = id.value();
+    payload.narrow[0] = Of(id).serves.value();
+    payload.narrow[1] = Of(id).serves.value();
+    kernel.EmitDeclared(self_, static_cast<int>(PairEvent::kCpu), payload);
+  }
+
+  bool UsesPairing(TaskId id) const {
+    if (tasks_[id.index()].pair_cpu.valid()) return true;
+    return id >= cpus_.front().spinner && id <= cpus_.back().spinner;
+  }
+
+  void EmitHook(Kernel& kernel, TaskId prev, TaskId next) {
+    PolicyEventPayload payload;
+    payload.wide[0] = c_flag_.count();
+    payload.narrow[0] = prev.value();
+    payload.narrow[1] = next.value();
+    payload.narrow[2] = UsesPairing(prev) || UsesPairing(next) ? 1 : 0;
+    kernel.EmitDeclared(self_, static_cast<int>(PairEvent::kHook), payload);
+  }
+
+  PolicyId self_;
+  Cycles c_nr_, c_pub_, c_poll_, c_flag_, gap_;
+  int64_t priority_, host_;
+  bool skips_phase_a_, rechecks_;
+  std::vector<TaskPart> tasks_;
+  std::vector<CpuPart> cpus_;
+};
+
+}  // namespace
+
+constinit const PolicyInfo kPairSpinInfo = {
+    .name = "pair-spin",
+    .seam = Seam::kKernelService,
+    .summary = "task/CPU pairing as its review wants it: a thread that spins, nothing at a switch",
+    .source = "pairing.md 7; Peter Zijlstra on [RFC PATCH v2] sched_pair_cpu, 24 June 2020",
+    .params = kParams,
+    .paths = kPaths,
+    .events = kPairEvents,
+    .ops = kPairOps,
+    .kthreads = kKthreads,
+    .hotplug = kHotplug,
+    .metrics = kPairMetrics,
+    .percpu = kPairPercpu,
+};
+
+absl::StatusOr<std::unique_ptr<KernelService>> MakePairSpin(const PolicyParams& params,
+                                                            const Limits& limits) {
+  return std::unique_ptr<KernelService>(std::make_unique<PairSpin>(params, limits));
+}
+
+}  // namespace rqsim

@@ -1,0 +1,518 @@
+// Pairing as it was posted in "[RFC PATCH v2] sched_pair_cpu: Introduce scheduler task pairing
+// system call" (Mathieu Desnoyers, 19 June 2020; pairing.md 6): a task that is paired with a CPU
+// queues work for that CPU's worker thread on its way to user code and sleeps; the worker occupies
+// the CPU, wakes the task and spins until the task is done, preempted, or has taken too long.
+//
+// Whoever is switched out under it is told by hooks at the end of every context switch of every
+// task, which is what the review objects to (Peter Zijlstra, 24 June 2020): a worker that loses its
+// CPU throws its task out of user code by an IPI before the next task may go on (H-worker), a task
+// that loses its CPU has its worker released behind a barrier on that CPU (H-task). The knobs of
+// pairing.md 8 are the parameters and faults below.
+//
+// What differs from the patch: the IPI sets the whole request to reschedule, which at the way to
+// user code is the same (fault pair.ipi_tif_only is the flag alone); on the way up a worker is
+// bound back when its work has ended, not before (MODEL-198).
+// Cost: every hook O(1).
+// Tested by scenarios/pairing and tests/property/pairing_test.cc.
+#include "service/pair_v2.h"
+
+#include "policies.h"
+
+namespace rqsim {
+namespace {
+
+constexpr StepId kEntry{0};
+// kPairV2Resume
+constexpr StepId kHandle{1};
+constexpr StepId kCancel{2};
+constexpr StepId kCanceled{3};
+constexpr StepId kQueueStep{4};
+constexpr StepId kWoken{5};
+// kPairClearPath
+constexpr StepId kClearCancel{1};
+constexpr StepId kCleared{2};
+
+constexpr StepInfo kSetSteps[] = {{"set"}};
+constexpr StepInfo kClearSteps[] = {{"clear"}, {"clear_cancel"}, {"cleared"}};
+constexpr StepInfo kCallSteps[] = {{"call"}, {"done"}};
+constexpr StepInfo kResumeSteps[] = {{"resume"},   {"handle"}, {"cancel"},
+                                     {"canceled"}, {"queue"},  {"woken"}};
+constexpr StepInfo kWorkSteps[] = {{"W0"}, {"W1"}, {"W3"}, {"W5"}, {"W6"}};
+constexpr StepInfo kSwitchedSteps[] = {
+    {"hook"}, {"H_worker"}, {"H_worker_done"}, {"H_task"}, {"H_task_done"}};
+constexpr StepInfo kStartupSteps[] = {{"startup"}, {"startup_ipi"}, {"bind"}};
+constexpr StepInfo kTeardownSteps[] = {{"teardown"}};
+constexpr StepInfo kExitSteps[] = {{"exit"}, {"rescheduled"}};
+constexpr PathInfo kPaths[] = {
+    {"pair", kSetSteps},        {"unpair", kClearSteps},      {"sched_pair_cpu", kCallSteps},
+    {"resume", kResumeSteps},   {"work", kWorkSteps},         {"switched", kSwitchedSteps},
+    {"startup", kStartupSteps}, {"teardown", kTeardownSteps}, {"exit", kExitSteps}};
+
+constexpr KthreadInfo kKthreads[] = {{.name = "pair",
+                                      .path = kPairV2Work,
+                                      .per_cpu = true,
+                                      .starts_asleep = true,
+                                      .may_leave = true,
+                                      .policy = SchedPolicy::kFifo,
+                                      .priority = 5}};
+// A dynamic state below sched:active (pairing.md 6.7).
+constexpr HotplugCallbackInfo kHotplug[] = {
+    {"sched/pair:online", 192, kPairV2Startup, kPairV2Teardown}};
+
+constexpr ParamInfo kParams[] = {
+    {.name = "c_nr",
+     .kind = ParamKind::kCycles,
+     .default_value = 1,
+     .summary = "a pass of the handler on the way to user code"},
+    {.name = "c_queue", .kind = ParamKind::kCycles, .default_value = 1, .summary = "queueing work"},
+    {.name = "c_cancel",
+     .kind = ParamKind::kCycles,
+     .default_value = 1,
+     .summary = "taking work back"},
+    {.name = "c_pub",
+     .kind = ParamKind::kCycles,
+     .default_value = 1,
+     .summary = "the worker publishes that it occupies its CPU"},
+    {.name = "c_poll",
+     .kind = ParamKind::kCycles,
+     .default_value = 1,
+     .summary = "a round of the worker's loop"},
+    {.name = "c_hook", .kind = ParamKind::kCycles, .summary = "the hooks of a switch, as a lump"},
+    {.name = "c_miss",
+     .kind = ParamKind::kCycles,
+     .default_value = 1,
+     .summary = "a cache line not touched before, with hook_cost lines"},
+    {.name = "c_layout",
+     .kind = ParamKind::kCycles,
+     .summary = "what fields that displace others cost each switch, with layout hot"},
+    {.name = "c_mb", .kind = ParamKind::kCycles, .summary = "a memory barrier"},
+    {.name = "pair_timeout",
+     .kind = ParamKind::kCycles,
+     .summary = "after so long the worker gives up (the RFC: 4 ms); 0 = never"},
+    {.name = "worker_priority",
+     .kind = ParamKind::kInteger,
+     .default_value = 5,
+     .min = 0,
+     .max = 99,
+     .summary = "FIFO priority of the workers"},
+    {.name = "worker_host",
+     .kind = ParamKind::kInteger,
+     .default_value = -1,
+     .min = -1,
+     .max = kMaxCpus - 1,
+     .summary = "where workers of offline CPUs run; -1 = where the fallback puts them"},
+    {.name = "hook_cost",
+     .kind = ParamKind::kEnum,
+     .default_text = "lump",
+     .allowed = "lump lines",
+     .summary = "hooks cost c_hook, or c_miss for each line they touch"},
+    {.name = "layout",
+     .kind = ParamKind::kEnum,
+     .default_text = "posted",
+     .allowed = "posted hot cold",
+     .summary =
+         "where the fields of tasks are: a line of their own at every switch, among those of "
+         "the scheduler (c_layout), or only touched for paired tasks"},
+    {.name = "percpu_home",
+     .kind = ParamKind::kEnum,
+     .default_text = "separate",
+     .allowed = "separate rq",
+     .summary = "the fields of CPUs: a line of their own, or in the runqueue"},
+    {.name = "hot_flag",
+     .kind = ParamKind::kBool,
+     .summary =
+         "one flag in a hot line guards both hooks: tasks that do not use pairing pay nothing"},
+    {.name = "mb",
+     .kind = ParamKind::kEnum,
+     .default_text = "redundant",
+     .allowed = "redundant acqrel",
+     .summary =
+         "memory barriers as posted, or acquire and release but for the one the author keeps"},
+    {.name = "cancel_mode",
+     .kind = ParamKind::kEnum,
+     .default_text = "cancel",
+     .allowed = "cancel keep",
+     .summary = "work that is queued still is taken back and queued anew, or stays"},
+    {.name = "defer",
+     .kind = ParamKind::kEnum,
+     .default_text = "notify_resume",
+     .allowed = "notify_resume task_work",
+     .summary =
+         "who calls the handler: every pass of schedule(), or work that the task queued, with "
+         "the wait as a loop in it"},
+    {.name = "startup_ipi",
+     .kind = ParamKind::kEnum,
+     .default_text = "as_posted",
+     .allowed = "as_posted task_cpu",
+     .summary =
+         "whom a CPU that comes up throws out: itself (a slip), or the task that uses its data"},
+};
+
+constexpr FaultInfo kFaults[] = {
+    {"pair.ipi_no_resched", "the IPI does not ask for a reschedule", "PA-S2"},
+    {"pair.ipi_tif_only", "the IPI sets the flag without the preempt count's part (as posted)",
+     "run_delay"},
+    {"pair.no_worker_hook", "nobody notices that a worker lost its CPU", "PA-S2"},
+    {"pair.naked_schedule", "a wake-up of any kind lets the task go to user code", "PA-S2"},
+    {"pair.no_cond_resched", "the worker's loop gives the CPU to nobody", "bystander_wait_max"},
+    {"pair.ipi_offline_hang", "an IPI to an offline CPU waits for ever", "outcome livelock"},
+    {"pair.v1_current_not_prev", "the task hook looks at the next task instead (v1)", "PA-I2"},
+    {"pair.exec_leak", "execve() forgets the queued work (v1)", "PA-I3"},
+    {"pair.leak_ref", "work that ended keeps its reference", "PA-I3"},
+    {"pair.skip_store.w1.running", "publishing does not say for whom", "PA-I2"},
+    {"pair.skip_store.w1.worker_active", "publishing does not tell the task", "PA-I2"},
+    {"pair.skip_store.w4.running", "the end of work leaves the CPU's half", "PA-I2"},
+    {"pair.skip_store.w4.worker_active", "the end of work leaves the task's half", "PA-I2"},
+    {"pair.skip_store.hook_worker.worker_preempted", "a preempted worker is not told",
+     "outcome livelock"},
+    {"pair.skip_store.hook_worker.running", "a preempted worker keeps the CPU's half", "PA-I2"},
+    {"pair.skip_store.hook_worker.worker_active", "a preempted worker keeps the task's half",
+     "PA-I2"},
+    {"pair.skip_store.hook_task.need_worker", "a preempted task still wants its worker", "PA-I2"},
+    {"pair.skip_store.clear.need_worker", "unpair still wants the worker", "outcome livelock"},
+};
+// In the order of Site.
+constexpr std::string_view kSiteFaults[] = {"",
+                                            "pair.skip_store.w1.running",
+                                            "pair.skip_store.w1.worker_active",
+                                            "pair.skip_store.w4.running",
+                                            "pair.skip_store.w4.worker_active",
+                                            "pair.skip_store.hook_worker.worker_preempted",
+                                            "pair.skip_store.hook_worker.running",
+                                            "pair.skip_store.hook_worker.worker_active",
+                                            "pair.skip_store.hook_task.need_worker",
+                                            "pair.skip_store.clear.need_worker"};
+
+}  // namespace
+
+PairV2::PairV2(const PolicyParams& params, const Limits& limits)
+    : self_(limits.self),
+      c_nr_(params.Length("c_nr")),
+      c_queue_(params.Length("c_queue")),
+      c_cancel_(params.Length("c_cancel")),
+      c_pub_(params.Length("c_pub")),
+      c_poll_(params.Length("c_poll")),
+      c_hook_(params.Length("c_hook")),
+      c_miss_(params.Length("c_miss")),
+      c_layout_(params.Length("c_layout")),
+      c_mb_(params.Text("mb") == "redundant" ? params.Length("c_mb") : kZeroCycles),
+      timeout_(params.Length("pair_timeout")),
+      worker_priority_(params.Integer("worker_priority")),
+      worker_host_(params.Integer("worker_host")),
+      by_lines_(params.Text("hook_cost") == "lines"),
+      layout_hot_(params.Text("layout") == "hot"),
+      layout_cold_(params.Text("layout") == "cold"),
+      home_is_rq_(params.Text("percpu_home") == "rq"),
+      hot_flag_(params.Flag("hot_flag")),
+      keeps_work_(params.Text("cancel_mode") == "keep"),
+      by_task_work_(params.Text("defer") == "task_work"),
+      startup_to_task_(params.Text("startup_ipi") == "task_cpu"),
+      tasks_(static_cast<std::size_t>(limits.num_tasks)),
+      cpus_(static_cast<std::size_t>(limits.num_cpus)) {
+  for (std::size_t i = 0; i < cpus_.size(); ++i) {
+    cpus_[i].worker = TaskId(limits.first_kthread.value() + static_cast<int32_t>(i));
+  }
+  faults_.ipi_no_resched = params.Fault("pair.ipi_no_resched");
+  faults_.ipi_tif_only = params.Fault("pair.ipi_tif_only");
+  faults_.no_worker_hook = params.Fault("pair.no_worker_hook");
+  faults_.naked_schedule = params.Fault("pair.naked_schedule");
+  faults_.no_cond_resched = params.Fault("pair.no_cond_resched");
+  faults_.ipi_offline_hang = params.Fault("pair.ipi_offline_hang");
+  faults_.v1_current_not_prev = params.Fault("pair.v1_current_not_prev");
+  faults_.exec_leak = params.Fault("pair.exec_leak");
+  faults_.leak_ref = params.Fault("pair.leak_ref");
+  for (std::size_t i = 1; i < std::size(kSiteFaults); ++i) {
+    if (params.Fault(kSiteFaults[i])) skipped_ = static_cast<Site>(i);
+  }
+}
+
+HookMask PairV2::Hooks() const {
+  return Hook::kOnStart | Hook::kScheduled | Hook::kUserReturnPath | Hook::kSwitchedPath |
+         Hook::kOnTask;
+}
+
+// Every pass through schedule() by a paired task, also when it is picked again.
+void PairV2::Scheduled(Kernel&, CpuId, TaskId prev) {
+  TaskPart& task = Of(prev);
+  if (task.pair_cpu.valid()) task.notify_resume = true;
+}
+
+PathCall PairV2::UserReturnPath(Kernel&, TaskId id) {
+  TaskPart& task = Of(id);
+  if (task.resched_at_exit) return PathCall::To(kPairV2Exit);
+  return task.notify_resume ? PathCall::To(kPairV2Resume) : PathCall::None();
+}
+
+void PairV2::OnTask(Kernel& kernel, TaskId id, TaskChange change) {
+  TaskPart& task = Of(id);
+  if (!task.pair_cpu.valid() && task.refs == 0) return;
+  if (change == TaskChange::kDead) {
+    LookAgain(kernel, task.queued_on);
+    return;
+  }
+  if (change != TaskChange::kExec || !task.pair_cpu.valid()) return;
+  const CpuId cpu = task.pair_cpu;
+  if (!faults_.exec_leak) {
+    task.need_worker = false;
+    if (CancelWork(kernel, id)) LookAgain(kernel, cpu);
+    task.queued_work = false;
+  }
+  task.pair_cpu = CpuId();
+  task.notify_resume = false;
+  EmitTask(kernel, id);
+  Emit(kernel, PairEvent::kClear, id, cpu, task.worker_active ? 1 : 0);
+}
+
+void PairV2::OnCall(Kernel& kernel, CpuId cpu, const Message& message) {
+  kernel.SpendInCall(c_mb_);
+  if (message.what == kPairBarrier || faults_.ipi_no_resched) return;
+  const TaskId curr = kernel.cpu(cpu).curr;
+  if (faults_.ipi_tif_only && curr != kIdleTask) {
+    Of(curr).resched_at_exit = true;
+    return;
+  }
+  kernel.Resched(cpu, ReschedKind::kFull);
+}
+
+Next PairV2::Step(Kernel& kernel, Frame& frame) {
+  if (frame.path == kPairSetPath) return Next::Return(Set(kernel, frame.task, frame.r[0]));
+  if (frame.path == kPairClearPath) return Clear(kernel, frame);
+  if (frame.path == kPairCallPath) return Call(kernel, frame);
+  if (frame.path == kPairV2Resume) return Resume(kernel, frame);
+  if (frame.path == kPairV2Work) return Work(kernel, frame);
+  if (frame.path == kPairV2Switched) return Switched(kernel, frame);
+  if (frame.path == kPairV2Startup) return Startup(kernel, frame);
+  if (frame.path == kPairV2Teardown) {
+    kernel.SetAffinity(Of(CpuId(static_cast<int32_t>(frame.r[0]))).worker, HostsOf(kernel));
+    return Next::Return(0);
+  }
+  // kPairV2Exit: what a flag that only the way to user code sees asks for.
+  if (frame.step != kEntry) return Next::Return(0);
+  Of(frame.task).resched_at_exit = false;
+  return Next::Schedule(StepId(1));
+}
+
+// -------------------------------------------------------------------------------- the system call
+
+int64_t PairV2::Set(Kernel& kernel, TaskId id, int64_t cpu) {
+  TaskPart& task = Of(id);
+  int64_t result = 0;
+  if (cpu < 0 || cpu >= static_cast<int64_t>(cpus_.size())) {
+    result = kEINVAL;
+  } else if (task.pair_cpu.valid()) {
+    result = kEBUSY;
+  } else {
+    task.pair_cpu = CpuId(static_cast<int32_t>(cpu));
+    task.notify_resume = true;
+    EmitTask(kernel, id);
+  }
+  Emit(kernel, PairEvent::kSet, id, CpuId(static_cast<int32_t>(cpu)), result);
+  return result;
+}
+
+Next PairV2::Call(Kernel& kernel, Frame& frame) {
+  if (frame.step != kEntry) return Next::Return(frame.result);
+  if (frame.r[1] != 0) return Next::Return(kEINVAL);
+  if (frame.r[0] == kPairQuery) return Next::Return(kPairCommands);
+  if (frame.r[0] == kPairSet) return Next::Return(Set(kernel, frame.task, frame.r[2]));
+  if (frame.r[0] == kPairClear) return Next::Call(StepId(1), self_, kPairClearPath);
+  return Next::Return(kEINVAL);
+}
+
+// pairing.md 6.6.
+Next PairV2::Clear(Kernel& kernel, Frame& frame) {
+  TaskPart& task = Of(frame.task);
+  if (frame.step == kEntry) {
+    if (!task.pair_cpu.valid()) return Next::Return(0);
+    if (task.need_worker) {
+      Store(Site::kClearNeed, task.need_worker, false);
+      EmitTask(kernel, frame.task);
+      LookAgain(kernel, task.pair_cpu);
+    }
+    return Next::Run(kClearCancel, task.queued_work ? c_cancel_ + c_mb_ : c_mb_, RunMode::kKernel);
+  }
+  if (frame.step == kClearCancel && task.queued_work && CancelWork(kernel, frame.task)) {
+    return Next::Block(kCleared, TaskState::kUninterruptible);
+  }
+  task.is_canceling = false;
+  task.queued_work = false;
+  const CpuId cpu = task.pair_cpu;
+  task.pair_cpu = CpuId();
+  task.notify_resume = false;
+  EmitTask(kernel, frame.task);
+  Emit(kernel, PairEvent::kClear, frame.task, cpu, task.worker_active ? 1 : 0);
+  return Next::Return(0);
+}
+
+// --------------------------------------------------------------------------- the way to user code
+
+// pairing.md 6.4.
+Next PairV2::Resume(Kernel& kernel, Frame& frame) {
+  TaskPart& task = Of(frame.task);
+  if (frame.step == kEntry) {
+    task.notify_resume = false;
+    return Next::Run(kHandle, c_nr_ + c_mb_, RunMode::kKernel);
+  }
+  if (!task.pair_cpu.valid()) return Next::Return(0);
+  if (frame.step == kHandle) return Handle(kernel, frame);
+  if (frame.step == kCancel && CancelWork(kernel, frame.task)) {
+    return Next::Block(kCanceled, TaskState::kUninterruptible);
+  }
+  if (frame.step == kCancel || frame.step == kCanceled) {
+    task.is_canceling = false;
+    task.queued_work = false;
+    EmitTask(kernel, frame.task);
+    if (frame.r[0] != 0) return Next::Return(0);
+    return Next::Run(kQueueStep, c_queue_, RunMode::kKernel);
+  }
+  if (frame.step == kQueueStep) return Queue(kernel, frame);
+  // schedule() has returned, whatever the reason. On the way on the handler is called again.
+  if (faults_.naked_schedule) task.notify_resume = false;
+  if (by_task_work_ && !faults_.naked_schedule) {
+    task.notify_resume = false;
+    return Handle(kernel, frame);
+  }
+  return Next::Return(0);
+}
+
+Next PairV2::Handle(Kernel& kernel, Frame& frame) {
+  TaskPart& task = Of(frame.task);
+  frame.r[0] = 0;
+  if (task.pair_cpu == frame.cpu) {
+    task.need_worker = false;
+    LookAgain(kernel, task.pair_cpu);
+    EmitTask(kernel, frame.task);
+    Emit(kernel, PairEvent::kSameCpu, frame.task, task.pair_cpu, 0);
+    if (!task.queued_work) return Next::Return(0);
+    frame.r[0] = 1;
+    return Next::Run(kCancel, c_cancel_, RunMode::kKernel);
+  }
+  if (task.worker_active) return Next::Return(0);
+  if (task.queued_work && !keeps_work_) return Next::Run(kCancel, c_cancel_, RunMode::kKernel);
+  return Next::Run(kQueueStep, c_queue_, RunMode::kKernel);
+}
+
+Next PairV2::Queue(Kernel& kernel, Frame& frame) {
+  TaskPart& task = Of(frame.task);
+  task.need_worker = true;
+  const bool is_new = QueueWork(kernel, frame.task, task.pair_cpu);
+  task.queued_work = true;
+  EmitTask(kernel, frame.task);
+  Emit(kernel, PairEvent::kQueue, frame.task, task.pair_cpu, is_new ? 1 : 0);
+  return Next::Block(kWoken, TaskState::kInterruptible);
+}
+
+// ------------------------------------------------------------------------------------------- work
+
+// kthread_queue_work(): false if it is queued already, or being cancelled.
+bool PairV2::QueueWork(Kernel& kernel, TaskId id, CpuId on) {
+  TaskPart& task = Of(id);
+  if (task.is_pending || task.is_canceling) return false;
+  CpuPart& cpu = Of(on);
+  task.is_pending = true;
+  task.queued_on = on;
+  task.next = TaskId();
+  (cpu.tail.valid() ? Of(cpu.tail).next : cpu.head) = id;
+  cpu.tail = id;
+  ++task.refs;
+  Emit(kernel, PairEvent::kRef, id, on, task.refs);
+  if (!cpu.current.valid()) kernel.Wake(cpu.worker);
+  return true;
+}
+
+// kthread_cancel_work_sync(): true if the task must sleep until the work has ended.
+bool PairV2::CancelWork(Kernel& kernel, TaskId id) {
+  TaskPart& task = Of(id);
+  const CpuId on = task.queued_on;
+  if (!on.valid()) return false;
+  CpuPart& cpu = Of(on);
+  const bool was_pending = task.is_pending;
+  if (was_pending) {
+    Unlink(cpu, id);
+    Drop(kernel, id);
+  }
+  Emit(kernel, PairEvent::kCancel, id, on, was_pending ? 1 : 0);
+  if (cpu.current != id) return false;
+  task.is_canceling = true;
+  cpu.flush_waiter = id;
+  return true;
+}
+
+void PairV2::Unlink(CpuPart& cpu, TaskId id) {
+  TaskId before;
+  for (TaskId at = cpu.head; at != id; at = Of(at).next) before = at;
+  (before.valid() ? Of(before).next : cpu.head) = Of(id).next;
+  if (cpu.tail == id) cpu.tail = before;
+  Of(id).is_pending = false;
+  Of(id).next = TaskId();
+}
+
+void PairV2::Drop(Kernel& kernel, TaskId id) {
+  TaskPart& task = Of(id);
+  if (faults_.leak_ref) return;
+  --task.refs;
+  Emit(kernel, PairEvent::kRef, id, task.queued_on, task.refs);
+}
+
+// ----------------------------------------------------------------------------------------- events
+
+void PairV2::Emit(Kernel& kernel, PairEvent which, TaskId task, CpuId cpu, int64_t value) {
+  PolicyEventPayload payload;
+  payload.wide[0] = cpu.value();
+  payload.wide[1] = value;
+  payload.narrow[0] = task.value();
+  kernel.EmitDeclared(self_, static_cast<int>(which), payload);
+}
+
+void PairV2::EmitTask(Kernel& kernel, TaskId id) {
+  const TaskPart& task = Of(id);
+  PolicyEventPayload payload;
+  payload.wide[0] = task.pair_cpu.value();
+  payload.wide[1] = task.queued_work ? 1 : 0;
+  payload.narrow[0] = id.value();
+  payload.narrow[1] = task.need_worker ? 1 : 0;
+  payload.narrow[2] = task.worker_active ? 1 : 0;
+  kernel.EmitDeclared(self_, static_cast<int>(PairEvent::kTask), payload);
+}
+
+void PairV2::EmitCpu(Kernel& kernel, CpuId id) {
+  const CpuPart& cpu = Of(id);
+  PolicyEventPayload payload;
+  payload.wide[0] = id.value();
+  payload.wide[1] = cpu.worker_preempted ? 1 : 0;
+  payload.narrow[0] = cpu.running.value();
+  payload.narrow[1] = cpu.current.value();
+  kernel.EmitDeclared(self_, static_cast<int>(PairEvent::kCpu), payload);
+}
+
+void PairV2::Describe(const Kernel&, TaskId id, StateWriter& writer) const {
+  const TaskPart& task = tasks_[id.index()];
+  writer.Field("pair_cpu", task.pair_cpu.value());
+  writer.Field("need_worker", task.need_worker ? 1 : 0);
+  writer.Field("worker_active", task.worker_active ? 1 : 0);
+  writer.Field("queued_work", task.queued_work ? 1 : 0);
+  writer.Field("pair_refs", task.refs);
+}
+
+constinit const PolicyInfo kPairV2Info = {
+    .name = "pair-v2",
+    .seam = Seam::kKernelService,
+    .summary = "task/CPU pairing as posted: a worker occupies the CPU, hooks at every switch",
+    .source = "pairing.md 6; [RFC PATCH v2] sched_pair_cpu, Mathieu Desnoyers, 19 June 2020",
+    .params = kParams,
+    .paths = kPaths,
+    .events = kPairEvents,
+    .ops = kPairOps,
+    .kthreads = kKthreads,
+    .hotplug = kHotplug,
+    .faults = kFaults,
+    .metrics = kPairMetrics,
+    .percpu = kPairPercpu,
+};
+
+absl::StatusOr<std::unique_ptr<KernelService>> MakePairV2(const PolicyParams& params,
+                                                          const Limits& limits) {
+  return std::unique_ptr<KernelService>(std::make_unique<PairV2>(params, limits));
+}
+
+}  // namespace rqsim

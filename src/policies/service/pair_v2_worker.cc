@@ -1,0 +1,267 @@
+// The service `pair-v2`, the half of the CPUs: workers, hooks at a switch, CPU hotplug (pairing.md
+// 6.3, 6.5, 6.7). pair_v2.cc has the essay.
+#include "service/pair_v2.h"
+
+namespace rqsim {
+namespace {
+
+// kPairV2Work; r[0] CPU, r[1] when the work began, r[2] whose it is, r[3] whether it timed out.
+constexpr StepId kNextWork{0};
+constexpr StepId kPublish{1};
+constexpr StepId kSoak{2};
+constexpr StepId kThrowOut{3};
+constexpr StepId kWorkEnd{4};
+// kPairV2Switched; r[0] the previous task.
+constexpr StepId kEntry{0};
+constexpr StepId kWorkerHook{1};
+constexpr StepId kWorkerHookDone{2};
+constexpr StepId kTaskHook{3};
+constexpr StepId kTaskHookDone{4};
+// kPairV2Startup; r[0] CPU.
+constexpr StepId kBind{2};
+
+}  // namespace
+
+// Workers of CPUs that are offline from the start run elsewhere, as a teardown would have said.
+void PairV2::OnStart(Kernel& kernel) {
+  for (int i = 0; i < kernel.num_cpus(); ++i) {
+    const CpuId cpu(i);
+    const TaskId worker = Of(cpu).worker;
+    SchedAttr attr = kernel.task(worker).base;
+    attr.priority = static_cast<int16_t>(worker_priority_);
+    attr.prio = static_cast<int16_t>(99 - worker_priority_);
+    kernel.SetSched(worker, attr);
+    if (!kernel.online().Contains(cpu)) kernel.SetAffinity(worker, HostsOf(kernel));
+  }
+}
+
+CpuSet PairV2::HostsOf(const Kernel& kernel) const {
+  if (worker_host_ >= 0) return CpuSet::Of(CpuId(static_cast<int32_t>(worker_host_)));
+  return kernel.facts().possible;
+}
+
+// The worker of that CPU, if it spins, reads again what it waits for.
+void PairV2::LookAgain(Kernel& kernel, CpuId cpu) {
+  if (cpu.valid()) kernel.LookAgain(Of(cpu).worker);
+}
+
+Next PairV2::Work(Kernel& kernel, Frame& frame) {
+  const CpuId cpu(static_cast<int32_t>(frame.r[0]));
+  if (frame.step == kNextWork) return NextWork(kernel, frame, cpu);
+  const TaskId task(static_cast<int32_t>(frame.r[2]));
+  CpuPart& part = Of(cpu);
+  if (frame.step == kPublish) {
+    part.worker_preempted = false;
+    Store(Site::kPublishRunning, part.running, task);
+    Store(Site::kPublishActive, Of(task).worker_active, true);
+    EmitCpu(kernel, cpu);
+    EmitTask(kernel, task);
+    Emit(kernel, PairEvent::kPublish, task, cpu, 0);
+    kernel.Wake(task);
+    return Next::Run(kSoak, kZeroCycles, RunMode::kKernel);
+  }
+  if (frame.step == kSoak) return Soak(kernel, frame, cpu);
+  if (frame.step == kThrowOut) return Preempt(kernel, kWorkEnd, task);
+  return EndWork(kernel, frame, cpu);
+}
+
+// kthread_worker_fn(): whoever waits for the end of the last work comes before further work.
+Next PairV2::NextWork(Kernel& kernel, Frame& frame, CpuId cpu) {
+  CpuPart& part = Of(cpu);
+  if (part.flush_waiter.valid()) {
+    kernel.Wake(part.flush_waiter);
+    part.flush_waiter = TaskId();
+    return Next::Run(kNextWork, kZeroCycles, RunMode::kKernel);
+  }
+  if (!part.head.valid()) return Next::Block(kNextWork, TaskState::kInterruptible);
+  const TaskId task = part.head;
+  Unlink(part, task);
+  part.current = task;
+  frame.r[1] = kernel.now().cycles();
+  frame.r[2] = task.value();
+  frame.r[3] = 0;
+  Emit(kernel, PairEvent::kRun, task, cpu, 0);
+  return Next::Run(kPublish, c_pub_ + c_mb_, RunMode::kKernelNoPreempt);
+}
+
+// W3: spins while its task wants it. The conditions are read at the start of a round.
+Next PairV2::Soak(Kernel& kernel, Frame& frame, CpuId cpu) {
+  CpuPart& part = Of(cpu);
+  const TaskId id(static_cast<int32_t>(frame.r[2]));
+  const TaskPart& task = Of(id);
+  const bool goes_on = task.need_worker && !part.worker_preempted &&
+                       kernel.task(id).state != TaskState::kDead &&
+                       (!keeps_work_ || task.worker_active);
+  const Time begin(frame.r[1]);
+  if (goes_on && timeout_ > kZeroCycles && kernel.now() - begin > timeout_) {
+    frame.r[3] = 1;
+    Emit(kernel, PairEvent::kTimeout, id, cpu, (kernel.now() - begin).count());
+  }
+  if (goes_on && frame.r[3] == 0) {
+    Watch watch;
+    watch.task = id;
+    watch.need_resched = !faults_.no_cond_resched;
+    if (timeout_ > kZeroCycles) watch.until = begin + timeout_ + Cycles(1);
+    return Next::Spin(kSoak, watch, c_poll_, kernel.now(), !faults_.no_cond_resched);
+  }
+  // W4
+  Store(Site::kEndRunning, part.running, TaskId());
+  Store(Site::kEndActive, Of(id).worker_active, false);
+  EmitCpu(kernel, cpu);
+  EmitTask(kernel, id);
+  return Next::Run(frame.r[3] != 0 ? kThrowOut : kWorkEnd, frame.r[3] != 0 ? kZeroCycles : c_mb_,
+                   RunMode::kKernel);
+}
+
+// W6
+Next PairV2::EndWork(Kernel& kernel, Frame& frame, CpuId cpu) {
+  CpuPart& part = Of(cpu);
+  const TaskId task(static_cast<int32_t>(frame.r[2]));
+  part.current = TaskId();
+  Drop(kernel, task);
+  EmitCpu(kernel, cpu);
+  Emit(kernel, PairEvent::kWorkEnd, task, cpu, kernel.now().cycles() - frame.r[1]);
+  // cond_resched(), which the fault takes from the worker altogether: pairing.md 8 has it sleep at
+  // once where nothing else is queued.
+  if (!faults_.no_cond_resched && kernel.cpu(frame.cpu).need_resched) {
+    return Next::Schedule(kNextWork);
+  }
+  return Next::Run(kNextWork, kZeroCycles, RunMode::kKernel);
+}
+
+// The IPI that throws a task out of user code.
+Next PairV2::Preempt(Kernel& kernel, StepId step, TaskId task) {
+  const CpuId target = kernel.task(task).cpu;
+  if (faults_.ipi_offline_hang && !kernel.online().Contains(target)) {
+    Watch watch;
+    watch.need_resched = false;
+    return Next::Spin(step, watch, kZeroCycles, kernel.now());
+  }
+  return CallAndWait(kernel, step, target, task, kPairPreempt);
+}
+
+Next PairV2::CallAndWait(Kernel& kernel, StepId step, CpuId target, TaskId task, int32_t what) {
+  PolicyEventPayload payload;
+  payload.wide[0] = target.value();
+  payload.wide[1] = kernel.online().Contains(target) ? 0 : kENXIO;
+  payload.narrow[0] = task.value();
+  payload.narrow[1] = what == kPairBarrier ? 1 : 0;
+  kernel.EmitDeclared(self_, static_cast<int>(PairEvent::kCall), payload);
+  Message message;
+  message.policy = self_;
+  message.what = what;
+  return Next::CallCpu(step, target, message, true);
+}
+
+// ------------------------------------------------------------------------------ hooks at a switch
+
+bool PairV2::WantsWorkerHook(CpuId cpu, TaskId prev) const {
+  const CpuPart& part = cpus_[cpu.index()];
+  return part.worker == prev && part.running.valid() && !faults_.no_worker_hook;
+}
+
+bool PairV2::WantsTaskHook(TaskId subject) const {
+  const TaskPart& task = tasks_[subject.index()];
+  return task.pair_cpu.valid() && task.need_worker && task.worker_active;
+}
+
+bool PairV2::UsesPairing(TaskId id) const {
+  if (tasks_[id.index()].pair_cpu.valid()) return true;
+  return id >= cpus_.front().worker && id <= cpus_.back().worker;
+}
+
+// The lines that a switch touches for pairing alone: one of current in schedule(), that of the CPU,
+// that of prev.
+int PairV2::HookLines(TaskId prev, TaskId next) const {
+  if (hot_flag_ && !UsesPairing(prev) && !UsesPairing(next)) return 0;
+  int lines = 1;
+  if (!home_is_rq_) ++lines;
+  if (!layout_hot_ && (!layout_cold_ || UsesPairing(prev))) ++lines;
+  return lines;
+}
+
+Cycles PairV2::HookCost(TaskId prev, TaskId next) const {
+  const int lines = HookLines(prev, next);
+  const Cycles layout = layout_hot_ ? c_layout_ : kZeroCycles;
+  if (by_lines_) return c_miss_ * lines + layout;
+  return lines == 0 ? layout : c_hook_ + layout;
+}
+
+PathCall PairV2::SwitchedPath(Kernel& kernel, CpuId cpu, TaskId prev, TaskId next) {
+  if (kernel.WantsDeclared(self_, static_cast<int>(PairEvent::kHook))) {
+    PolicyEventPayload payload;
+    payload.wide[0] = HookCost(prev, next).count();
+    payload.wide[1] = HookLines(prev, next);
+    payload.narrow[0] = prev.value();
+    payload.narrow[1] = next.value();
+    payload.narrow[2] = UsesPairing(prev) || UsesPairing(next) ? 1 : 0;
+    kernel.EmitDeclared(self_, static_cast<int>(PairEvent::kHook), payload);
+  }
+  const TaskId subject = faults_.v1_current_not_prev ? next : prev;
+  if (!WantsWorkerHook(cpu, prev) && !WantsTaskHook(subject) &&
+      HookCost(prev, next) == kZeroCycles) {
+    return PathCall::None();
+  }
+  return PathCall::To(kPairV2Switched, prev.value());
+}
+
+Next PairV2::Switched(Kernel& kernel, Frame& frame) {
+  const TaskId prev(static_cast<int32_t>(frame.r[0]));
+  if (frame.step == kEntry) {
+    return Next::Run(kWorkerHook, HookCost(prev, frame.task), RunMode::kKernelNoPreempt);
+  }
+  if (frame.step == kWorkerHook) {
+    if (!WantsWorkerHook(frame.cpu, prev)) {
+      return Next::Run(kTaskHook, kZeroCycles, RunMode::kKernelNoPreempt);
+    }
+    CpuPart& part = Of(frame.cpu);
+    const TaskId task = part.running;
+    Store(Site::kHookWorkerPreempted, part.worker_preempted, true);
+    Store(Site::kHookWorkerActive, Of(task).worker_active, false);
+    Store(Site::kHookWorkerRunning, part.running, TaskId());
+    EmitCpu(kernel, frame.cpu);
+    EmitTask(kernel, task);
+    return Preempt(kernel, kWorkerHookDone, task);
+  }
+  if (frame.step == kWorkerHookDone) {
+    return Next::Run(kTaskHook, c_mb_, RunMode::kKernelNoPreempt);
+  }
+  const TaskId subject = faults_.v1_current_not_prev ? frame.task : prev;
+  if (frame.step == kTaskHook) {
+    if (!WantsTaskHook(subject)) return Next::Return(0);
+    return CallAndWait(kernel, kTaskHookDone, Of(subject).pair_cpu, subject, kPairBarrier);
+  }
+  TaskPart& task = Of(subject);
+  task.worker_active = false;
+  Store(Site::kHookTaskNeed, task.need_worker, false);
+  EmitTask(kernel, subject);
+  LookAgain(kernel, task.pair_cpu);
+  return Next::Return(0);
+}
+
+// ---------------------------------------------------------------------------------------- hotplug
+
+// The CPU comes up, before user tasks may run there: whoever used its data meanwhile is thrown out,
+// and its worker comes back.
+Next PairV2::Startup(Kernel& kernel, Frame& frame) {
+  const CpuId cpu(static_cast<int32_t>(frame.r[0]));
+  CpuPart& part = Of(cpu);
+  if (frame.step == kEntry) {
+    const TaskId task = part.running;
+    if (!task.valid()) return Next::Run(kBind, kZeroCycles, RunMode::kKernel);
+    part.worker_preempted = true;
+    Of(task).worker_active = false;
+    part.running = TaskId();
+    EmitCpu(kernel, cpu);
+    EmitTask(kernel, task);
+    LookAgain(kernel, cpu);
+    if (startup_to_task_) return Preempt(kernel, kBind, task);
+    // As posted: computed the task's CPU, and interrupts the one that comes up.
+    return CallAndWait(kernel, kBind, cpu, task, kPairPreempt);
+  }
+  // MODEL-198: bound when its work has ended, so that it need not be carried over while it spins.
+  kernel.SetAffinity(part.worker, CpuSet::Of(cpu));
+  return Next::Return(0);
+}
+
+}  // namespace rqsim
