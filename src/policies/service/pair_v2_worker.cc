@@ -1,5 +1,5 @@
 // The service `pair-v2`, the half of the CPUs: workers, hooks at a switch, CPU hotplug (pairing.md
-// 6.3, 6.5, 6.7). pair_v2.cc has the essay.
+// 6.3, 6.5, 6.7). pair_v2.cc has the essay. Tested by scenarios/pairing.
 #include "service/pair_v2.h"
 
 namespace rqsim {
