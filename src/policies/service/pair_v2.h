@@ -92,6 +92,7 @@ class PairV2 final : public KernelService {
   Next CallAndWait(Kernel& kernel, StepId step, CpuId target, TaskId task, int32_t what);
   bool WantsWorkerHook(CpuId cpu, TaskId prev) const;
   bool WantsTaskHook(TaskId subject) const;
+  TaskId HookSubject(TaskId prev, TaskId next) const;
   int HookLines(TaskId prev, TaskId next) const;
   Cycles HookCost(TaskId prev, TaskId next) const;
   bool UsesPairing(TaskId id) const;

@@ -165,6 +165,12 @@ bool PairV2::WantsTaskHook(TaskId subject) const {
   return task.pair_cpu.valid() && task.need_worker && task.worker_active;
 }
 
+// Whose flags the task hook looks at. The fault of v1 takes the next task where a paired one is
+// switched out (MODEL-200).
+TaskId PairV2::HookSubject(TaskId prev, TaskId next) const {
+  return faults_.v1_current_not_prev && tasks_[prev.index()].pair_cpu.valid() ? next : prev;
+}
+
 bool PairV2::UsesPairing(TaskId id) const {
   if (tasks_[id.index()].pair_cpu.valid()) return true;
   return id >= cpus_.front().worker && id <= cpus_.back().worker;
@@ -197,8 +203,7 @@ PathCall PairV2::SwitchedPath(Kernel& kernel, CpuId cpu, TaskId prev, TaskId nex
     payload.narrow[2] = UsesPairing(prev) || UsesPairing(next) ? 1 : 0;
     kernel.EmitDeclared(self_, static_cast<int>(PairEvent::kHook), payload);
   }
-  const TaskId subject = faults_.v1_current_not_prev ? next : prev;
-  if (!WantsWorkerHook(cpu, prev) && !WantsTaskHook(subject) &&
+  if (!WantsWorkerHook(cpu, prev) && !WantsTaskHook(HookSubject(prev, next)) &&
       HookCost(prev, next) == kZeroCycles) {
     return PathCall::None();
   }
@@ -226,7 +231,7 @@ Next PairV2::Switched(Kernel& kernel, Frame& frame) {
   if (frame.step == kWorkerHookDone) {
     return Next::Run(kTaskHook, c_mb_, RunMode::kKernelNoPreempt);
   }
-  const TaskId subject = faults_.v1_current_not_prev ? frame.task : prev;
+  const TaskId subject = HookSubject(prev, frame.task);
   if (frame.step == kTaskHook) {
     if (!WantsTaskHook(subject)) return Next::Return(0);
     return CallAndWait(kernel, kTaskHookDone, Of(subject).pair_cpu, subject, kPairBarrier);
