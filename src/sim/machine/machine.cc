@@ -287,8 +287,8 @@ void Machine::CreatePolicyTasks() {
         PushFrame(CpuId(c), contexts_[id.index()], PolicyId(static_cast<int32_t>(r)), info.path,
                   args, 1);
         if (info.starts_asleep) {
-          const bool parked = info.per_cpu && !info.may_leave &&
-                              !cpu_store_[static_cast<std::size_t>(c)].online;
+          const bool parked =
+              info.per_cpu && !info.may_leave && !cpu_store_[static_cast<std::size_t>(c)].online;
           task.should_park = parked;
           task.state = parked ? TaskState::kParked : TaskState::kInterruptible;
           continue;
