@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "support/random.h"
+
 namespace rqsim {
 namespace {
 
@@ -99,7 +101,7 @@ class Maker {
     }
   }
 
-  WorldRandom random_;
+  Random random_;
   WorldKind kind_;
   int number_ = 0, num_others_ = 1;  // the task that is being made
 };

@@ -13,24 +13,6 @@
 
 namespace rqsim {
 
-// splitmix64: the same numbers everywhere.
-class WorldRandom {
- public:
-  explicit WorldRandom(uint64_t seed) : state_(seed) {}
-  int Below(int n) {
-    state_ += 0x9e3779b97f4a7c15u;
-    uint64_t z = state_;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    z ^= z >> 31;
-    return static_cast<int>(z % static_cast<uint64_t>(n));
-  }
-  bool OneIn(int n) { return Below(n) == 0; }
-
- private:
-  uint64_t state_;
-};
-
 // A piece of a program. A critical section has its lock taken before and released after `inner`; a
 // wait that a signal ended skips it.
 struct Piece {

@@ -17,8 +17,6 @@ namespace rqsim {
 bool Machine::MayElideTicks() const {
   const MachineSpec& machine = plan_.scenario.machine;
   if (!machine.tick_elision || !facts_.tick_runs) return false;
-  // Where a tick is one of the timers, it has its place among them.
-  if (machine.ties == Ties::kTimersFirst) return false;
   if (trace_.Wanted(EventKind::kTick) || trace_.Wanted(EventKind::kSchedStatRuntime)) return false;
   // A server that counts down tells of it at every charge.
   if (trace_.Wanted(EventKind::kSchedDlUpdate)) return false;
@@ -29,9 +27,12 @@ bool Machine::MayElideTicks() const {
   if (!runqueue_loads_.empty()) return false;
   // Donors that wait to be looked at again count the events of an instant.
   if (lock_hook_resolves_) return false;
-  // A tick with a cost holds up what reaches its CPU meanwhile, and that may be another CPU's
-  // doing.
-  return costs().c_tick == kZeroCycles;
+  // Among the timers it shares their interrupt and what that costs.
+  if (timers_first_ && costs().c_timer > kZeroCycles) return false;
+  if (costs().c_tick == kZeroCycles) return true;
+  // A tick with a cost cuts segments, and may end in a way back to user mode that services see.
+  return !timers_first_ && !trace_.Wanted(EventKind::kSegment) && !machine.irq_time_accounting &&
+         user_return_services_.empty();
 }
 
 // Something of `phase` on `cpu` is being handled at this instant.
@@ -81,36 +82,35 @@ void Machine::TryElide(CpuId c) {
   PushTick(c, armed + Cycles(ticks * tick));
 }
 
-// Takes the ticks of this CPU that have gone by, and arms the next one.
+// Takes the ticks of this CPU that have gone by, and arms the next one. This may be in the middle
+// of a hook that has asked for something already: that waits for its own time.
 void Machine::TakeElidedTicks(CpuId c) {
   CpuState& s = State(c);
   s.elides = false;
+  const int32_t drained = drained_;
+  drained_ = num_requests_;
   const Time now = now_;
   const auto is_over = [&](Time tick) {
-    return tick < now || (tick == now && passed_ > PassKey(Phase::kTick, c));
+    return tick < now || (tick == now && passed_ > PassKey(order_.tick, c));
   };
   bool any = false;
-  while (is_over(s.next_tick)) {
+  bool in_handler = false;
+  while (!in_handler && is_over(s.next_tick)) {
     any = true;
     const Time end = s.next_tick + costs().c_tick;
-    if (end > now || (end == now && passed_ <= PassKey(Phase::kCostEnd, c))) {
-      // Its handler has not come to its end yet.
-      if (s.tick_event != EventQueue::kNone) StopTick(c);
-      TickInHandler(c);
-      return;
-    }
-    TakeTick(c);
+    in_handler = end > now || (end == now && passed_ <= PassKey(Phase::kCostEnd, c));
+    in_handler ? TickInHandler(c) : TakeTick(c);
   }
+  drained_ = drained;
+  if (in_handler) return;
   if (s.tick_event != EventQueue::kNone && queue_.TimeOf(s.tick_event) > s.next_tick) StopTick(c);
   if (s.tick_event == EventQueue::kNone) PushTick(c, s.next_tick);
   if (any && costs().c_tick > kZeroCycles) RestartSegment(c);
 }
 
-// One tick that decides nothing, with its handler.
-void Machine::TakeTick(CpuId c) {
+// What a tick that decides nothing does, at its own instant; the next one follows.
+void Machine::TickQuietly(CpuId c) {
   CpuState& s = State(c);
-  const Time now = now_;
-  now_ = s.next_tick;
   s.next_tick += facts_.tick;
   Charge(c);
   const TaskId donor = cpu_store_[c.index()].donor;
@@ -120,6 +120,14 @@ void Machine::TakeTick(CpuId c) {
   RQSIM_CHECK(!cpu_store_[c.index()].need_resched_lazy);
   ++s.sums.ticks;
   ++elided_ticks_;
+}
+
+// One tick that decides nothing, with its handler.
+void Machine::TakeTick(CpuId c) {
+  CpuState& s = State(c);
+  const Time now = now_;
+  now_ = s.next_tick;
+  TickQuietly(c);
   const Cycles cost = costs().c_tick;
   if (cost > kZeroCycles) {
     WorkOff(c);
@@ -131,19 +139,22 @@ void Machine::TakeTick(CpuId c) {
   now_ = now;
 }
 
-// The last tick that was left out is still in its handler: from here on it is as if it had been an
-// event all along.
+// The last tick that was left out is still in its handler: from its end on it is as if it had been
+// an event all along. It decided nothing, also for what has changed since.
 void Machine::TickInHandler(CpuId c) {
+  CpuState& s = State(c);
   const Time now = now_;
   const CpuId actor = actor_;
-  const bool actor_is_task = actor_is_task_;
-  now_ = State(c).next_tick;
+  now_ = s.next_tick;
+  actor_ = c;
   last_event_ = std::max(last_event_, now_);
-  Interrupt(c, Payload(Ev::kTick, c.value()));
-  State(c).wants_elision = false;
+  if (s.tick_event != EventQueue::kNone) StopTick(c);
+  TickQuietly(c);
+  PushTick(c, s.next_tick);
+  AddCost(c, CostId::kTick, costs().c_tick);
+  BeginOverhead(c, After::kNothing);
   now_ = now;
   actor_ = actor;
-  actor_is_task_ = actor_is_task;
 }
 
 // Ticks that cost something have pushed the end of the segment back.
@@ -158,9 +169,10 @@ void Machine::RestartSegment(CpuId c) {
 // The CPU joins or leaves those that idle without ticks: a reason for others to kick it, or none.
 void Machine::SetTickless(CpuId c, bool tickless) {
   if (tickless_.Contains(c) == tickless) return;
+  if (balances_on_tick_ && may_elide_) {
+    for (int i = 0; i < Kernel::num_cpus(); ++i) TakeTicks(CpuId(i));
+  }
   tickless ? tickless_.Add(c) : tickless_.Remove(c);
-  if (!balances_on_tick_ || !may_elide_) return;
-  for (int i = 0; i < Kernel::num_cpus(); ++i) TakeTicks(CpuId(i));
 }
 
 // Everything up to and including `t` has happened: also the ticks that were left out.

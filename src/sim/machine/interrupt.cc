@@ -266,6 +266,7 @@ void Machine::EndCall(int32_t index) {
   call.next_free = free_call_;
   free_call_ = index;
   if (!waited) return;
+  TakeTicks(from);
   CpuState& s = State(from);
   Context& ctx = Ctx(from);
   Level& level = Top(ctx);

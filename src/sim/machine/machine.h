@@ -619,6 +619,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     if (State(c).elides) TakeElidedTicks(c);
   }
   void TakeElidedTicks(CpuId c);
+  void TickQuietly(CpuId c);
   void TakeTick(CpuId c);
   void TickInHandler(CpuId c);
   void RestartSegment(CpuId c);
@@ -720,6 +721,8 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
 
   // --- timers_first.cc
   bool StepTimersFirst();
+  bool StepOn(Phase phase, CpuId c);
+  bool StepOnTop();
   CpuId FirstInKernel();
   bool KeepsPlace(EventQueue::Handle timer, Time at) const;
 

@@ -16,35 +16,39 @@ bool Machine::StepTimersFirst() {
   const Phase phase = queued ? queue_.TopKey().phase() : Phase::kResched;
   // What the last step has caused: IPIs arrive at once, and whoever is not inside a `run` goes on
   // until it is.
-  if (!cost_end_due_.empty()) {
-    HandleDue(Phase::kCostEnd, cost_end_due_.First());
-    return true;
-  }
-  if (phase <= Phase::kIpi) {
-    HandleTop();
-    return true;
-  }
-  if (const CpuId c = FirstInKernel(); c.valid()) {
-    HandleDue(Phase::kSegEnd, c);
-    return true;
-  }
-  if (!resched_due_.empty()) {
-    HandleDue(Phase::kResched, resched_due_.First());
-    return true;
-  }
+  // None of this makes a tick of this instant one that has been.
+  if (!cost_end_due_.empty()) return StepOn(Phase::kCostEnd, cost_end_due_.First());
+  if (phase <= Phase::kIpi) return StepOnTop();
+  if (const CpuId c = FirstInKernel(); c.valid()) return StepOn(Phase::kSegEnd, c);
+  if (!resched_due_.empty()) return StepOn(Phase::kResched, resched_due_.First());
   // All expired timers of the lowest CPU that has one: one interrupt (TimerInterrupt).
   if (phase == Phase::kTimer) {
-    HandleTop();
-    return true;
+    NotePassed(phase, queue_.TopKey().cpu());
+    return StepOnTop();
   }
   // The lowest CPU whose task has finished its run.
   const CpuId c = seg_end_due_.empty() ? CpuId() : seg_end_due_.First();
   if (c.valid() && (phase != Phase::kFinishedRun || c < queue_.TopKey().cpu())) {
-    HandleDue(Phase::kSegEnd, c);
-    return true;
+    NotePassed(Phase::kFinishedRun, c);
+    return StepOn(Phase::kSegEnd, c);
   }
   if (!queued) return !waiting_to_retry_.empty() && LookAgainBeforeTimePasses();
-  HandleTop();
+  NotePassed(phase, queue_.TopKey().cpu());
+  return StepOnTop();
+}
+
+// Handles what is due on `c` without being in the queue.
+bool Machine::StepOn(Phase phase, CpuId c) {
+  TakeTicks(c);
+  HandleDue(phase, c);
+  return true;
+}
+
+// Handles the first event in the queue, unless a tick that comes before it was left out.
+bool Machine::StepOnTop() {
+  const EventKey key = queue_.TopKey();
+  TakeTicks(key.cpu());
+  if (!queue_.empty() && queue_.TopKey().order == key.order) HandleTop();
   return true;
 }
 
