@@ -52,6 +52,7 @@ struct TaskResult {
   int64_t nr_switches = 0, nr_voluntary_switches = 0, nr_involuntary_switches = 0,
           nr_migrations = 0;
   int64_t deadline_misses = 0;
+  int64_t dl_overruns = 0;  // budgets used up, of a deadline task with the flag `overrun`
   // /proc/PID/schedstat and /proc/PID/sched (machine.md 11.2); sim/views/sched_stats.h says which
   // event counts where.
   int64_t pcount = 0;                           // times it got a CPU
@@ -67,6 +68,23 @@ struct TaskResult {
   std::vector<WaitCause> waits;  // by cause, largest first, ties by name
 };
 
+// The passes of balancing for a CPU in one of its domains while it was of one kind: busy, idle or
+// newly idle. /proc/schedstat, version 17; sim/views/domain_stats.h says which event counts where.
+struct BalanceCounts {
+  int64_t lb_count = 0, lb_balanced = 0, lb_failed = 0;
+  int64_t lb_imbalance_load = 0, lb_imbalance_util = 0, lb_imbalance_task = 0,
+          lb_imbalance_misfit = 0;
+  int64_t lb_gained = 0, lb_hot_gained = 0, lb_nobusyq = 0, lb_nobusyg = 0;
+};
+
+// A scheduling domain of a CPU.
+struct DomainResult {
+  std::string name;  // SMT, CLS, MC, PKG, NUMA
+  BalanceCounts busy, idle, newly_idle;
+  int64_t alb_count = 0, alb_failed = 0, alb_pushed = 0;
+  int64_t ttwu_wake_remote = 0, ttwu_move_affine = 0;
+};
+
 struct CpuResult {
   CpuId id;
   Cycles user, kernel, idle, offline;
@@ -76,6 +94,7 @@ struct CpuResult {
   int64_t yld_count = 0, sched_count = 0, sched_goidle = 0, ttwu_count = 0, ttwu_local = 0;
   Cycles rq_cpu_time, run_delay;
   int64_t pcount = 0;
+  std::vector<DomainResult> domains;  // lowest first
 };
 
 struct LockResult {

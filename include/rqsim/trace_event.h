@@ -238,8 +238,9 @@ struct SchedSetNeedResched {
 struct DlPayload {
   Time deadline;
   Cycles runtime;
-  TaskId pid;          // invalid: a server
-  int32_t server = 0;  // 1: the fair server
+  TaskId pid;           // invalid: a server
+  int16_t server = 0;   // 1: the fair server
+  int16_t overrun = 0;  // throttle, 1: it used up its budget and asked to know (dl_overrun)
 };
 // Its budget is used up, or it woke between its deadline and its next period.
 struct SchedDlThrottle : DlPayload {

@@ -62,8 +62,15 @@ Json TaskSchema() {
        {"waits", ListOf(wait)}});
 }
 
+Json DomainSchema() {
+  const Json counts = PartSchema({}, kBalanceFields, {});
+  return PartSchema({{"name", Text()}}, kDomainFields,
+                    {{"busy", counts}, {"idle", counts}, {"newly_idle", counts}});
+}
+
 Json CpuSchema() {
-  return PartSchema({{"id", Count()}}, kCpuFields, {{"overhead", NumbersByName()}});
+  return PartSchema({{"id", Count()}}, kCpuFields,
+                    {{"overhead", NumbersByName()}, {"domains", ListOf(DomainSchema())}});
 }
 
 Json LockSchema() {

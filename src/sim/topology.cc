@@ -5,8 +5,21 @@
 #include <utility>
 
 #include "rqsim/check.h"
+#include "rqsim/limits.h"
+#include "rqsim/machine_places.h"
 
 namespace rqsim {
+
+std::vector<CpuPlace> PlacesOf(const MachineSpec& machine) {
+  std::vector<CpuPlace> places;
+  for (const CpuSpec& cpu : machine.cpus) {
+    const int number = static_cast<int>(places.size());
+    const int core = cpu.core >= 0 ? cpu.core : kMaxCpus + number;
+    const int cluster = cpu.cluster >= 0 ? cpu.cluster : kMaxCpus + core;
+    places.push_back({core, cluster, cpu.llc, cpu.node, cpu.capacity});
+  }
+  return places;
+}
 
 std::string_view DomainLevelName(DomainLevel level) {
   switch (level) {

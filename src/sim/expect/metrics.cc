@@ -54,6 +54,8 @@ constexpr std::array kTable = {
     MetricRow{Of::kTask, "nr_involuntary_switches", Unit::kCount, "… preempted or yielding"},
     MetricRow{Of::kTask, "nr_migrations", Unit::kCount, "changes of its CPU"},
     MetricRow{Of::kTask, "deadline_misses", Unit::kCount, "jobs that ended after their deadline"},
+    MetricRow{Of::kTask, "dl_overruns", Unit::kCount,
+              "budgets used up, of a deadline task with the flag overrun", false},
     MetricRow{Of::kTask, "pcount", Unit::kCount, "times it got a CPU (schedstat)", false},
     MetricRow{Of::kTask, "run_delay_max", Unit::kCycles, "the longest of the waits of run_delay",
               false},
@@ -122,6 +124,14 @@ constexpr std::array kTable = {
     MetricRow{Of::kCpu, "run_delay", Unit::kCycles, "tasks waited in its queue, all together",
               false},
     MetricRow{Of::kCpu, "pcount", Unit::kCount, "switches to tasks", false},
+    MetricRow{Of::kCpu, "domain0.idle.lb_count", Unit::kCount,
+              "passes of balancing in its lowest domain while it was idle; domainN.KIND.lb_NAME "
+              "for the other domains, kinds (busy, idle, newly_idle) and counters of schedstat",
+              false},
+    MetricRow{Of::kCpu, "domain0.alb_pushed", Unit::kCount,
+              "tasks that a stop task pushed here; domainN.NAME for alb_count, alb_failed, "
+              "ttwu_wake_remote, ttwu_move_affine too",
+              false},
 
     MetricRow{Of::kRun, "end", Unit::kInstant, "when the run ended"},
     MetricRow{Of::kRun, "events", Unit::kCount, "trace records", false},
@@ -206,6 +216,36 @@ bool IsPartOf(std::string_view name, std::string_view distribution) {
   return false;
 }
 
+// The counter of one of a CPU's domains that `name` means: domainN.NAME or domainN.KIND.NAME.
+struct DomainMetric {
+  std::size_t domain = 0;
+  const BalanceKind* kind = nullptr;  // null: not one of balancing passes
+  std::string_view counter;
+};
+std::optional<DomainMetric> DomainMetricOf(std::string_view name) {
+  if (!name.starts_with("domain")) return std::nullopt;
+  name.remove_prefix(std::string_view("domain").size());
+  DomainMetric metric;
+  const std::size_t dot = name.find('.');
+  if (dot == 0 || dot == std::string_view::npos || dot > 3) return std::nullopt;
+  for (const char c : name.substr(0, dot)) {
+    if (c < '0' || c > '9') return std::nullopt;
+    metric.domain = metric.domain * 10 + static_cast<std::size_t>(c - '0');
+  }
+  metric.counter = name.substr(dot + 1);
+  for (const ResultField<DomainResult>& field : kDomainFields) {
+    if (field.name() == metric.counter) return metric;
+  }
+  for (const BalanceKind& kind : kBalanceKinds) {
+    const auto part = PartOf(metric.counter, kind.name);
+    if (!part) continue;
+    for (const ResultField<BalanceCounts>& field : kBalanceFields) {
+      if (field.name() == *part) return DomainMetric{metric.domain, &kind, *part};
+    }
+  }
+  return std::nullopt;
+}
+
 // The kernel's longer names.
 std::string_view WithoutAlias(MetricOf of, std::string_view name) {
   if (of != MetricOf::kTask) return name;
@@ -248,7 +288,7 @@ bool IsMetric(MetricOf of, std::string_view name, const Registry& registry) {
       return IsPartOf(name, "wait") || IsPartOf(name, "hold");
     case MetricOf::kCpu: {
       const auto cost = PartOf(name, "overhead");
-      return cost && IsCost(*cost);
+      return (cost && IsCost(*cost)) || DomainMetricOf(name);
     }
     case MetricOf::kRun:
       break;
@@ -297,6 +337,12 @@ std::optional<int64_t> MetricValue(const LockResult& lock, std::string_view name
 }
 
 std::optional<int64_t> MetricValue(const CpuResult& cpu, std::string_view name) {
+  if (const auto metric = DomainMetricOf(name)) {
+    if (metric->domain >= cpu.domains.size()) return std::nullopt;
+    const DomainResult& domain = cpu.domains[metric->domain];
+    if (metric->kind == nullptr) return Plain(domain, metric->counter, kDomainFields);
+    return Plain(domain.*metric->kind->counts, metric->counter, kBalanceFields);
+  }
   const auto part = PartOf(name, "overhead");
   if (!part) return Plain(cpu, name, kCpuFields);
   int64_t sum = 0;

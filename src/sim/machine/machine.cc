@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "rqsim/machine_places.h"
+
 namespace rqsim {
 namespace {
 
@@ -171,15 +173,7 @@ void Machine::AddListener(Listener& listener) {
 // The domains span the active CPUs (topology.c: partition_sched_domains()).
 void Machine::BuildTopology() {
   const MachineSpec& machine = plan_.scenario.machine;
-  std::vector<CpuPlace> places(machine.cpus.size());
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    const CpuSpec& spec = machine.cpus[i];
-    const Cpu& cpu = cpu_store_[i];
-    // A CPU without cluster is in that of its core.
-    const int cluster = spec.cluster >= 0 ? spec.cluster : kMaxCpus + cpu.core;
-    places[i] = {cpu.core, cluster, cpu.llc, cpu.node, cpu.capacity};
-  }
-  topology_.Build(places, active_, machine.distances);
+  topology_.Build(PlacesOf(machine), active_, machine.distances);
 }
 
 void Machine::CreateTasks() {

@@ -209,6 +209,10 @@ Next Machine::OpEffect(CpuId c, Frame& frame, const Instr& instr) {
       return point;
     }
     case OpKind::kFork:
+      // MODEL-131: there is no reset_on_fork (core.c: sched_fork()).
+      if (task_store_[self.index()].base.policy == SchedPolicy::kDeadline) {
+        return Next::Return(kEAGAIN);
+      }
       return Next::Return(Fork(c, self, instr.object).value());
     case OpKind::kExec: {
       Emit(c, SchedProcessExec{self});

@@ -78,7 +78,7 @@ Distribution Summarise(std::vector<int64_t>& samples) {
 }
 
 EventMask ResultBuilder::Wants() const {
-  return accountant_.Wants() | ProxyBooks::Wants() | SchedStats::Wants() |
+  return accountant_.Wants() | ProxyBooks::Wants() | SchedStats::Wants() | DomainStats::Wants() |
          EventMask::Of(EventKind::kIpiSendCpu, EventKind::kSchedSetNeedResched,
                        EventKind::kSchedPiSetprio, EventKind::kSignalGenerate,
                        EventKind::kContentionBegin, EventKind::kContentionEnd,
@@ -92,6 +92,7 @@ void ResultBuilder::OnStart(const RunInfo& info, ViolationSink& sink) {
   accountant_.OnStart(info, sink);
   proxies_.OnStart(info);
   stats_.OnStart(info, sink);
+  domains_.OnStart(info);
   const std::size_t tasks = static_cast<std::size_t>(info.num_tasks());
   jobs_.assign(tasks, Job());
   links_.assign(tasks, WaitList::Links());
@@ -125,6 +126,7 @@ void ResultBuilder::OnEvent(const TraceEvent& event) {
   proxies_.OnEvent(event);
   accountant_.OnEvent(event);
   stats_.OnEvent(event);
+  domains_.OnEvent(event);
   switch (event.kind()) {
     case EventKind::kSchedSwitch:
       OnSwitch(event);
@@ -418,6 +420,7 @@ void ResultBuilder::TakeCpus() {
     cpu.idle = account.idle;
     cpu.offline = account.offline;
     stats_.Fill(cpu.id, cpu);
+    domains_.Fill(cpu.id, cpu);
     for (std::size_t cost = 0; cost < account.overhead.size(); ++cost) {
       if (account.overhead[cost] == kZeroCycles) continue;
       cpu.overhead.push_back(

@@ -30,6 +30,7 @@
 #include "rqsim/result.h"
 #include "rqsim/trace_event.h"
 #include "sim/views/accountant.h"
+#include "sim/views/domain_stats.h"
 #include "sim/views/proxy_books.h"
 #include "sim/views/sched_stats.h"
 #include "sim/views/wait_list.h"
@@ -96,6 +97,7 @@ class ResultBuilder final : public Listener {
   Accountant accountant_;
   ProxyBooks proxies_{accountant_};
   SchedStats stats_;
+  DomainStats domains_;
   Accountant::Reports reports_;
   const RunInfo* info_ = nullptr;
   int32_t declared_tasks_ = 0;  // ids 1 to this are the scenario's

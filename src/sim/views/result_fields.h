@@ -68,6 +68,7 @@ inline constexpr ResultField<TaskResult> kTaskFields[] = {
     {"throttled", &TaskResult::throttled},
     {"migrating", &TaskResult::migrating},
     {"deadline_misses", &TaskResult::deadline_misses},
+    {"dl_overruns", &TaskResult::dl_overruns},
     {"pcount", &TaskResult::pcount},
     {"run_delay_max", &TaskResult::run_delay_max},
     {"run_delay_max_start", &TaskResult::run_delay_max_start},
@@ -100,6 +101,35 @@ inline constexpr ResultField<CpuResult> kCpuFields[] = {{"user", &CpuResult::use
                                                         {"rq_cpu_time", &CpuResult::rq_cpu_time},
                                                         {"run_delay", &CpuResult::run_delay},
                                                         {"pcount", &CpuResult::pcount}};
+
+inline constexpr ResultField<BalanceCounts> kBalanceFields[] = {
+    {"lb_count", &BalanceCounts::lb_count},
+    {"lb_balanced", &BalanceCounts::lb_balanced},
+    {"lb_failed", &BalanceCounts::lb_failed},
+    {"lb_imbalance_load", &BalanceCounts::lb_imbalance_load},
+    {"lb_imbalance_util", &BalanceCounts::lb_imbalance_util},
+    {"lb_imbalance_task", &BalanceCounts::lb_imbalance_task},
+    {"lb_imbalance_misfit", &BalanceCounts::lb_imbalance_misfit},
+    {"lb_gained", &BalanceCounts::lb_gained},
+    {"lb_hot_gained", &BalanceCounts::lb_hot_gained},
+    {"lb_nobusyq", &BalanceCounts::lb_nobusyq},
+    {"lb_nobusyg", &BalanceCounts::lb_nobusyg}};
+
+inline constexpr ResultField<DomainResult> kDomainFields[] = {
+    {"alb_count", &DomainResult::alb_count},
+    {"alb_failed", &DomainResult::alb_failed},
+    {"alb_pushed", &DomainResult::alb_pushed},
+    {"ttwu_wake_remote", &DomainResult::ttwu_wake_remote},
+    {"ttwu_move_affine", &DomainResult::ttwu_move_affine}};
+
+// What a CPU was when balancing was done for it, in the order of /proc/schedstat.
+struct BalanceKind {
+  std::string_view name;
+  BalanceCounts DomainResult::*counts;
+};
+inline constexpr BalanceKind kBalanceKinds[] = {{"busy", &DomainResult::busy},
+                                                {"idle", &DomainResult::idle},
+                                                {"newly_idle", &DomainResult::newly_idle}};
 
 inline constexpr ResultField<LockResult> kLockFields[] = {
     {"acquisitions", &LockResult::acquisitions},

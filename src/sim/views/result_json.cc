@@ -64,12 +64,25 @@ Json ToJson(const TaskResult& task) {
   return out;
 }
 
+Json ToJson(const DomainResult& domain) {
+  Json out{{"name", domain.name}};
+  AddFields(domain, kDomainFields, out);
+  for (const BalanceKind& kind : kBalanceKinds) {
+    Json counts = Json::object();
+    AddFields(domain.*kind.counts, kBalanceFields, counts);
+    out[std::string(kind.name)] = std::move(counts);
+  }
+  return out;
+}
+
 Json ToJson(const CpuResult& cpu) {
   Json overhead = Json::object();
   for (const auto& [name, length] : cpu.overhead) overhead[name] = length.count();
   Json out{{"id", cpu.id.value()}};
   AddFields(cpu, kCpuFields, out);
   out["overhead"] = std::move(overhead);
+  out["domains"] = Json::array();
+  for (const DomainResult& domain : cpu.domains) out["domains"].push_back(ToJson(domain));
   return out;
 }
 

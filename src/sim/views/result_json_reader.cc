@@ -223,6 +223,19 @@ class Reader {
         out.overhead.emplace_back(name, Cycles(IntegerOf(value, name)));
       }
     }
+    ForEach(item, "domains",
+            [&](const Json& domain) { out.domains.push_back(ReadDomain(domain)); });
+    return out;
+  }
+
+  DomainResult ReadDomain(const Json& item) {
+    DomainResult out;
+    out.name = Text(item, "name");
+    Fields(item, kDomainFields, out);
+    for (const BalanceKind& kind : kBalanceKinds) {
+      const Json* counts = Member(item, kind.name);
+      if (counts != nullptr) Fields(*counts, kBalanceFields, out.*kind.counts);
+    }
     return out;
   }
 

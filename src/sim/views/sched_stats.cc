@@ -8,12 +8,12 @@
 namespace rqsim {
 
 EventMask SchedStats::Wants() {
-  return EventMask::Of(EventKind::kSchedEntry, EventKind::kSchedSwitch, EventKind::kTtwuStat,
-                       EventKind::kSchedWakeup, EventKind::kSchedWakeupNew,
-                       EventKind::kSchedMigrateTask, EventKind::kSchedDelay,
-                       EventKind::kSchedUndelay, EventKind::kProxyDonor,
-                       EventKind::kProxyDeactivate, EventKind::kProxyPark, EventKind::kOpEnd,
-                       EventKind::kSchedWakeAffine, EventKind::kSchedMoveRefused);
+  return EventMask::Of(
+      EventKind::kSchedEntry, EventKind::kSchedSwitch, EventKind::kTtwuStat,
+      EventKind::kSchedWakeup, EventKind::kSchedWakeupNew, EventKind::kSchedMigrateTask,
+      EventKind::kSchedDelay, EventKind::kSchedUndelay, EventKind::kProxyDonor,
+      EventKind::kProxyDeactivate, EventKind::kProxyPark, EventKind::kOpEnd,
+      EventKind::kSchedWakeAffine, EventKind::kSchedMoveRefused, EventKind::kSchedDlThrottle);
 }
 
 void SchedStats::OnStart(const RunInfo& info, ViolationSink& sink) {
@@ -60,6 +60,11 @@ void SchedStats::OnEvent(const TraceEvent& event) {
       Book& book = At(event.As<SchedUndelay>().pid);
       book.is_delayed = false;
       LeaveTree(book, event.t);
+      return;
+    }
+    case EventKind::kSchedDlThrottle: {
+      const auto throttle = event.As<SchedDlThrottle>();
+      if (throttle.pid.valid()) At(throttle.pid).overruns += throttle.overrun;
       return;
     }
     case EventKind::kProxyDonor:
@@ -321,6 +326,7 @@ void SchedStats::Fill(TaskId task, TaskResult& out) const {
   out.nr_failed_migrations_affine = book.failed_affine;
   out.nr_failed_migrations_running = book.failed_running;
   out.nr_failed_migrations_hot = book.failed_hot;
+  out.dl_overruns = book.overruns;
 }
 
 void SchedStats::Fill(CpuId cpu, CpuResult& out) const {

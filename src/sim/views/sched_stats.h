@@ -21,6 +21,7 @@
 //   yld_count              yields that were made; sched_count: schedule() calls; sched_goidle:
 //                          switches to idle; ttwu_*: wake-ups by the CPU of the waker.
 //   rq_cpu_time            between the switches in and out of tasks; what is running counts.
+//   dl_overruns            budgets used up, of a deadline task that asks to know (MODEL-132).
 //
 // At the end of a run it checks that these fit together and fit the accountant's books:
 //
@@ -61,7 +62,8 @@ class SchedStats {
     Time run_delay_max_start, run_delay_max_end;
     int64_t pcount = 0, wait_count = 0, switches = 0;
     int64_t wakeups = 0, local = 0, remote = 0, sync = 0, migrate = 0, affine = 0,
-            affine_attempts = 0, failed_affine = 0, failed_running = 0, failed_hot = 0;
+            affine_attempts = 0, failed_affine = 0, failed_running = 0, failed_hot = 0,
+            overruns = 0;
 
     // Now; unset where it does not wait.
     std::optional<Time> queued;  // of this wait

@@ -355,6 +355,7 @@ constexpr EventField kDlFields[] = {
     Field("runtime", FieldKind::kCycles, offsetof(DlPayload, runtime), sizeof(DlPayload::runtime)),
     Field("deadline", FieldKind::kTime, offsetof(DlPayload, deadline), sizeof(DlPayload::deadline)),
     Field("server", FieldKind::kInteger, offsetof(DlPayload, server), sizeof(DlPayload::server)),
+    Field("overrun", FieldKind::kInteger, offsetof(DlPayload, overrun), sizeof(DlPayload::overrun)),
 };
 
 constexpr EventField kCpuhpEnterFields[] = {
