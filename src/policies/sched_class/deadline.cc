@@ -2,17 +2,18 @@
 // (constant bandwidth server).
 //
 // Idea: deadline_cbs.h has the arithmetic, deadline_queue.h the queues, deadline_bandwidth.h what
-// is promised to whom, deadline_server.h the fair server. This file connects them to the machine:
-// when a task is charged, throttled and replenished, who preempts whom, and how tasks are pushed to
-// and pulled from other CPUs, so that the tasks with the earliest deadlines run somewhere. A charge
-// is booked by the machine but acted on only where the kernel looks at the budget (tick, slice
-// timer, dequeue, yield, put_prev): until then a task may overrun. A throttled task stays runnable
-// for the machine and is on no queue of the class. Origin: Linux 7.2 kernel/sched/deadline.c
-// (function names at the code), syscalls.c: __sched_setscheduler(); classes.md 6 and 7. What
-// differs: one root domain, no cpusets; inherited parameters begin a period of their own
-// (MODEL-33); MODEL-71 to 75. Cost: O(log n) to enqueue, dequeue and pick, O(log CPUs) to find a
-// CPU, O(overloaded CPUs) to pull. Tested by tests/unit/policies/sched_class/deadline_*_test.cc,
-// scenarios/classes/C27-*.json to C36, dl-*.json and scenarios/known/R5, R6, R8.
+// is promised to whom, deadline_timers.h the two timers of a task, deadline_server.h the fair
+// server. This file connects them to the machine: when a task is charged, throttled and
+// replenished, who preempts whom, and how tasks are pushed to and pulled from other CPUs, so that
+// the tasks with the earliest deadlines run somewhere. A charge is booked by the machine but acted
+// on only where the kernel looks at the budget (tick, slice timer, dequeue, yield, put_prev): until
+// then a task may overrun. A throttled task stays runnable for the machine and is on no queue of
+// the class. Origin: Linux 7.2 kernel/sched/deadline.c (function names at the code), syscalls.c:
+// __sched_setscheduler(); classes.md 6 and 7. What differs: one root domain, no cpusets; inherited
+// parameters begin a period of their own (MODEL-33); MODEL-71 to 75. Cost: O(log n) to enqueue,
+// dequeue and pick, O(log CPUs) to find a CPU, O(overloaded CPUs) to pull. Tested by
+// tests/unit/policies/sched_class/deadline_*_test.cc, scenarios/classes/C27-*.json to C36,
+// dl-*.json and scenarios/known/R5, R6, R8.
 #include <absl/status/status.h>
 
 #include <algorithm>
@@ -25,34 +26,19 @@
 #include "sched_class/deadline_bandwidth.h"
 #include "sched_class/deadline_cbs.h"
 #include "sched_class/deadline_cpus.h"
+#include "sched_class/deadline_params.h"
 #include "sched_class/deadline_queue.h"
 #include "sched_class/deadline_server.h"
+#include "sched_class/deadline_timers.h"
 #include "wide.h"
 
 namespace rqsim {
 namespace {
 
-// Timers, in the order of kDeadlineTimers.
-constexpr int16_t kReplenish = 0;
-constexpr int16_t kInactive = 1;
-constexpr int16_t kServer = 2;
-constexpr int16_t kServerInactive = 3;
-
 // What is put off, for BalanceCallback.
 constexpr int16_t kPush = 0;
 constexpr int16_t kPushOne = 1;
 constexpr int16_t kPull = 2;
-
-struct DeadlineParams {
-  int scale = 10;
-  bool has_limits = true;
-  int64_t runtime_min = 0, period_min = 0, period_max = 0;
-  bool hrtick = true;
-  int64_t hrtick_min = 0, hrtick_slop = 0;
-  int64_t rt_runtime = 0;  // of a million; negative: no limit
-  bool has_server = true;
-  ServerParams server;
-};
 
 class Deadline final : public SchedClass {
  public:
@@ -65,12 +51,14 @@ class Deadline final : public SchedClass {
         bandwidth_(limits.num_cpus, 1'000'000, params.rt_runtime),
         entities_(static_cast<std::size_t>(limits.num_tasks)),
         queues_(limits.num_cpus),
-        where_(entities_, queues_) {
+        where_(entities_, queues_),
+        timers_(limits.self, entities_, bandwidth_) {
     for (std::size_t i = 0; i < entities_.size(); ++i) {
       entities_[i].task = TaskId(static_cast<int32_t>(i));
     }
     if (params.has_server && served_class_ >= 0) {
-      const FairServers::Timers timers{{self_, kServer, 0}, {self_, kServerInactive, 0}};
+      const FairServers::Timers timers{{self_, DeadlineTimers::kServer, 0},
+                                       {self_, DeadlineTimers::kServerInactive, 0}};
       servers_ = std::make_unique<FairServers>(params.server, timers, cbs_, queues_, bandwidth_,
                                                limits.num_cpus);
     }
@@ -99,22 +87,22 @@ class Deadline final : public SchedClass {
     LoadParams(kernel, task);
     if (t.boosted && entity.is_throttled) {
       // A boost overrides the throttle.
-      StopReplenishTimer(kernel, entity);
+      timers_.StopReplenish(kernel, entity);
       Unthrottle(kernel, entity);
     }
     if (!entity.is_throttled && reason != QueueReason::kNew && Cbs::WakesBetween(entity, now) &&
-        !t.boosted && StartReplenishTimer(kernel, cpu, entity)) {
+        !t.boosted && timers_.StartReplenish(kernel, cpu, entity)) {
       kernel.EmitOn(cpu, SchedDlThrottle{PayloadOf(entity)});
       entity.is_throttled = true;
       entity.runtime = std::min<int64_t>(entity.runtime, 0);
     }
     bandwidth_.Assign(entity, cpu);
-    StopInactiveTimer(kernel, entity);
+    timers_.StopInactive(kernel, entity);
     bandwidth_.Activate(entity);
     if (entity.is_throttled) {
       kernel.Throttle(task);
       // Its timer may have passed while it was of another class (MODEL-73).
-      if (!StartReplenishTimer(kernel, cpu, entity)) EnqueueReplenished(kernel, cpu, task);
+      if (!timers_.StartReplenish(kernel, cpu, entity)) EnqueueReplenished(kernel, cpu, task);
       return;
     }
     if (wakes) {
@@ -139,7 +127,7 @@ class Deadline final : public SchedClass {
     switch (reason) {
       case QueueReason::kSleep:
       case QueueReason::kSpecialSleep:
-        StopContending(kernel, cpu, task);
+        timers_.StopContending(kernel, cpu, task);
         break;
       case QueueReason::kMigrate:
       case QueueReason::kChange:
@@ -205,20 +193,20 @@ class Deadline final : public SchedClass {
 
   void OnTimer(Kernel& kernel, TimerRef timer, CpuId fired_on) override {
     switch (timer.which) {
-      case kReplenish:
+      case DeadlineTimers::kReplenish:
         OnReplenishTimer(kernel, TaskId(timer.owner));
         return;
-      case kInactive:
-        OnInactiveTimer(kernel, TaskId(timer.owner));
+      case DeadlineTimers::kInactive:
+        timers_.OnInactive(kernel, TaskId(timer.owner));
         return;
-      case kServer: {
+      case DeadlineTimers::kServer: {
         const CpuId cpu(timer.owner);
         if (!servers_->OnTimer(kernel, cpu, fired_on)) return;
         ReschedForServer(kernel, cpu);
         if (!queues_.Of(cpu).pushable.empty()) kernel.BalanceLater(self_, cpu, kPushOne);
         return;
       }
-      case kServerInactive:
+      case DeadlineTimers::kServerInactive:
         servers_->OnZeroLag(CpuId(timer.owner));
         return;
       default:
@@ -253,9 +241,9 @@ class Deadline final : public SchedClass {
       // Coming back before its zero-lag time, it goes on with the budget it has now.
       entity.is_leaving = entity.admitted_bw > 0;
       if (!entity.is_leaving) {
-        GiveBack(kernel, entity);
+        timers_.GiveBack(kernel, entity);
       } else if (is_queued || !entity.is_inactive_timer_queued) {
-        ArmInactiveTimer(kernel, cpu, task);
+        timers_.ArmInactive(kernel, cpu, task);
       }
     }
     bandwidth_.Release(entity);
@@ -265,7 +253,7 @@ class Deadline final : public SchedClass {
   // deadline.c: switched_to_dl().
   void SwitchedTo(Kernel& kernel, CpuId cpu, TaskId task) override {
     DlEntity& entity = entities_[task.index()];
-    StopInactiveTimer(kernel, entity);
+    timers_.StopInactive(kernel, entity);
     entity.is_leaving = false;
     const Task& t = kernel.task(task);
     if (!t.on_rq) {
@@ -377,7 +365,7 @@ class Deadline final : public SchedClass {
 
   // deadline.c: __checkparam_dl(), sched_dl_overflow(); syscalls.c: __sched_setscheduler().
   int64_t Admit(Kernel& kernel, TaskId task, const SchedAttr& attr) override {
-    if (!HasValidParams(attr)) return kEINVAL;
+    if (!params_.Allow(attr)) return kEINVAL;
     const Task& t = kernel.task(task);
     if (bandwidth_.is_limited() && !(kernel.active() - t.cpus_allowed).empty()) return kEPERM;
     DlEntity& entity = entities_[task.index()];
@@ -390,7 +378,7 @@ class Deadline final : public SchedClass {
     if (bandwidth_.Overflows(capacity, has_bw ? entity.admitted_bw : 0, bw)) return kEBUSY;
     bandwidth_.Promise(entity, bw, std::max(cpus.Count(), 1));
     entity.is_leaving = false;
-    if ((attr.dl_flags & kDlReclaim) != 0) TrackUse(kernel);
+    if ((attr.dl_flags & kDlReclaim) != 0) timers_.TrackUse(kernel);
     return 0;
   }
 
@@ -421,9 +409,8 @@ class Deadline final : public SchedClass {
     return task.boosted && !IsDeadline(task.base);
   }
 
-  TimerRef TimerOf(int16_t which, TaskId task) const { return {self_, which, task.value()}; }
   static DlPayload PayloadOf(const DlEntity& entity) {
-    return {Time(entity.deadline), Cycles(entity.runtime), entity.task, 0};
+    return {Time(entity.deadline), Cycles(entity.runtime), entity.task, 0, 0};
   }
 
   // What sched_setattr() or inheritance has set since the last time.
@@ -440,14 +427,6 @@ class Deadline final : public SchedClass {
     }
     bandwidth_.Release(entity);
     cbs_.SetParams(entity, runtime, deadline, period);
-  }
-
-  bool HasValidParams(const SchedAttr& attr) const {
-    const int64_t runtime = attr.dl_runtime.count(), deadline = attr.dl_deadline.count(),
-                  period = attr.dl_period.count();
-    if (runtime <= 0 || runtime > deadline || deadline > period) return false;
-    return !params_.has_limits || (runtime >= params_.runtime_min && period >= params_.period_min &&
-                                   period <= params_.period_max);
   }
 
   void Insert(Kernel& kernel, CpuId cpu, TaskId task) {
@@ -483,13 +462,17 @@ class Deadline final : public SchedClass {
       kernel.EmitOn(cpu, SchedDlUpdate{PayloadOf(entity)});
       return;
     }
-    kernel.EmitOn(cpu, SchedDlThrottle{PayloadOf(entity)});
+    SchedDlThrottle throttle{PayloadOf(entity)};
+    if (entity.runtime <= 0 && entity.counts_overruns) {
+      ++entity.overruns;
+      throttle.overrun = 1;
+    }
+    kernel.EmitOn(cpu, throttle);
     entity.is_throttled = true;
-    if (entity.runtime <= 0 && entity.counts_overruns) ++entity.overruns;
     queues_.Remove(cpu, entity);
     queues_.RemovePushable(cpu, entity);
     kernel.Throttle(donor);
-    if (kernel.task(donor).boosted || !StartReplenishTimer(kernel, cpu, entity)) {
+    if (kernel.task(donor).boosted || !timers_.StartReplenish(kernel, cpu, entity)) {
       EnqueueReplenished(kernel, cpu, donor);
     }
     if (!queues_.Of(cpu).IsFirst(entity)) kernel.Resched(cpu, ReschedKind::kFull);
@@ -499,22 +482,6 @@ class Deadline final : public SchedClass {
   int64_t Scaled(const Kernel& kernel, CpuId cpu, const DlEntity& entity, int64_t length) const {
     if (entity.reclaims) return bandwidth_.Reclaimed(entity, cpu, length);
     return static_cast<int64_t>((static_cast<Wide>(length) * kernel.cpu(cpu).capacity) >> 10);
-  }
-
-  // deadline.c: start_dl_timer(). False: the next period has begun already.
-  bool StartReplenishTimer(Kernel& kernel, CpuId cpu, DlEntity& entity) {
-    const Time at(entity.NextPeriod());
-    if (at < kernel.now()) return false;
-    if (entity.is_timer_queued) return true;
-    entity.is_timer_queued = true;
-    const CpuId here = kernel.executing_cpu();
-    kernel.ArmTimer(TimerOf(kReplenish, entity.task), here.valid() ? here : cpu, at);
-    return true;
-  }
-  void StopReplenishTimer(Kernel& kernel, DlEntity& entity) {
-    if (!entity.is_timer_queued) return;
-    entity.is_timer_queued = false;
-    kernel.CancelTimer(TimerOf(kReplenish, entity.task));
   }
 
   void EnqueueReplenished(Kernel& kernel, CpuId cpu, TaskId task) {
@@ -551,68 +518,6 @@ class Deadline final : public SchedClass {
                        Cycles(params_.hrtick_slop));
   }
 
-  // --- bandwidth ---
-
-  // Who is active counts from the first task on that may reclaim; until then nobody asks
-  // (MODEL-76).
-  void TrackUse(Kernel& kernel) {
-    if (tracks_use_) return;
-    tracks_use_ = true;
-    for (DlEntity& entity : entities_) {
-      if (!entity.is_active || entity.is_inactive_timer_queued) continue;
-      const Task& t = kernel.task(entity.task);
-      if (!t.on_rq && !ArmInactiveTimer(kernel, t.cpu, entity.task)) bandwidth_.Deactivate(entity);
-    }
-  }
-
-  // deadline.c: task_non_contending(), when a task blocks or ends.
-  void StopContending(Kernel& kernel, CpuId cpu, TaskId task) {
-    DlEntity& entity = entities_[task.index()];
-    if (entity.dl_runtime == 0) return;
-    const bool ends = kernel.task(task).state == TaskState::kDead;
-    if (!tracks_use_ && !ends) return;
-    if (ArmInactiveTimer(kernel, cpu, task)) return;
-    bandwidth_.Deactivate(entity);
-    if (ends) GiveBack(kernel, entity);
-  }
-
-  // Its bandwidth counts as used until its zero-lag time. False: that has passed.
-  bool ArmInactiveTimer(Kernel& kernel, CpuId cpu, TaskId task) {
-    DlEntity& entity = entities_[task.index()];
-    const Time zero_lag(entity.deadline -
-                        static_cast<int64_t>(static_cast<Wide>(entity.runtime) * entity.dl_period /
-                                             entity.dl_runtime));
-    if (zero_lag < kernel.now() || entity.is_inactive_timer_queued) {
-      if (entity.is_leaving) GiveBack(kernel, entity);
-      return false;
-    }
-    entity.is_inactive_timer_queued = true;
-    const CpuId here = kernel.executing_cpu();
-    kernel.ArmTimer(TimerOf(kInactive, task), here.valid() ? here : cpu, zero_lag);
-    return true;
-  }
-  void StopInactiveTimer(Kernel& kernel, DlEntity& entity) {
-    if (!entity.is_inactive_timer_queued) return;
-    entity.is_inactive_timer_queued = false;
-    kernel.CancelTimer(TimerOf(kInactive, entity.task));
-  }
-  // deadline.c: inactive_task_timer().
-  void OnInactiveTimer(Kernel& kernel, TaskId task) {
-    DlEntity& entity = entities_[task.index()];
-    entity.is_inactive_timer_queued = false;
-    bandwidth_.Deactivate(entity);
-    if (entity.is_leaving || kernel.task(task).state == TaskState::kDead) GiveBack(kernel, entity);
-  }
-  // It is no deadline task any more, and its parameters are forgotten (__dl_clear_params()).
-  void GiveBack(Kernel& kernel, DlEntity& entity) {
-    bandwidth_.Release(entity);
-    bandwidth_.Promise(entity, 0, std::max(kernel.active().Count(), 1));
-    StopReplenishTimer(kernel, entity);
-    entity.dl_runtime = entity.dl_deadline = entity.dl_period = 0;
-    entity.bw = entity.density = 0;
-    entity.is_throttled = entity.is_yielded = entity.is_leaving = false;
-  }
-
   // --- other CPUs ---
 
   // deadline.c: the end of dl_task_timer() and switched_to_dl().
@@ -640,121 +545,17 @@ class Deadline final : public SchedClass {
   std::vector<DlEntity> entities_;  // by task; the queues link them
   DlQueues queues_;
   DeadlineCpus where_;
-  bool tracks_use_ = false;
+  DeadlineTimers timers_;
   std::unique_ptr<FairServers> servers_;
 };
 
-constexpr ParamInfo kDeadlineParams[] = {
-    {.name = "dl_scale",
-     .kind = ParamKind::kInteger,
-     .default_value = 10,
-     .max = 30,
-     .summary = "bits dropped in the test whether a waking task may keep its budget (DL_SCALE)"},
-    {.name = "dl_limits",
-     .kind = ParamKind::kBool,
-     .default_value = 1,
-     .summary = "refuse budgets below 1024 ns and periods outside 100 us to 4.2 s"},
-    {.name = "rt_runtime",
-     .kind = ParamKind::kInteger,
-     .default_value = 1'000'000,
-     .min = -1,
-     .max = 1'000'000,
-     .summary =
-         "millionths of the CPUs that deadline tasks may be promised (6.12: 950000); -1 = no test"},
-    {.name = "fair_server",
-     .kind = ParamKind::kBool,
-     .default_value = 1,
-     .summary = "a server on each CPU runs fair tasks that starve behind real-time ones"},
-    {.name = "server_runtime",
-     .kind = ParamKind::kCycles,
-     .default_value = 50'000'000,
-     .min = 1,
-     .max = int64_t{1} << 40,
-     .summary = "its budget",
-     .ns = true},
-    {.name = "server_period",
-     .kind = ParamKind::kCycles,
-     .default_value = 1'000'000'000,
-     .min = 1,
-     .max = int64_t{1} << 40,
-     .summary = "… in each period of this length",
-     .ns = true},
-    {.name = "server_resolution",
-     .kind = ParamKind::kCycles,
-     .default_value = 1'000'000,
-     .max = int64_t{1} << 40,
-     .summary = "its timer is not put off for less",
-     .ns = true},
-    {.name = "hrtick",
-     .kind = ParamKind::kBool,
-     .default_value = 1,
-     .summary = "end slices by a high-resolution timer, between ticks (the same as HRTICK)"},
-    {.name = "hrtick_dl",
-     .kind = ParamKind::kBool,
-     .default_value = 1,
-     .summary = "… and budgets of deadline tasks too (HRTICK_DL); only with hrtick"},
-    {.name = "hrtick_min",
-     .kind = ParamKind::kCycles,
-     .default_value = 10'000,
-     .max = int64_t{1} << 44,
-     .summary = "that timer is never armed for less",
-     .ns = true},
-    {.name = "hrtick_slop",
-     .kind = ParamKind::kCycles,
-     .default_value = 5'000,
-     .max = int64_t{1} << 44,
-     .summary = "that timer is not rearmed for a difference of at most this",
-     .ns = true},
-};
-
-constexpr TimerInfo kDeadlineTimers[] = {
-    {.name = "replenish"},
-    {.name = "inactive", .is_background = true},
-    {.name = "server", .per_cpu = true, .charges_donor = true, .is_background = true},
-    {.name = "server_inactive", .per_cpu = true, .is_background = true},
-};
-
-int64_t CyclesOfNs(int64_t ns, int64_t clock_hz) {
-  return std::max<int64_t>(static_cast<int64_t>(static_cast<Wide>(ns) * clock_hz / 1'000'000'000),
-                           1);
-}
-
 }  // namespace
-
-constinit const PolicyInfo kDeadlineClassInfo = {
-    .name = "deadline",
-    .seam = Seam::kSchedClass,
-    .summary = "earliest deadline first, each task within its budget; and the fair server",
-    .source = "Linux 7.2 kernel/sched/deadline.c",
-    .params = kDeadlineParams,
-    .timers = kDeadlineTimers,
-    .sched_policies = 1u << static_cast<unsigned>(SchedPolicy::kDeadline),
-    .serves = "fair",
-};
 
 absl::StatusOr<std::unique_ptr<SchedClass>> MakeDeadlineClass(const PolicyParams& params,
                                                               const Limits& limits) {
-  DeadlineParams deadline;
-  deadline.scale = static_cast<int>(params.Integer("dl_scale"));
-  deadline.has_limits = params.Flag("dl_limits");
-  deadline.runtime_min = CyclesOfNs(1024, limits.clock_hz);
-  deadline.period_min = CyclesOfNs(100'000, limits.clock_hz);
-  deadline.period_max = CyclesOfNs(4'194'304'000, limits.clock_hz);
-  // Linux 6.12 has the slice timer off and promises less.
-  const bool is_6_12 = limits.kernel == KernelVersion::k6_12;
-  deadline.hrtick =
-      params.Flag("hrtick_dl") && params.Flag("hrtick") && (!is_6_12 || params.Given("hrtick"));
-  deadline.hrtick_min = params.Integer("hrtick_min");
-  deadline.hrtick_slop = params.Integer("hrtick_slop");
-  deadline.rt_runtime =
-      is_6_12 && !params.Given("rt_runtime") ? 950'000 : params.Integer("rt_runtime");
-  deadline.has_server = params.Flag("fair_server");
-  deadline.server = {params.Integer("server_runtime"), params.Integer("server_period"),
-                     params.Integer("server_resolution")};
-  if (deadline.server.runtime > deadline.server.period) {
-    return absl::InvalidArgumentError("class: server_runtime is longer than server_period");
-  }
-  return std::make_unique<Deadline>(deadline, limits);
+  const absl::StatusOr<DeadlineParams> deadline = ReadDeadlineParams(params, limits);
+  if (!deadline.ok()) return deadline.status();
+  return std::make_unique<Deadline>(*deadline, limits);
 }
 
 }  // namespace rqsim
