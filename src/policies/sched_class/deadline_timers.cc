@@ -1,3 +1,10 @@
+// When a deadline task gets its next budget, and until when a blocked one counts as active.
+//
+// Idea: see deadline_timers.h. A task that blocks with budget left could still use it until its
+// zero-lag time, deadline - budget * period / runtime; only then is its bandwidth free for others.
+// Origin: Linux 7.2 kernel/sched/deadline.c, the functions named in the header. Cost: O(1),
+// TrackUse once O(tasks). Tested by tests/unit/policies/sched_class/deadline_test.cc and
+// scenarios/classes/C36-grub-alone.json.
 #include "sched_class/deadline_timers.h"
 
 #include <algorithm>
