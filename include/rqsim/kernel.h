@@ -74,6 +74,7 @@ struct Task {
   bool per_cpu_kthread = false;  // bound to one CPU for good (stopper, hotplug thread)
   bool boosted = false;          // eff differs from base by inheritance
   bool should_park = false;      // kthread: asked to park
+  bool no_setaffinity = false;   // kthread: bound, sched_setaffinity() is refused
   bool in_syscall = false;  // on its way out of a system call or page fault, not of an interrupt
   uint8_t sched_class = 0;  // index into the run's classes, strongest first
   int16_t migration_disabled = 0;
@@ -160,7 +161,9 @@ struct MachineFacts {
   bool keeps_blocked_queued =
       false;  // the lock protocol may keep a task queued that waits for a lock
   uint8_t balanced_class = kMaxClasses;  // the class whose tasks a balancer moves; that value: none
-  CpuSet possible, housekeeping;
+  // `housekeeping` is what the boot parameters left over (HK_TYPE_DOMAIN_BOOT); Kernel has the
+  // present one.
+  CpuSet possible, housekeeping, nohz_full;
 };
 
 // The named costs of the machine, and so the kinds of overhead (machine.md 3.2).
@@ -245,6 +248,9 @@ struct Request {
     kSetSched,
     kSetEffective,
     kSetAffinity,
+    kForceAffinity,
+    kBindKthread,
+    kSetHousekeeping,
     kSetBlockedOn,
     kClearBlockedGate,
     kSetBlockedDonor,
@@ -301,10 +307,13 @@ struct Request {
 
 struct HotplugCallbackInfo;  // policy.h
 
-// A row of the hotplug callback table: a state that a policy of this run declared.
+// A row of the hotplug callback table: a state that a policy of this run declared, with the
+// callbacks that it has with its parameters (Policy::HasHotplugCallback).
 struct HotplugCallback {
   PolicyId policy;
   const HotplugCallbackInfo* info = nullptr;
+  PathId startup;   // invalid: none
+  PathId teardown;  // invalid: none
 };
 
 // What an atomic operation on a word of user memory did.
@@ -324,15 +333,47 @@ class Kernel {
   const Task& task(TaskId id) const { return tasks_[id.index()]; }
   const Cpu& cpu(CpuId id) const { return cpus_[id.index()]; }
   const Lock& lock(LockId id) const { return locks_[id.index()]; }
-  // The cpuset of a task: what its affinity falls back to where cpusets are in v2 mode. Tasks whose
-  // cpuset the scenario does not state are in the root one, which is all possible CPUs.
-  const CpuSet& cpuset(TaskId id) const {
-    return cpusets_.empty() ? facts_.possible : cpusets_[id.index()].mask;
-  }
   const CpuSet& online() const { return online_; }
   const CpuSet& active() const { return active_; }
   const MachineFacts& facts() const { return facts_; }
   const Topology& topology() const { return topology_; }
+  // The CPUs that are not isolated: those of the boot parameters less the isolated partitions
+  // (HK_TYPE_DOMAIN).
+  const CpuSet& housekeeping() const { return housekeeping_; }
+  // The online CPUs of a node.
+  CpuSet node_cpus(int node) const {
+    CpuSet cpus;
+    for (CpuId c = online_.First(); c.valid(); c = online_.After(c)) {
+      if (cpu(c).node == node) cpus.Add(c);
+    }
+    return cpus;
+  }
+  // What the scenario says of a kernel thread's affinity; null: it is none of the scenario's, or
+  // one that is to be left alone.
+  const KthreadAffinity* kthread_affinity(TaskId id) const {
+    if (affinity_of_.empty() || affinity_of_[id.index()] < 0) return nullptr;
+    return &affinities_[static_cast<std::size_t>(affinity_of_[id.index()])];
+  }
+  // The mask that sched_setaffinity() asked for last (user_cpus_ptr); null: none.
+  const CpuSet* user_cpus(TaskId id) const {
+    if (user_cpus_.empty() || user_cpus_[id.index()].empty()) return nullptr;
+    return &user_cpus_[id.index()];
+  }
+  // The cpuset of a task: what its affinity falls back to where cpusets are in v2 mode. The root
+  // one is all possible CPUs, and where tasks are of which nothing else is said.
+  const CpuSet& cpuset(TaskId id) const {
+    return IsInRootCpuset(id) ? facts_.possible : cpusets_[id.index()].cpus;
+  }
+  bool IsInRootCpuset(TaskId id) const {
+    return cpusets_.empty() || !cpusets_[id.index()].is_child;
+  }
+  // Whether a change of affinity to `cpus` takes `id` off the CPU it runs on: only the stop task
+  // can do that, and whoever asked waits for it.
+  bool NeedsStopper(TaskId id, const CpuSet& cpus) const {
+    const Task& t = task(id);
+    return t.on_rq && t.on_cpu && !t.is_blocked && t.migration_disabled == 0 &&
+           !cpus.Contains(t.cpu);
+  }
   // The hotplug callbacks of all policies of the run, by state; equal states in the order of the
   // policies. Whoever implements hotplug runs them with Next::Call.
   std::span<const HotplugCallback> hotplug_callbacks() const { return hotplug_callbacks_; }
@@ -569,21 +610,32 @@ class Kernel {
     r.other = pi_task;
   }
   // set_cpus_allowed_ptr() by the machine or a service; user tasks' own calls are the operation
-  // set_affinity.
-  void SetAffinity(TaskId id, const CpuSet& cpus) {
+  // set_affinity. With a `waiter`, which then must Block, that one is woken when the stop task has
+  // moved `id`. Precondition then: NeedsStopper.
+  void SetAffinity(TaskId id, const CpuSet& cpus, TaskId waiter = TaskId()) {
     Request& r = Add(Request::Kind::kSetAffinity);
     r.task = id;
     r.cpus = cpus;
-    r.flag = false;
+    r.other = waiter;
   }
-  // The affinity is overwritten without asking anybody or moving the task: what it was set to by
-  // user space is forgotten (do_set_cpus_allowed() of the fallback).
+  // set_cpus_allowed_force(): no checks, nobody is moved, what the user asked for is forgotten.
   void ForceAffinity(TaskId id, const CpuSet& cpus) {
-    Request& r = Add(Request::Kind::kSetAffinity);
+    Request& r = Add(Request::Kind::kForceAffinity);
     r.task = id;
     r.cpus = cpus;
-    r.flag = true;
   }
+  // kthread_bind_mask(): the same, and sched_setaffinity() is refused from now on.
+  void BindKthread(TaskId id, const CpuSet& cpus) {
+    Request& r = Add(Request::Kind::kBindKthread);
+    r.task = id;
+    r.cpus = cpus;
+  }
+  // Which CPUs are not isolated from now on.
+  void SetHousekeeping(const CpuSet& cpus) { Add(Request::Kind::kSetHousekeeping).cpus = cpus; }
+  // The cpusets take the active CPUs into account, and those that changed put their mask on their
+  // tasks, kernel threads too (cpuset_update_active_cpus()). For whoever implements hotplug, at the
+  // end of the state that makes a CPU active or inactive.
+  void UpdateCpusets() { Add(Request::Kind::kUpdateCpusets); }
   void SetBlockedOn(TaskId id, LockId on) {
     Request& r = Add(Request::Kind::kSetBlockedOn);
     r.task = id;
@@ -627,8 +679,6 @@ class Kernel {
     r.cpu = id;
     r.flag = online;
   }
-  // The affinity of every task in a cpuset follows the active CPUs (cpuset_update_active_cpus()).
-  void UpdateCpusets() { Add(Request::Kind::kUpdateCpusets); }
   // Wakes `waiter` at the end of a schedule() of `id` that leaves nothing but per-CPU kernel
   // threads and idle, with nobody pinned there; only while it pushes (balance_hotplug_wait()).
   void WhenVacated(CpuId id, TaskId waiter) {
@@ -712,12 +762,11 @@ class Kernel {
 
   virtual bool ReachWindow(Window, TaskId) { return false; }
 
-  // The cpuset of a task, and what user space asked for: forgotten when the fallback overwrites it.
+  // The cpuset of a task.
   struct Cpuset {
-    CpuSet mask;  // as the scenario has it
-    CpuSet user;
+    CpuSet cpus;       // as configured
+    CpuSet effective;  // those of them that were active when it was last brought up to date
     bool is_child = false;
-    bool has_user = false;
   };
   // Who ran before whom on a queue.
   struct RunLink {
@@ -732,7 +781,6 @@ class Kernel {
   std::span<RunOrder> run_orders_;  // by CPU; empty: not kept
   std::span<LoadAvg> task_loads_;   // empty: not kept
   std::span<RunqueueLoad> runqueue_loads_;
-  std::span<Cpuset> cpusets_;  // by task; empty: all in the root cpuset
   CpuSet tickless_;
   bool is_overloaded_ = false;
   CpuId actor_;                     // CPU whose event is being handled; invalid: the outside
@@ -741,7 +789,11 @@ class Kernel {
   std::span<Task> tasks_;
   std::span<Cpu> cpus_;
   std::span<Lock> locks_;
-  CpuSet online_, active_;
+  CpuSet online_, active_, housekeeping_;
+  std::span<const KthreadAffinity> affinities_;
+  std::span<const int32_t> affinity_of_;         // by task: index into affinities_; -1 none
+  std::span<CpuSet> user_cpus_;                  // by task; an empty set: none
+  std::span<Cpuset> cpusets_;                    // by task; empty: all in the root
   std::array<CpuSet, kMaxClasses> cpus_with_{};  // by class
   MachineFacts facts_;
   Topology topology_;

@@ -46,10 +46,12 @@ inline constexpr int64_t kENOMEM = -12;
 inline constexpr int64_t kEACCES = -13;
 inline constexpr int64_t kEFAULT = -14;
 inline constexpr int64_t kEBUSY = -16;
+inline constexpr int64_t kEEXIST = -17;
 inline constexpr int64_t kEINVAL = -22;
 inline constexpr int64_t kENOSPC = -28;
 inline constexpr int64_t kERANGE = -34;
 inline constexpr int64_t kEDEADLK = -35;
+inline constexpr int64_t kENOSYS = -38;
 inline constexpr int64_t kEOPNOTSUPP = -95;
 inline constexpr int64_t kETIMEDOUT = -110;
 inline constexpr int64_t kECANCELED = -125;
@@ -506,6 +508,11 @@ class Policy {
   // affinity changed. State:   the change has been made; a dead task is on no runqueue. May: any
   // request. Default: takes no notice (mask bit kOnTask).
   virtual void OnTask(Kernel& kernel, TaskId task, TaskChange change);
+
+  // Whether a callback that it declares is there in this run.
+  // When:    once, at the creation of the run. State: nothing exists yet. May: nothing.
+  // Returns: false where its parameters leave the callback out. Default: it is there.
+  virtual bool HasHotplugCallback(const HotplugCallbackInfo& info, bool startup) const;
 
   // When:    a check failed, `explain` asks, or a scenario expects a state at an instant; never on
   // the hot path. State:   any. May: read its own state only. Default: it has nothing to show.

@@ -138,6 +138,23 @@ enum class WorkerStart : uint8_t {
   kRegister,  // it registers first thing
 };
 
+// Which of the patterns of kthread-affinity.md 2 a kernel thread follows.
+enum class KthreadKind : uint8_t {
+  kUnbound,    // no CPUs of its own and no node
+  kPerCpu,     // P1: its function runs on one CPU only; parked while that CPU is down
+  kBound,      // P2: must stay in a set (kthread_bind_mask())
+  kPreferred,  // P3: prefers a set (kthread_affine_preferred())
+  kNode,       // P3: prefers the CPUs of the node it was created for
+};
+// Whose thread it is: what placement.kthread `manual` does with it (kthread-affinity.md 6).
+enum class KthreadOwner : uint8_t { kNobody, kKswapd, kKcompactd, kRcu };
+struct KthreadAffinity {
+  KthreadKind kind = KthreadKind::kUnbound;
+  CpuSet cpus;    // kPerCpu, kBound, kPreferred
+  int node = -1;  // node it was created for; -1: none
+  KthreadOwner owner = KthreadOwner::kNobody;
+};
+
 // A task, or only a template for `fork` (instances = 0), which makes further tasks of any of these.
 struct TaskSpec {
   std::string name;
@@ -145,7 +162,6 @@ struct TaskSpec {
   int instances = 1;  // n > 1: named name-0 … name-(n-1)
   SchedSpec sched;
   std::optional<CpuSet> cpus;      // affinity; none = all possible CPUs
-  std::optional<CpuSet> cpuset;    // the cpuset it is in; none = the root cpuset
   std::optional<CpuId> start_cpu;  // default: the lowest allowed CPU that is online
   Time start;                      // spawned at, cycles
   int64_t loop = 1;                // whole program, -1 = forever
@@ -155,6 +171,11 @@ struct TaskSpec {
   std::string process;             // its address space; a kthread borrows it
   bool basic = false;              // a registered server that never runs a worker
   WorkerStart worker_start = WorkerStart::kPlain;
+  // Kernel threads: the first wake-up, where it is not at `start`, when the thread is created.
+  std::optional<Time> first_wake;
+  // Kernel threads. None: unbound, or with `cpus` left alone by whoever looks after affinities.
+  std::optional<KthreadAffinity> affinity;
+  std::optional<CpuSet> cpuset;  // the CPUs of the cpuset it is in; none: the root
   SourcePos pos;
 };
 
@@ -176,13 +197,23 @@ struct UmcgGroupSpec {
 };
 
 // Something done from outside at an instant (phase EXT).
-enum class ActionKind : uint8_t { kWake, kSignal, kSetAffinity, kSetSched };
+enum class ActionKind : uint8_t {
+  kWake,
+  kSignal,
+  kSetAffinity,
+  kSetSched,
+  kAffinePreferred,        // kthread_affine_preferred()
+  kAffinePreferredUpdate,  // kthread_affine_preferred_update()
+  kBind,                   // kthread_bind_mask()
+  kIsolate,                // the CPUs of isolated partitions are these, from now on
+  kMoveToCpuset,
+};
 struct ActionSpec {
   Time at;
   ActionKind kind = ActionKind::kWake;
   std::string task;
   SignalKind signal = SignalKind::kOrdinary;
-  CpuSet cpus;
+  CpuSet cpus;  // kMoveToCpuset: those of the cpuset; none: the root
   SchedSpec sched;
   SourcePos pos;
 };

@@ -43,7 +43,7 @@ enum class Hook : uint64_t {
   kSignalled = 1u << 17,
   kLockPrioChanged = 1u << 18,
   // Placement
-  kEffectiveAffinity = 1u << 19,
+  kKthreadCall = 1u << 19,
   kTickBalance = 1u << 20,
   kNewIdle = 1u << 21,
   // Not a hook: the machine keeps load averages, and the placement reads them.
@@ -447,7 +447,22 @@ enum class BalanceAnswer : uint8_t {
   kAgain,  // carry out what was asked for, then call BalanceStep
 };
 
-// Where tasks go: wake-up selection, fallback, balancing.
+// What OnKthreadCall is told.
+struct KthreadCall {
+  enum class Kind : uint8_t {
+    kCreate,
+    kFirstWake,
+    kAffinePreferred,        // kthread_affine_preferred()
+    kAffinePreferredUpdate,  // kthread_affine_preferred_update()
+    kBind,                   // kthread_bind_mask()
+    kIsolate,                // housekeeping_update(): `cpus` are isolated
+  };
+  Kind kind = Kind::kCreate;
+  TaskId task;
+  CpuSet cpus;
+};
+
+// Where tasks go: wake-up selection, fallback, balancing, the affinity of kernel threads.
 class Placement : public Policy {
  public:
   // When:    once, at the creation of the run. State: nothing exists yet. May: nothing.
@@ -469,10 +484,14 @@ class Placement : public Policy {
   // Default: none, every placement decides.
   virtual CpuId FallbackCpu(Kernel& kernel, CpuId from, TaskId task) = 0;
 
-  // The affinity that counts for `task` (kernel threads with preferred CPUs).
-  // When:    an affinity is set or a mask changed. State: cpus_allowed is the requested one. May:
-  // nothing. Returns: the CPUs it may use. Default: what was asked for (bit kEffectiveAffinity).
-  virtual CpuSet EffectiveAffinity(Kernel& kernel, TaskId task);
+  // Something is done about a kernel thread's affinity, or about who may be disturbed.
+  // When:    kCreate: the thread was created and waits for its first wake-up (Linux 7.2
+  //          kernel/kthread.c: kthread_create_on_node()). kFirstWake: it is about to be placed for
+  //          the first time (kthread_affine_node()). The others: the functions of those names.
+  // State:   `task` is a kernel thread that kernel.kthread_affinity() knows; kIsolate has none.
+  // May:     SetAffinity, ForceAffinity, BindKthread, SetHousekeeping, Emit.
+  // Default: nothing (bit kKthreadCall).
+  virtual void OnKthreadCall(Kernel& kernel, const KthreadCall& call);
 
   // Is `cpu` to balance at the end of this interrupt, and is an idle CPU to be kicked (Linux 7.2
   // kernel/sched/fair.c: sched_balance_trigger())?

@@ -54,6 +54,8 @@ std::string_view ErrnoName(int64_t result) {
       return "-EFAULT";
     case kEBUSY:
       return "-EBUSY";
+    case kEEXIST:
+      return "-EEXIST";
     case kEINVAL:
       return "-EINVAL";
     case kENOSPC:
@@ -62,6 +64,8 @@ std::string_view ErrnoName(int64_t result) {
       return "-ERANGE";
     case kEDEADLK:
       return "-EDEADLK";
+    case kENOSYS:
+      return "-ENOSYS";
     case kEOPNOTSUPP:
       return "-EOPNOTSUPP";
     case kETIMEDOUT:
@@ -163,6 +167,7 @@ void Policy::OnTimer(Kernel&, TimerRef, CpuId) {}
 void Policy::OnCall(Kernel&, CpuId, const Message&) {}
 void Policy::OnFault(Kernel&, int) {}
 void Policy::OnTask(Kernel&, TaskId, TaskChange) {}
+bool Policy::HasHotplugCallback(const HotplugCallbackInfo&, bool) const { return true; }
 void Policy::Describe(const Kernel&, TaskId, StateWriter&) const {}
 
 void SchedClass::Yield(Kernel&, CpuId, TaskId) {}
@@ -199,9 +204,7 @@ void LockProtocol::Enqueued(Kernel&, TaskId, CpuId) {}
 void LockProtocol::Signalled(Kernel&, TaskId) {}
 void LockProtocol::PrioChanged(Kernel&, TaskId) {}
 
-CpuSet Placement::EffectiveAffinity(Kernel& kernel, TaskId task) {
-  return kernel.task(task).cpus_allowed;
-}
+void Placement::OnKthreadCall(Kernel&, const KthreadCall&) {}
 bool Placement::TickBalance(Kernel&, CpuId, IdleKind) { return false; }
 Time Placement::NextTickOfInterest(Kernel& kernel, CpuId) { return kernel.now(); }
 BalanceAnswer Placement::PeriodicBalance(Kernel&, CpuId, IdleKind) { return BalanceAnswer::kDone; }

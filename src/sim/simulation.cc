@@ -92,6 +92,7 @@ class Composer {
   void PlaceFaults();
   absl::Status AddImplicitServices();
   absl::Status ChooseUserSchedulers();
+  void PlanKthread(const TaskSpec& spec, TaskPlan& task);
   absl::Status ChoosePreemption();
   absl::Status ChooseClasses();
   absl::Status ChooseOthers();
@@ -197,6 +198,18 @@ bool Composer::UsesOperationsOf(const PolicyInfo& info) const {
   return false;
 }
 
+// A kernel thread with CPUs and without `affinity` is nobody's business; bound ones have their mask
+// from the start, what the others get is said by the placement.
+void Composer::PlanKthread(const TaskSpec& spec, TaskPlan& task) {
+  if (!spec.affinity && spec.cpus) return;
+  const KthreadAffinity affinity = spec.affinity.value_or(KthreadAffinity());
+  task.affinity = static_cast<int32_t>(plan.affinities.size());
+  plan.affinities.push_back(affinity);
+  if (affinity.kind == KthreadKind::kPerCpu || affinity.kind == KthreadKind::kBound) {
+    task.cpus = affinity.cpus & CpuSet::FirstN(static_cast<int>(scenario_.machine.cpus.size()));
+  }
+}
+
 absl::Status Composer::PlanTasks() {
   std::set<std::string> forked;
   for (const std::vector<TaskSpec>* list : {&scenario_.tasks, &scenario_.kthreads}) {
@@ -218,6 +231,8 @@ absl::Status Composer::PlanTasks() {
       task.kthread = kthreads || spec.kthread;
       task.sched = spec.sched;
       task.cpus = spec.cpus.value_or(possible) & possible;
+      if (task.kthread) PlanKthread(spec, task);
+      task.cpuset = spec.cpuset;
       if (task.cpus.empty()) {
         return absl::InvalidArgumentError(
             absl::StrCat("task \"", spec.name, "\" may run on no CPU of this machine"));
@@ -233,8 +248,7 @@ absl::Status Composer::PlanTasks() {
       }
       task.start_cpu = start;
       task.start = spec.start;
-      task.cpuset = spec.cpuset;
-      task.has_user_cpus = spec.cpus.has_value();
+      task.first_wake = spec.first_wake;
       // A task that is there from the start can be forked too, as in rt-app.
       if (spec.instances == 0 || forked.contains(spec.name)) {
         TaskPlan made_by_fork = task;
@@ -681,6 +695,7 @@ absl::Status Composer::CompileAll() {
   }
   for (const ActionSpec& action : scenario_.actions) {
     if (names.absent.count(action.task) != 0) continue;
+    if (action.kind == ActionKind::kIsolate) continue;
     if (names.tasks.find(action.task) == names.tasks.end()) {
       return absl::InvalidArgumentError(
           absl::StrCat("actions: there is no task \"", action.task, "\""));

@@ -1,7 +1,8 @@
 // A placement from its parts.
 //
 // Idea: the hooks of the seam belong to one part each; this file hands them on.
-// Origin: machine.md 6 and 7, where wake-up selection and balancing are separate choices.
+// Origin: machine.md 6 and 7, where wake-up selection and balancing are separate choices, and
+// kthread-affinity.md.
 // Cost: none of its own.  Tested by tests/unit/policies/placement/placement_test.cc.
 #include "placement/composed.h"
 
@@ -17,14 +18,17 @@ namespace {
 class Composed final : public Placement {
  public:
   Composed(std::unique_ptr<PlacementShared> shared, std::unique_ptr<WakeChoice> wake,
-           std::unique_ptr<Balancer> balancer, bool tracks_load)
+           std::unique_ptr<Balancer> balancer, std::unique_ptr<KthreadPart> kthreads,
+           CpusetMode cpuset_mode, bool tracks_load)
       : shared_(std::move(shared)),
         wake_(std::move(wake)),
         balancer_(std::move(balancer)),
+        kthreads_(std::move(kthreads)),
+        cpuset_mode_(cpuset_mode),
         tracks_load_(tracks_load) {}
 
   HookMask Hooks() const override {
-    HookMask mask;
+    HookMask mask = Hook::kKthreadCall | kthreads_->Hooks();
     if (balancer_ != nullptr) mask = mask | Hook::kTickBalance | Hook::kNewIdle | Hook::kNextTick;
     if (tracks_load_ || wake_->tracks_load() ||
         (balancer_ != nullptr && balancer_->tracks_load())) {
@@ -37,7 +41,21 @@ class Composed final : public Placement {
     return wake_->Select(kernel, task, waker, flags);
   }
   CpuId FallbackCpu(Kernel& kernel, CpuId from, TaskId task) override {
-    return SelectFallbackCpu(kernel, from, task);
+    const Fallback fallback = SelectFallbackCpu(kernel, from, task, cpuset_mode_);
+    if (fallback.forced && kernel.task(task).is_kthread) kthreads_->Overwritten(kernel, task);
+    return fallback.cpu;
+  }
+  void OnStart(Kernel& kernel) override { kthreads_->Start(kernel); }
+  void OnTask(Kernel& kernel, TaskId task, TaskChange change) override {
+    if (!kernel.task(task).is_kthread) return;
+    if (change == TaskChange::kExiting) kthreads_->Exiting(kernel, task);
+    if (change == TaskChange::kAffinity) kthreads_->AffinityChanged(kernel, task);
+  }
+  void OnKthreadCall(Kernel& kernel, const KthreadCall& call) override {
+    kthreads_->Call(kernel, call);
+  }
+  bool HasHotplugCallback(const HotplugCallbackInfo& info, bool startup) const override {
+    return kthreads_->HasCallback(startup ? info.startup : info.teardown);
   }
   bool TickBalance(Kernel& kernel, CpuId cpu, IdleKind idle) override {
     shared_->Prepare(kernel);
@@ -57,16 +75,22 @@ class Composed final : public Placement {
     return balancer_->NewIdle(kernel, cpu);
   }
   BalanceAnswer BalanceStep(Kernel& kernel, CpuId) override { return balancer_->Go(kernel); }
-  Next Step(Kernel& kernel, Frame& frame) override { return balancer_->ActiveStep(kernel, frame); }
-  void Describe(const Kernel&, TaskId task, StateWriter& writer) const override {
+  Next Step(Kernel& kernel, Frame& frame) override {
+    if (frame.path != kActiveBalancePath) return kthreads_->Step(kernel, frame);
+    return balancer_->ActiveStep(kernel, frame);
+  }
+  void Describe(const Kernel& kernel, TaskId task, StateWriter& writer) const override {
     wake_->Describe(task, writer);
+    kthreads_->Describe(kernel, task, writer);
   }
 
  private:
   std::unique_ptr<PlacementShared> shared_;
   std::unique_ptr<WakeChoice> wake_;
   std::unique_ptr<Balancer> balancer_;  // null: balance off
-  bool tracks_load_;                    // asked for by the policy set
+  std::unique_ptr<KthreadPart> kthreads_;
+  CpusetMode cpuset_mode_;
+  bool tracks_load_;  // asked for by the policy set
 };
 
 }  // namespace
@@ -75,13 +99,16 @@ absl::StatusOr<std::unique_ptr<Placement>> ComposePlacement(std::unique_ptr<Plac
                                                             std::unique_ptr<WakeChoice> wake,
                                                             const PolicyParams& params,
                                                             const Limits& limits) {
-  const absl::Status status = CheckPlacementParams(params);
-  if (!status.ok()) return status;
   const std::string_view blocked = params.Text("blocked_load");
   if (blocked == "exclude") shared->blocked_load = BlockedLoad::kExclude;
   if (blocked == "curr_only") shared->blocked_load = BlockedLoad::kCurrOnly;
   std::unique_ptr<Balancer> balancer = MakeBalancer(*shared, params, limits);
+  const std::string_view word = params.Text("cpuset_mode");
+  const CpusetMode mode = word == "v2"   ? CpusetMode::kV2
+                          : word == "v1" ? CpusetMode::kV1
+                                         : CpusetMode::kNone;
   return std::make_unique<Composed>(std::move(shared), std::move(wake), std::move(balancer),
+                                    MakeKthreadPart(params, limits), mode,
                                     params.Flag("load_tracking"));
 }
 

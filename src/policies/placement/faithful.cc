@@ -26,17 +26,7 @@ constexpr ParamInfo Switch(std::string_view name, std::string_view summary) {
   return info;
 }
 
-constexpr ParamInfo kFaithfulParams[] = {
-    kBalanceParam,
-    kBusyPullParam,
-    kBalancePeriodParam,
-    kMigrationCostParam,
-    kNrMigrateParam,
-    kBalanceLastParam,
-    kNiRandomParam,
-    kLoadTrackingParam,
-    kBlockedLoadParam,
-    kKthreadParam,
+constexpr ParamInfo kOwnParams[] = {
     Switch("wake_wide", "no affine wake-up among tasks that wake many others (wake_wide())"),
     Switch("affine_domain", "an affine wake-up needs a domain with both CPUs (SD_WAKE_AFFINE)"),
     Switch("wake_weight", "the less loaded of two CPUs is the target (wake_affine_weight())"),
@@ -44,6 +34,7 @@ constexpr ParamInfo kFaithfulParams[] = {
     Switch("kthread_stack", "what a per-CPU kernel thread wakes may stay on its CPU"),
     Switch("idlest_group", "fork and exec look for the idlest group, then for its idlest CPU"),
 };
+constexpr auto kFaithfulParams = JoinParams(kPlacementParams, kOwnParams);
 
 }  // namespace
 
@@ -54,6 +45,9 @@ constinit const PolicyInfo kFaithfulPlacementInfo = {
     .source = "Linux 7.2 kernel/sched/fair.c: select_task_rq_fair()",
     .params = kFaithfulParams,
     .paths = kPlacementPaths,
+    .events = kKthreadEvents,
+    .hotplug = kKthreadCallbacks,
+    .faults = kKthreadFaults,
 };
 
 absl::StatusOr<std::unique_ptr<Placement>> MakeFaithfulPlacement(const PolicyParams& params,

@@ -1,8 +1,8 @@
-// The fallback of every placement: the task's node, then its affinity, then the housekeeping CPUs.
+// The fallback of every placement: the task's node, then its affinity, then its cpuset, then the
+// housekeeping CPUs.
 //
 // Origin: Linux 7.2 kernel/sched/core.c: select_fallback_rq() and is_cpu_allowed(); hotplug.md 5.6
-// has the order. There are no cpusets here, so a mask without a usable CPU goes straight to the
-// housekeeping CPUs (MODEL-10). Cost: O(CPUs). Tested by
+// has the order. Cost: O(CPUs). Tested by
 // tests/unit/policies/placement/placement_test.cc.
 #include "placement/fallback.h"
 
@@ -17,33 +17,38 @@ bool IsCpuUsable(const Kernel& kernel, TaskId id, CpuId cpu) {
   return kernel.online().Contains(cpu) && !kernel.cpu(cpu).dying;
 }
 
-CpuId SelectFallbackCpu(Kernel& kernel, CpuId from, TaskId id) {
+Fallback SelectFallbackCpu(Kernel& kernel, CpuId from, TaskId id, CpusetMode mode) {
   const Task& task = kernel.task(id);
-  // A CPU that is being taken down is online but no longer active: a kernel thread pushed off it
-  // must not be sent back.
-  const bool leaves = task.is_kthread && !task.per_cpu_kthread && task.migration_disabled == 0 &&
-                      !kernel.active().Contains(from);
-  const auto usable = [&](CpuId cpu) {
-    return !(leaves && cpu == from) && IsCpuUsable(kernel, id, cpu);
-  };
   const int node = kernel.cpu(from).node;
   for (int i = 0; i < kernel.num_cpus(); ++i) {
     const CpuId cpu(i);
-    if (kernel.cpu(cpu).node == node && usable(cpu)) return cpu;
+    if (kernel.cpu(cpu).node == node && IsCpuUsable(kernel, id, cpu)) return {cpu, false};
   }
   for (CpuId cpu = task.cpus_allowed.First(); cpu.valid(); cpu = task.cpus_allowed.After(cpu)) {
-    if (usable(cpu)) return cpu;
+    if (IsCpuUsable(kernel, id, cpu)) return {cpu, false};
   }
+  // What the mask becomes takes effect when this answer is carried out.
   const CpuSet& candidates = task.is_kthread ? kernel.online() : kernel.active();
-  const CpuSet& housekeeping = kernel.facts().housekeeping;
-  kernel.SetAffinity(id, housekeeping);
-  for (CpuId cpu = housekeeping.First(); cpu.valid(); cpu = housekeeping.After(cpu)) {
-    if (candidates.Contains(cpu) && !(leaves && cpu == from)) return cpu;
+  const auto first_of = [&](const CpuSet& mask) {
+    for (CpuId cpu = mask.First(); cpu.valid(); cpu = mask.After(cpu)) {
+      if (candidates.Contains(cpu) && !(task.is_kthread && kernel.cpu(cpu).dying)) return cpu;
+    }
+    return CpuId();
+  };
+  if (mode == CpusetMode::kV2) {
+    const CpuId cpu = first_of(kernel.cpuset(id));
+    if (cpu.valid()) {
+      kernel.ForceAffinity(id, kernel.cpuset(id));
+      return {cpu, true};
+    }
   }
+  kernel.ForceAffinity(id, kernel.housekeeping());
+  const CpuId cpu = first_of(kernel.housekeeping());
+  if (cpu.valid()) return {cpu, true};
   // Not one housekeeping CPU can be used, which the kernel calls fatal. Any CPU that can is better
   // than none.
   const CpuId any = candidates.First();
-  return any.valid() ? any : from;
+  return {any.valid() ? any : from, true};
 }
 
 }  // namespace rqsim

@@ -10,8 +10,16 @@ namespace rqsim {
 // May `task` be put on `cpu` now? (Linux 7.2 kernel/sched/core.c: is_cpu_allowed().)
 bool IsCpuUsable(const Kernel& kernel, TaskId task, CpuId cpu);
 
-// Linux 7.2 kernel/sched/core.c: select_fallback_rq(). Asks for a new affinity when none is left.
-CpuId SelectFallbackCpu(Kernel& kernel, CpuId from, TaskId task);
+// In v2 mode the mask of a cpuset is tried before the housekeeping CPUs.
+enum class CpusetMode : uint8_t { kNone, kV1, kV2 };
+
+struct Fallback {
+  CpuId cpu;
+  bool forced = false;  // the task gets a new mask
+};
+
+// Linux 7.2 kernel/sched/core.c: select_fallback_rq(). Forces a new affinity when none is left.
+Fallback SelectFallbackCpu(Kernel& kernel, CpuId from, TaskId task, CpusetMode mode);
 
 }  // namespace rqsim
 

@@ -2,7 +2,7 @@
 #ifndef RQSIM_POLICIES_PLACEMENT_PARAMS_H_
 #define RQSIM_POLICIES_PLACEMENT_PARAMS_H_
 
-#include <absl/status/status.h>
+#include <array>
 
 #include "rqsim/policy.h"
 
@@ -67,20 +67,82 @@ inline constexpr ParamInfo kKthreadParam = {
     .kind = ParamKind::kEnum,
     .default_text = "bound",
     .allowed = "bound manual preferred-rfc preferred",
-    .summary = "who keeps kernel threads near their CPUs (kthread-affinity.md 2)"};
+    .summary = "who keeps kernel threads near their CPUs (kthread-affinity.md)"};
+
+inline constexpr ParamInfo kCpusetModeParam = {
+    .name = "cpuset_mode",
+    .kind = ParamKind::kEnum,
+    .default_text = "none",
+    .allowed = "none v1 v2",
+    .summary = "v2: a task without a usable CPU gets those of its cpuset, else housekeeping CPUs"};
+
+// Beside them a placement may have parameters of its own.
+template <std::size_t A, std::size_t B>
+constexpr std::array<ParamInfo, A + B> JoinParams(const ParamInfo (&a)[A],
+                                                  const ParamInfo (&b)[B]) {
+  std::array<ParamInfo, A + B> all{};
+  for (std::size_t i = 0; i < A; ++i) all[i] = a[i];
+  for (std::size_t i = 0; i < B; ++i) all[A + i] = b[i];
+  return all;
+}
+
+constexpr ParamInfo KthreadWord(std::string_view name, std::string_view usual,
+                                std::string_view allowed, std::string_view summary) {
+  ParamInfo info;
+  info.name = name;
+  info.kind = ParamKind::kEnum;
+  info.default_text = usual;
+  info.allowed = allowed;
+  info.summary = summary;
+  return info;
+}
+constexpr ParamInfo KthreadNumber(std::string_view name, ParamKind kind, int64_t usual,
+                                  std::string_view summary) {
+  ParamInfo info;
+  info.name = name;
+  info.kind = kind;
+  info.default_value = usual;
+  info.summary = summary;
+  return info;
+}
 
 inline constexpr ParamInfo kPlacementParams[] = {
-    kBalanceParam,     kBusyPullParam, kBalancePeriodParam, kMigrationCostParam, kNrMigrateParam,
-    kBalanceLastParam, kNiRandomParam, kLoadTrackingParam,  kBlockedLoadParam,   kKthreadParam,
+    kBalanceParam,
+    kBusyPullParam,
+    kBalancePeriodParam,
+    kMigrationCostParam,
+    kNrMigrateParam,
+    kBalanceLastParam,
+    kNiRandomParam,
+    kLoadTrackingParam,
+    kBlockedLoadParam,
+    kCpusetModeParam,
+    kKthreadParam,
+    KthreadWord("fixes", "none", "none all",
+                "preferred-rfc: all = its bugs F1 to F6 are repaired (kthread-affinity.md 8)"),
+    KthreadWord("second_call", "corrupt", "corrupt hardened eexist",
+                "a second kthread_affine_preferred(): what it does to the list (F3)"),
+    KthreadWord("bind_pref_policy", "as_7.2", "as_7.2 refuse",
+                "kthread_bind_mask() of a thread with a preference (F7)"),
+    KthreadWord(
+        "node_policy", "node", "node snapshot callback",
+        "threads of a node: its CPUs anew at each update, as of their creation, or asked for"),
+    KthreadWord(
+        "hk_kthread", "auto", "auto domain nohz_full",
+        "which CPUs kernel threads are kept off: isolated ones (7.2), nohz_full ones (6.12)"),
+    KthreadWord("last_resort", "hk", "hk hk_online",
+                "without a preferred CPU: all housekeeping CPUs, or the online ones"),
+    KthreadNumber("cpuset_respect", ParamKind::kBool, 0,
+                  "updates stay within the thread's cpuset (7.2: no)"),
+    KthreadNumber("ka_update", ParamKind::kBool, 0,
+                  "there is a kthread_affine_preferred_update() (7.2: no)"),
+    KthreadNumber("fail_alloc", ParamKind::kInteger, 0,
+                  "which allocation of the affinity code fails, from 1; 0: none"),
+    KthreadNumber("c_alloc", ParamKind::kCycles, 0,
+                  "an update of the list, on top of what the hotplug state costs"),
+    KthreadNumber("c_fetch", ParamKind::kCycles, 1, "… and for each thread, its mask worked out"),
+    KthreadNumber("c_setaff", ParamKind::kCycles, 1, "… and set"),
 };
-
-// Says what of them this version does not model.
-inline absl::Status CheckPlacementParams(const PolicyParams& params) {
-  if (params.Text("kthread") != "bound") {
-    return absl::UnimplementedError("placement.kthread: only `bound` is modelled");
-  }
-  return absl::OkStatus();
-}
 
 }  // namespace rqsim
 

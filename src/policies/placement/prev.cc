@@ -37,6 +37,9 @@ constinit const PolicyInfo kPrevPlacementInfo = {
     .source = "machine.md 6.1",
     .params = kPlacementParams,
     .paths = kPlacementPaths,
+    .events = kKthreadEvents,
+    .hotplug = kKthreadCallbacks,
+    .faults = kKthreadFaults,
 };
 
 absl::StatusOr<std::unique_ptr<Placement>> MakePrevPlacement(const PolicyParams& params,

@@ -25,6 +25,9 @@ constinit const PolicyInfo kSimplePlacementInfo = {
     .source = "Linux 7.2 kernel/sched/fair.c: select_task_rq_fair(), without load averages",
     .params = kPlacementParams,
     .paths = kPlacementPaths,
+    .events = kKthreadEvents,
+    .hotplug = kKthreadCallbacks,
+    .faults = kKthreadFaults,
 };
 
 absl::StatusOr<std::unique_ptr<Placement>> MakeSimplePlacement(const PolicyParams& params,

@@ -194,7 +194,11 @@ void Cpuhp::OnStart(Kernel& kernel) {
   const auto callbacks = kernel.hotplug_callbacks();
   for (std::size_t k = 0; k < callbacks.size(); ++k) {
     const int state = callbacks[k].info->state;
-    if (state > 0 && state < kNumStates) table_.at(state).declared.push_back(static_cast<int>(k));
+    if (state <= 0 || state >= kNumStates) continue;
+    State& row = table_.at(state);
+    row.declared.push_back(static_cast<int>(k));
+    row.declared_up = row.declared_up || callbacks[k].startup.valid();
+    row.declared_down = row.declared_down || callbacks[k].teardown.valid();
   }
 }
 

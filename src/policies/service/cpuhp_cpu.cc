@@ -137,7 +137,7 @@ Next Cpuhp::NextToyCallback(Kernel& kernel, Frame& frame) {
   while (frame.r[1] < count) {
     const int64_t k = frame.r[1]++;
     const HotplugCallback& row = callbacks[static_cast<std::size_t>(up ? k : count - 1 - k)];
-    const PathId path = up ? row.info->startup : row.info->teardown;
+    const PathId path = up ? row.startup : row.teardown;
     if (!path.valid()) continue;
     const int64_t args[1] = {frame.r[0]};
     return Next::Call(StepId(1), row.policy, path, args);

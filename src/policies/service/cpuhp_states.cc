@@ -111,7 +111,7 @@ Next Cpuhp::NextDeclared(Kernel& kernel, Frame& frame, int position) {
   for (int k = position; k < static_cast<int>(state.declared.size()); ++k) {
     const HotplugCallback& row =
         callbacks[static_cast<std::size_t>(state.declared[static_cast<std::size_t>(k)])];
-    const PathId path = IsUp(frame) ? row.info->startup : row.info->teardown;
+    const PathId path = IsUp(frame) ? row.startup : row.teardown;
     if (!path.valid()) continue;
     frame.r[kSub] = k;
     const int64_t args[1] = {frame.r[kCpu]};

@@ -57,6 +57,7 @@ struct State {
   std::vector<Instance> instances;            // in list order: the newest first
   // Callbacks that other policies of the run have declared: positions among hotplug_callbacks().
   std::vector<int> declared;
+  bool declared_up = false, declared_down = false;  // … in that direction
 };
 
 class Table {
@@ -71,7 +72,7 @@ class Table {
   // Whether anything is done when the state is passed in that direction.
   bool HasCallback(int number, bool up) const {
     const State& state = at(number);
-    return (up ? state.up : state.down).exists || !state.declared.empty();
+    return (up ? state.up : state.down).exists || (up ? state.declared_up : state.declared_down);
   }
   // The state that a word means: a number or a name. -1: there is none.
   int Find(std::string_view word) const;

@@ -222,36 +222,6 @@ void Machine::MoveTimersNow(CpuId from, CpuId to) {
   }
 }
 
-void Machine::ForceAffinityNow(TaskId task, const CpuSet& cpus) {
-  Task& t = MutableTask(task);
-  t.cpus_allowed = cpus & facts_.possible;
-  t.nr_cpus_allowed = t.cpus_allowed.Count();
-  if (!cpuset_store_.empty()) cpuset_store_[task.index()].has_user = false;
-  EmitAttr(task, TaskAttrKind::kAffinity);
-  EmitCpus(task);
-  NotifyTask(task, TaskChange::kAffinity);
-}
-
-// kernel/cgroup/cpuset.c: cpuset_update_active_cpus(). The root cpuset's tasks keep what they have;
-// a child cpuset without an active CPU uses its parent's.
-void Machine::UpdateCpusetsNow() {
-  if (cpuset_store_.empty()) return;
-  for (int id = 1; id < num_tasks_made_; ++id) {
-    const TaskId task(id);
-    const Task& t = task_store_[task.index()];
-    const Cpuset set = cpuset_store_[task.index()];
-    if (!set.is_child || t.state == TaskState::kDead || t.state == TaskState::kNew) continue;
-    CpuSet effective = set.mask & active_;
-    if (effective.empty()) effective = active_;
-    CpuSet wanted = set.has_user ? set.user & effective : effective;
-    if (wanted.empty()) wanted = effective;
-    if (wanted == t.cpus_allowed) continue;
-    bool must_wait = false;
-    ChangeAffinity(task, wanted, TaskId(), must_wait);
-    cpuset_store_[task.index()] = set;
-  }
-}
-
 // What RunInIdle asked for is due. The CPU may have found something better to do.
 void Machine::StartIdlePath(CpuId c) {
   CpuState& s = State(c);
@@ -328,9 +298,6 @@ void Machine::CarryHotplug(Request& request) {
       break;
     case Request::Kind::kSetQueueOnline:
       SetMask(request.cpu, HotplugMaskKind::kQueue, request.flag);
-      break;
-    case Request::Kind::kUpdateCpusets:
-      UpdateCpusetsNow();
       break;
     case Request::Kind::kWhenVacated:
       State(request.cpu).vacate_waiter = request.task;

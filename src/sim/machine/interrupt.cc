@@ -296,6 +296,10 @@ void Machine::DoExt(int32_t index) {
   ArmExt();
   actor_is_task_ = false;
   if (action.spawn.valid()) {
+    if (IsCreatedBeforeWake(action.spawn) && !contexts_[action.spawn.index()].created) {
+      CreateKthread(action.spawn);
+      return;
+    }
     Emit(CpuId(), SchedProcessFork{TaskId(), action.spawn});
     SpawnTask(action.spawn, CpuId(), WakeFlags::kNone);
     return;
@@ -309,7 +313,7 @@ void Machine::DoExt(int32_t index) {
   for (int id = 1; id < num_tasks_made_; ++id) {
     if (names_[static_cast<std::size_t>(id)] == spec.task) task = TaskId(id);
   }
-  if (!task.valid()) return;
+  if (!task.valid() && spec.kind != ActionKind::kIsolate) return;
   switch (spec.kind) {
     case ActionKind::kWake:
       LeaveWaitable(task);
@@ -324,9 +328,24 @@ void Machine::DoExt(int32_t index) {
     }
     case ActionKind::kSetAffinity: {
       bool must_wait = false;
-      ChangeAffinity(task, spec.cpus, TaskId(), must_wait);
+      ChangeAffinity(task, spec.cpus, AffinityCall::kUser, TaskId(), must_wait);
       break;
     }
+    case ActionKind::kAffinePreferred:
+      CallAboutKthread(KthreadCall::Kind::kAffinePreferred, task, spec.cpus);
+      break;
+    case ActionKind::kAffinePreferredUpdate:
+      CallAboutKthread(KthreadCall::Kind::kAffinePreferredUpdate, task, spec.cpus);
+      break;
+    case ActionKind::kBind:
+      CallAboutKthread(KthreadCall::Kind::kBind, task, spec.cpus);
+      break;
+    case ActionKind::kIsolate:
+      CallAboutKthread(KthreadCall::Kind::kIsolate, TaskId(), spec.cpus);
+      break;
+    case ActionKind::kMoveToCpuset:
+      MoveToCpuset(task, spec.cpus);
+      break;
   }
 }
 

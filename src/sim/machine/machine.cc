@@ -83,12 +83,6 @@ Machine::Machine(MachinePlan plan, MachinePolicies policies)
   task_store_.resize(static_cast<std::size_t>(plan_.task_capacity));
   contexts_.resize(task_store_.size());
   names_.resize(task_store_.size());
-  bool any_cpuset = false;
-  for (const std::vector<TaskPlan>* list : {&plan_.tasks, &plan_.templates}) {
-    for (const TaskPlan& task : *list) any_cpuset = any_cpuset || task.cpuset.has_value();
-  }
-  if (any_cpuset) cpuset_store_.resize(task_store_.size());
-  cpusets_ = cpuset_store_;
   cpus_ = cpu_store_;
   locks_ = lock_store_;
   tasks_ = task_store_;
@@ -119,8 +113,14 @@ Machine::Machine(MachinePlan plan, MachinePolicies policies)
   }
   word_present_.assign(words_.size(), true);
   for (std::size_t i = 0; i < policies_.rows.size(); ++i) {
+    const Policy* const policy = policies_.rows[i].policy;
     for (const HotplugCallbackInfo& info : policies_.rows[i].info->hotplug) {
-      hotplug_store_.push_back({PolicyId(static_cast<int32_t>(i)), &info});
+      HotplugCallback callback;
+      callback.policy = PolicyId(static_cast<int32_t>(i));
+      callback.info = &info;
+      if (policy->HasHotplugCallback(info, true)) callback.startup = info.startup;
+      if (policy->HasHotplugCallback(info, false)) callback.teardown = info.teardown;
+      if (callback.startup.valid() || callback.teardown.valid()) hotplug_store_.push_back(callback);
     }
   }
   std::stable_sort(hotplug_store_.begin(), hotplug_store_.end(),
@@ -155,6 +155,7 @@ Machine::Machine(MachinePlan plan, MachinePolicies policies)
   own_timer_set_.assign(own_timers_.size(), false);
   levels_.reserve(64);
   SetUpBalancing();
+  SetUpAffinity();
   FindServer();
   has_holds_ = !plan_.holds.empty();
   CreateTasks();
@@ -195,7 +196,10 @@ void Machine::CreateTasks() {
   const bool are_new = plan_.scenario.machine.start_state == StartState::kBoot;
   for (std::size_t i = 0; i < plan_.tasks.size() && are_new; ++i) {
     if (!plan_.tasks[i].spawned_at_start || plan_.tasks[i].starts_asleep) continue;
-    actions_.push_back({plan_.tasks[i].start, TaskId(static_cast<int32_t>(i) + 1), -1, -1});
+    const TaskId id(static_cast<int32_t>(i) + 1);
+    actions_.push_back({plan_.tasks[i].start, id, -1, -1});
+    // Its creation was one thing, its first wake-up is another.
+    if (IsCreatedBeforeWake(id)) actions_.push_back({*plan_.tasks[i].first_wake, id, -1, -1});
   }
   CreatePolicyTasks();
   for (std::size_t i = 0; i < plan_.scenario.actions.size(); ++i) {
@@ -220,18 +224,10 @@ void Machine::CreateTask(TaskId id, const TaskPlan& plan) {
   task.nr_cpus_allowed = plan.cpus.Count();
   task.cpu = task.wake_cpu = plan.start_cpu;
   task.state = TaskState::kNew;
-  if (!cpuset_store_.empty()) {
-    cpuset_store_[id.index()] = {plan.cpuset.value_or(facts_.possible), plan.cpus,
-                                 plan.cpuset.has_value(), plan.has_user_cpus};
-    if (plan.cpuset) {
-      const CpuSet both = plan.cpus & *plan.cpuset;
-      task.cpus_allowed = both.empty() ? *plan.cpuset : both;
-      task.nr_cpus_allowed = task.cpus_allowed.Count();
-    }
-  }
   ctx.program = plan.program;
   ctx.base.frame.task = id;
   names_[id.index()] = plan.name;
+  PlanAffinity(id, plan);
   if (!plan.path.valid()) return;
   const int64_t args[1] = {plan.argument};
   PushFrame(plan.start_cpu, ctx, plan.policy, plan.path, args, 1);

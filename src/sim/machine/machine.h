@@ -6,6 +6,7 @@
 //   execute.cc       how the current task of a CPU executes: segments, and steps of frames
 //   answers.cc       what becomes of a step's answer
 //   program_flow.cc  a task's program, and the way back from the kernel to it
+//   affinity.cc      where tasks may run
 //   ops.cc           the operations of task programs, as paths of the machine itself
 //   schedule.cc      schedule(): pick, the switch
 //   donors.cc        who executes for a blocked donor, what becomes of donors that cannot stay
@@ -74,8 +75,6 @@ struct MachinePolicies {
 struct TaskPlan {
   std::string name;
   int program = -1;  // -1: driven by frames only
-  std::optional<CpuSet> cpuset;
-  bool has_user_cpus = false;  // `cpus` is what user space asked for
   bool kthread = false;
   SchedSpec sched;
   CpuSet cpus;
@@ -85,8 +84,11 @@ struct TaskPlan {
   PolicyId policy;               // valid: begins in this path of it, with r[0] = `argument` …
   PathId path;
   int32_t argument = 0;
-  bool starts_asleep = false;  // … asleep, and was there before the run
-  bool is_daemon = false;      // waits for others: nobody waits for its end
+  bool starts_asleep = false;      // … asleep, and was there before the run
+  bool is_daemon = false;          // waits for others: nobody waits for its end
+  std::optional<Time> first_wake;  // kernel threads: not at `start`, when they are created
+  int32_t affinity = -1;           // index into MachinePlan::affinities; -1: none
+  std::optional<CpuSet> cpuset;    // none: the root
 };
 
 // A window fault, resolved: the nth time `task` (invalid: any) comes to the window, or to the step
@@ -120,6 +122,7 @@ struct MachinePlan {
   Programs programs;
   std::vector<TaskPlan> tasks;      // scenario order: ids 1 …
   std::vector<TaskPlan> templates;  // by template number
+  std::vector<KthreadAffinity> affinities;
   PreemptMode preempt = PreemptMode::kFull;
   KernelVersion kernel = KernelVersion::k7_2;
   int task_capacity = 0;  // of the arrays, idle task included
@@ -227,6 +230,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     int32_t depth = 0;
     ExitPhase exit_phase = ExitPhase::kNone;
     int32_t exit_level = -1;  // whose way out it is: a frame's, -1 the program's
+    bool created = false;     // a kernel thread: the placement has been told
     bool in_block_path = false;
     bool block_path_done = false;
     bool block_pending = false;  // a Block that waits for the services' block paths
@@ -553,7 +557,28 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   void LeaveWaitable(TaskId task);
   TaskId Fork(CpuId c, TaskId parent, int32_t template_index);
   void QueueStopWork(CpuId target, const StopWork& work);
-  int64_t ChangeAffinity(TaskId task, const CpuSet& cpus, TaskId caller, bool& must_wait);
+
+  // --- affinity.cc
+  enum class AffinityCall : uint8_t {
+    kUser,           // sched_setaffinity()
+    kKernel,         // set_cpus_allowed_ptr(): within what the user asked for, if that goes
+    kMigrateEnable,  // the mask that was put off
+  };
+  void SetUpAffinity();
+  CpuSet EffectiveOf(const CpuSet& allowed) const;
+  void PlanAffinity(TaskId task, const TaskPlan& plan);
+  void CallAboutKthread(KthreadCall::Kind kind, TaskId task, const CpuSet& cpus);
+  void CreateKthread(TaskId task);
+  bool IsCreatedBeforeWake(TaskId task) const {
+    return task.index() <= plan_.tasks.size() && plan_.tasks[task.index() - 1].first_wake;
+  }
+  void InstallCpus(TaskId task, const CpuSet& cpus);
+  void TellCpus(TaskId task);
+  int64_t ChangeAffinity(TaskId task, const CpuSet& asked, AffinityCall call, TaskId caller,
+                         bool& must_wait);
+  void ForceCpus(TaskId task, const CpuSet& cpus);
+  void UpdateCpusetsNow();
+  void MoveToCpuset(TaskId task, const CpuSet& cpus);
   Time& TimerBase(TaskId task, int32_t object);
   void FinishStopWork(CpuId c);
 
@@ -712,12 +737,10 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   void FlushWakeList(CpuId c);
   void MoveTimersNow(CpuId from, CpuId to);
   void MoveTasksNow(CpuId from);
-  void UpdateCpusetsNow();
   void StartIdlePath(CpuId c);
   bool InterruptOffline(CpuId c, uint32_t payload);
   void AskHotplug(int32_t index);
   void CarryHotplug(Request& request);
-  void ForceAffinityNow(TaskId task, const CpuSet& cpus);
 
   // --- timers_first.cc
   bool StepTimersFirst();
@@ -789,6 +812,8 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   std::vector<Lock> lock_store_;
   std::vector<Request> request_store_;
   std::vector<CpuId> choice_store_;
+  std::vector<int32_t> affinity_index_store_;
+  std::vector<CpuSet> user_cpus_store_;
   std::vector<Context> contexts_;  // by TaskId
   std::vector<std::string> names_;
   std::vector<CpuState> cpu_states_;

@@ -186,7 +186,7 @@ Next Machine::OpEffect(CpuId c, Frame& frame, const Instr& instr) {
       bool must_wait = false;
       frame.r[0] = ChangeAffinity(instr.object >= 0 ? TaskId(instr.object) : self,
                                   plan_.programs.cpu_sets[static_cast<std::size_t>(instr.operand)],
-                                  self, must_wait);
+                                  AffinityCall::kUser, self, must_wait);
       if (must_wait) return Next::Block(kResumed, TaskState::kUninterruptible);
       // The stop task takes a task that moves itself inside the call, on the way out of the
       // runqueue lock.
@@ -203,7 +203,7 @@ Next Machine::OpEffect(CpuId c, Frame& frame, const Instr& instr) {
       --MutableCpu(c).nr_pinned;
       // Its affinity may have changed meanwhile.
       bool must_wait = false;
-      ChangeAffinity(self, CpuSet(t.cpus_allowed), self, must_wait);
+      ChangeAffinity(self, CpuSet(t.cpus_allowed), AffinityCall::kMigrateEnable, self, must_wait);
       Next point = Next::Run(kResumed, kZeroCycles, RunMode::kKernel);
       point.cond_resched = true;
       return point;
@@ -505,58 +505,6 @@ void Machine::FinishStopWork(CpuId c) {
   if (!waiter.valid()) return;
   Context& ctx = contexts_[waiter.index()];
   if (--ctx.joins <= 0) WakeTask(waiter, WakeFlags::kNone);
-}
-
-// ------------------------------------------------------------------------------------------
-// affinity
-
-// set_cpus_allowed_ptr() (classes.md 9). `must_wait`: the stop task moves it, the caller sleeps
-// until that is done.
-int64_t Machine::ChangeAffinity(TaskId task, const CpuSet& cpus, TaskId caller, bool& must_wait) {
-  Task& t = MutableTask(task);
-  if (t.state == TaskState::kDead) return kEINVAL;
-  const CpuSet usable = cpus & (t.is_kthread ? online_ : active_);
-  if (usable.empty()) return kEINVAL;
-  if (ClassHas(t.sched_class, Hook::kAdmit)) {
-    const int64_t refused = ClassOf(task).AdmitAffinity(*this, task, cpus);
-    if (refused != 0) return refused;
-  }
-  const CpuSet before = t.cpus_allowed;
-  t.cpus_allowed = cpus & facts_.possible;
-  if (!cpuset_store_.empty()) {
-    cpuset_store_[task.index()].user = t.cpus_allowed;
-    cpuset_store_[task.index()].has_user = true;
-  }
-  if (policies_.rows[policies_.placement_id.index()].hooks.Has(Hook::kEffectiveAffinity)) {
-    t.cpus_allowed = policies_.placement->EffectiveAffinity(*this, task);
-    Drain();
-  }
-  t.nr_cpus_allowed = t.cpus_allowed.Count();
-  // The kernel chooses before it asks whether the task must move at all.
-  CpuId dest = t.cpu;
-  if (t.cpus_allowed != before || !t.cpus_allowed.Contains(t.cpu)) {
-    dest = AnyCpu(t.cpus_allowed & (t.is_kthread ? online_ : active_));
-  }
-  EmitAttr(task, TaskAttrKind::kAffinity);
-  EmitCpus(task);
-  NotifyTask(task, TaskChange::kAffinity);
-  // A blocked donor stays where its owner is, whatever its mask (proxy-exec.md 7.4).
-  if (!t.on_rq || t.is_blocked || t.migration_disabled > 0 || t.cpus_allowed.Contains(t.cpu))
-    return 0;
-  if (!t.on_cpu) {
-    MoveQueuedTask(task, dest);
-    return 0;
-  }
-  StopWork work;
-  work.task = task;
-  work.dest = dest;
-  if (caller.valid() && caller != task) {
-    work.waiter = caller;
-    contexts_[caller.index()].joins = 1;
-    must_wait = true;
-  }
-  QueueStopWork(t.cpu, work);
-  return 0;
 }
 
 }  // namespace rqsim

@@ -170,14 +170,23 @@ void Machine::Carry(Request& request) {
       break;
     }
     case Request::Kind::kSetAffinity: {
-      if (request.flag) {
-        ForceAffinityNow(request.task, request.cpus);
-        break;
-      }
       bool must_wait = false;
-      ChangeAffinity(request.task, request.cpus, TaskId(), must_wait);
+      ChangeAffinity(request.task, request.cpus, AffinityCall::kKernel, request.other, must_wait);
       break;
     }
+    case Request::Kind::kForceAffinity:
+      ForceCpus(request.task, request.cpus);
+      break;
+    case Request::Kind::kBindKthread:
+      ForceCpus(request.task, request.cpus);
+      MutableTask(request.task).no_setaffinity = true;
+      break;
+    case Request::Kind::kSetHousekeeping:
+      housekeeping_ = request.cpus & facts_.possible;
+      break;
+    case Request::Kind::kUpdateCpusets:
+      UpdateCpusetsNow();
+      break;
     case Request::Kind::kSetBlockedOn:
       SetBlockedOnNow(request.task, request.lock);
       break;
@@ -198,7 +207,6 @@ void Machine::Carry(Request& request) {
     case Request::Kind::kSetDying:
     case Request::Kind::kSetPush:
     case Request::Kind::kSetQueueOnline:
-    case Request::Kind::kUpdateCpusets:
     case Request::Kind::kWhenVacated:
     case Request::Kind::kMoveTimers:
     case Request::Kind::kMoveTasks:

@@ -54,6 +54,8 @@ void Machine::LetSleepInPath(TaskId task) {
 // A task that exists before the run: its first wake-up is an ordinary one, by a timer of the CPU it
 // slept on. Uninterruptible, so that a signal does not start it early.
 void Machine::LetSleepUntilStart(TaskId task, Time start) {
+  CreateKthread(task);
+  CallAboutKthread(KthreadCall::Kind::kFirstWake, task, CpuSet());
   AdmitNew(task);
   Task& t = MutableTask(task);
   t.state = TaskState::kUninterruptible;

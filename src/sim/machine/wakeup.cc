@@ -438,6 +438,8 @@ void Machine::SpawnTask(TaskId task, CpuId waker, WakeFlags flags) {
   Task& t = MutableTask(task);
   Context& ctx = contexts_[task.index()];
   ctx.started = now_;
+  CreateKthread(task);
+  CallAboutKthread(KthreadCall::Kind::kFirstWake, task, CpuSet());
   const bool forked = Has(flags, WakeFlags::kFork);
   CpuId target = t.cpu;
   if (forked) {

@@ -52,6 +52,8 @@ enum class ErrorCode : int {
   // Groups of servers and workers.
   kUmcgNoServer = 551,
   kUmcgTid = 552,
+  // Kernel threads and cpusets.
+  kKthreadAffinity = 570,
 };
 
 }  // namespace rqsim

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <utility>
 
 #include "rqsim/limits.h"
@@ -12,6 +13,14 @@ namespace rqsim {
 namespace {
 
 using Kind = JsonValue::Kind;
+
+// Actions that call a function of kernel/kthread.c with a thread and a mask.
+constexpr std::array kMaskCalls = {
+    std::pair<ActionKind, std::string_view>{ActionKind::kAffinePreferred,
+                                            "kthread_affine_preferred"},
+    std::pair<ActionKind, std::string_view>{ActionKind::kAffinePreferredUpdate,
+                                            "kthread_affine_preferred_update"},
+    std::pair<ActionKind, std::string_view>{ActionKind::kBind, "kthread_bind_mask"}};
 
 bool IsRealtime(SchedPolicy policy) {
   return policy == SchedPolicy::kFifo || policy == SchedPolicy::kRr;
@@ -95,6 +104,40 @@ void ReadTaskCpus(ReadContext& context, const JsonValue& value, TaskSpec& task) 
   }
 }
 
+// `affinity` of a kernel thread: each kind has the keys it needs and no other.
+void ReadAffinity(ReadContext& context, const JsonValue& value, TaskSpec& task) {
+  KthreadAffinity& affinity = task.affinity.emplace();
+  ReadContext::ReadWord(value, "kind", kKthreadKindWords, affinity.kind);
+  ReadContext::ReadWord(value, "owner", kKthreadOwnerWords, affinity.owner);
+  ReadContext::ReadInteger(value, "node", affinity.node);
+  affinity.cpus = context.CpusAt(value, "cpus").value_or(CpuSet());
+  if (const JsonValue* cpus = value.Find("cpus")) context.MustHaveCpu(*cpus, affinity.cpus);
+  const std::string_view kind = WordOfValue(kKthreadKindWords, affinity.kind);
+  const auto report = [&](const char* key, std::string message) {
+    const JsonValue* where = value.Find(key);
+    context.diagnostics.Error(ErrorCode::kKthreadAffinity, where != nullptr ? *where : value,
+                              std::move(message));
+  };
+  const bool takes_cpus =
+      affinity.kind != KthreadKind::kUnbound && affinity.kind != KthreadKind::kNode;
+  if (takes_cpus != (value.Find("cpus") != nullptr)) {
+    report("cpus", fmt::format("kind {} {} \"cpus\"", kind, takes_cpus ? "needs" : "has no"));
+  } else if (affinity.kind == KthreadKind::kPerCpu && affinity.cpus.Count() > 1) {
+    report("cpus", "a per_cpu thread has one CPU");
+  }
+  if (affinity.kind == KthreadKind::kNode && affinity.node < 0) {
+    report("node", "kind node needs \"node\"");
+  } else if (affinity.kind == KthreadKind::kUnbound && affinity.node >= 0) {
+    report("node", "a thread with a node is of kind node");
+  }
+  bool node_exists = affinity.node < 0;
+  for (const CpuSpec& cpu : context.scenario.machine.cpus) {
+    node_exists = node_exists || cpu.node == affinity.node;
+  }
+  if (!node_exists) report("node", fmt::format("no CPU is in node {}", affinity.node));
+  if (task.cpus) report("kind", "\"cpus\" and \"affinity\" of one thread exclude each other");
+}
+
 TaskSpec ReadTask(ReadContext& context, const JsonValue& value, bool kthread) {
   TaskSpec task;
   task.kthread = kthread;
@@ -119,6 +162,16 @@ TaskSpec ReadTask(ReadContext& context, const JsonValue& value, bool kthread) {
   task.basic = ReadContext::Get(value, "role", Kind::kString) != nullptr;
   if (const auto deadline = context.LengthAt(value, "deadline", 1)) {
     task.deadline = Cycles(*deadline);
+  }
+  if (const JsonValue* affinity = ReadContext::Get(value, "affinity", Kind::kObject)) {
+    ReadAffinity(context, *affinity, task);
+  }
+  if (const auto wake = context.LengthAt(value, "first_wake")) {
+    task.first_wake = Time(*wake);
+    if (*task.first_wake < task.start) {
+      context.diagnostics.Error(ErrorCode::kKthreadAffinity, *value.Find("first_wake"),
+                                "a thread is woken after its start, when it is created");
+    }
   }
   ReadLoopCount(value, task.loop);
   const JsonValue* ops = ReadContext::Get(value, "ops", Kind::kArray);
@@ -151,7 +204,15 @@ const Shape* TaskShape(ShapeBook& book, const Shape* ops, const Shape* sched, bo
     keys.push_back({"role", book.Word({"basic"}), "basic: a registered server without workers"});
   }
   if (kthread) {
-    keys.push_back({"affinity", book.NotModelled(), "bound, manual or preferred placement"});
+    Shape* affinity = book.Object(
+        {{"kind", book.Word(WordList(kKthreadKindWords)), "which pattern it follows", true},
+         {"cpus", book.String(TextForm::kCpuList), "per_cpu, bound: its CPUs; preferred: those"},
+         {"node", book.Integer(0, kMaxCpus - 1), "the node it was created for"},
+         {"owner", book.Word(WordList(kKthreadOwnerWords)),
+          "whose it is: what placement.kthread `manual` does with it"}});
+    affinity->name = "kthread_affinity";
+    keys.push_back({"affinity", affinity, "where it should run (default: unbound)"});
+    keys.push_back({"first_wake", book.Length(0), "after its creation (default: at its start)"});
   }
   Shape* task = book.Object(std::move(keys));
   task->name = kthread ? "kthread" : "task";
@@ -160,23 +221,36 @@ const Shape* TaskShape(ShapeBook& book, const Shape* ops, const Shape* sched, bo
 
 const Shape* ActionShape(ShapeBook& book, const Shape* sched) {
   const Shape* task = book.String(TextForm::kName);
+  const Shape* mask_call = book.Object(
+      {{"task", task, "whose", true}, {"cpus", book.String(TextForm::kCpuList), "which", true}});
   // set_sched takes the attributes beside the task.
   std::vector<KeyShape> sched_keys = {{"task", task, "whose", true}};
   for (const KeyShape& key : sched->keys) sched_keys.push_back(key);
-  Shape* action =
-      book.Object({{"at", book.Length(0), "when", true},
-                   {"wake", task, "wakes a task"},
-                   {"signal",
-                    book.Object({{"task", task, "whom", true},
-                                 {"signal", book.Word(WordList(kSignalWords)), "default TERM"}}),
-                    "sends a signal to a task"},
-                   {"set_affinity",
-                    book.Object({{"task", task, "whose", true},
-                                 {"cpus", book.String(TextForm::kCpuList), "the new set", true}}),
-                    "changes where a task may run"},
-                   {"set_sched", book.Object(std::move(sched_keys)), "changes a task's attributes"},
-                   {"isolate", book.NotModelled(), "isolates CPUs"}},
-                  {{{"wake", "signal", "set_affinity", "set_sched", "isolate"}, 1, 1}});
+  Shape* action = book.Object(
+      {{"at", book.Length(0), "when", true},
+       {"wake", task, "wakes a task"},
+       {"signal",
+        book.Object({{"task", task, "whom", true},
+                     {"signal", book.Word(WordList(kSignalWords)), "default TERM"}}),
+        "sends a signal to a task"},
+       {"set_affinity",
+        book.Object({{"task", task, "whose", true},
+                     {"cpus", book.String(TextForm::kCpuList), "the new set", true}}),
+        "changes where a task may run"},
+       {"set_sched", book.Object(std::move(sched_keys)), "changes a task's attributes"},
+       {"kthread_affine_preferred", mask_call, "prefers CPUs for a kernel thread"},
+       {"kthread_affine_preferred_update", mask_call, "prefers others from now on"},
+       {"kthread_bind_mask", mask_call, "binds a kernel thread"},
+       {"isolate", book.Object({{"cpus", book.String(TextForm::kCpuList), "default: none"}}),
+        "which CPUs are in isolated partitions from now on"},
+       {"move_to_cpuset",
+        book.Object({{"task", task, "whom", true},
+                     {"cpus", book.String(TextForm::kCpuList), "default: the root"}}),
+        "moves a task to a cpuset"}},
+      {{{"wake", "signal", "set_affinity", "set_sched", "kthread_affine_preferred",
+         "kthread_affine_preferred_update", "kthread_bind_mask", "isolate", "move_to_cpuset"},
+        1,
+        1}});
   action->name = "action";
   return action;
 }
@@ -295,6 +369,25 @@ void ReadActions(ReadContext& context, const JsonValue& value) {
       action.kind = ActionKind::kSetSched;
       target = sched->Find("task");
       action.sched = ReadSched(context, *sched);
+    } else if (const JsonValue* isolated = item.Find("isolate")) {
+      action.kind = ActionKind::kIsolate;
+      action.cpus = context.CpusAt(*isolated, "cpus").value_or(CpuSet());
+      context.scenario.actions.push_back(std::move(action));
+      continue;
+    } else if (const JsonValue* move = item.Find("move_to_cpuset")) {
+      action.kind = ActionKind::kMoveToCpuset;
+      target = move->Find("task");
+      action.cpus = context.CpusAt(*move, "cpus").value_or(CpuSet());
+      context.MustHaveCpu(*move, action.cpus);
+    } else {
+      for (const auto& [kind, key] : kMaskCalls) {
+        const JsonValue* call = item.Find(key);
+        if (call == nullptr) continue;
+        action.kind = kind;
+        target = call->Find("task");
+        action.cpus = context.CpusAt(*call, "cpus").value_or(CpuSet());
+        context.MustHaveCpu(*call, action.cpus);
+      }
     }
     if (target == nullptr || !target->is(Kind::kString)) continue;
     action.task = target->text;

@@ -39,6 +39,15 @@ inline constexpr Words<SleepState, 4> kSleepStateWords = {{{"S", SleepState::kIn
                                                            {"D", SleepState::kUninterruptible},
                                                            {"K", SleepState::kKillable},
                                                            {"I", SleepState::kIdle}}};
+inline constexpr Words<KthreadKind, 5> kKthreadKindWords = {{{"unbound", KthreadKind::kUnbound},
+                                                             {"per_cpu", KthreadKind::kPerCpu},
+                                                             {"bound", KthreadKind::kBound},
+                                                             {"preferred", KthreadKind::kPreferred},
+                                                             {"node", KthreadKind::kNode}}};
+inline constexpr Words<KthreadOwner, 3> kKthreadOwnerWords = {
+    {{"kswapd", KthreadOwner::kKswapd},
+     {"kcompactd", KthreadOwner::kKcompactd},
+     {"rcu", KthreadOwner::kRcu}}};
 inline constexpr Words<SignalKind, 2> kSignalWords = {
     {{"TERM", SignalKind::kOrdinary}, {"KILL", SignalKind::kKill}}};
 inline constexpr Words<Nohz, 2> kNohzWords = {{{"idle", Nohz::kIdle}, {"off", Nohz::kOff}}};

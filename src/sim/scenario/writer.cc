@@ -159,6 +159,16 @@ Json OfOps(const std::vector<OpSpec>& ops) {
   return out;
 }
 
+Json OfAffinity(const KthreadAffinity& affinity) {
+  Json out = {{"kind", WordOfValue(kKthreadKindWords, affinity.kind)}};
+  if (!affinity.cpus.empty()) out["cpus"] = affinity.cpus.ToString();
+  if (affinity.node >= 0) out["node"] = affinity.node;
+  if (affinity.owner != KthreadOwner::kNobody) {
+    out["owner"] = WordOfValue(kKthreadOwnerWords, affinity.owner);
+  }
+  return out;
+}
+
 Json OfTask(const TaskSpec& task) {
   Json out = {{"name", task.name}};
   if (task.instances != 1) out["instances"] = task.instances;
@@ -173,9 +183,15 @@ Json OfTask(const TaskSpec& task) {
   if (!task.process.empty()) out["process"] = task.process;
   if (task.basic) out["role"] = "basic";
   if (task.deadline) out["deadline"] = task.deadline->count();
+  if (task.first_wake) out["first_wake"] = task.first_wake->cycles();
+  if (task.affinity) out["affinity"] = OfAffinity(*task.affinity);
   if (task.loop != 1) out["loop"] = OfLoopCount(task.loop);
   out["ops"] = OfOps(task.ops);
   return out;
+}
+
+Json OfMaskCall(const ActionSpec& action) {
+  return {{"task", action.task}, {"cpus", action.cpus.ToString()}};
 }
 
 Json OfGroup(const UmcgGroupSpec& group) {
@@ -208,11 +224,28 @@ Json OfAction(const ActionSpec& action) {
       }
       break;
     case ActionKind::kSetAffinity:
-      out["set_affinity"] = {{"task", action.task}, {"cpus", action.cpus.ToString()}};
+      out["set_affinity"] = OfMaskCall(action);
       break;
     case ActionKind::kSetSched:
       out["set_sched"] = {{"task", action.task}};
       out["set_sched"].update(OfSched(action.sched));
+      break;
+    case ActionKind::kAffinePreferred:
+      out["kthread_affine_preferred"] = OfMaskCall(action);
+      break;
+    case ActionKind::kAffinePreferredUpdate:
+      out["kthread_affine_preferred_update"] = OfMaskCall(action);
+      break;
+    case ActionKind::kBind:
+      out["kthread_bind_mask"] = OfMaskCall(action);
+      break;
+    case ActionKind::kIsolate:
+      out["isolate"] = Json::object();
+      if (!action.cpus.empty()) out["isolate"]["cpus"] = action.cpus.ToString();
+      break;
+    case ActionKind::kMoveToCpuset:
+      out["move_to_cpuset"] = {{"task", action.task}};
+      if (!action.cpus.empty()) out["move_to_cpuset"]["cpus"] = action.cpus.ToString();
       break;
   }
   return out;

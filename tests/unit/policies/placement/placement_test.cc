@@ -31,7 +31,7 @@ class Still final : public WordlessKernel {
     tasks_ = task_store_;
     cpus_ = cpu_store_;
     requests_ = request_store_;
-    online_ = active_ = facts_.possible = facts_.housekeeping = CpuSet::FirstN(cpus);
+    online_ = active_ = facts_.possible = housekeeping_ = CpuSet::FirstN(cpus);
     for (Task& task : task_store_) {
       task.cpus_allowed = online_;
       task.nr_cpus_allowed = cpus;
@@ -72,13 +72,13 @@ class Still final : public WordlessKernel {
     active ? active_.Add(CpuId(cpu)) : active_.Remove(CpuId(cpu));
   }
   void SetOnline(int cpu, bool on) { on ? online_.Add(CpuId(cpu)) : online_.Remove(CpuId(cpu)); }
-  void SetHousekeeping(const char* cpus) { facts_.housekeeping = *CpuSet::Parse(cpus); }
+  void SetHousekeeping(const char* cpus) { housekeeping_ = *CpuSet::Parse(cpus); }
   // The affinity that was asked for; "" if none was.
   std::string TakeAffinity() {
     std::string asked;
     for (int i = 0; i < std::exchange(num_requests_, 0); ++i) {
       const Request& request = request_store_[static_cast<std::size_t>(i)];
-      REQUIRE(request.kind == Request::Kind::kSetAffinity);
+      REQUIRE(request.kind == Request::Kind::kForceAffinity);
       asked = request.cpus.ToString();
     }
     return asked;
@@ -268,6 +268,7 @@ TEST_CASE("Fallback goes by node, then affinity, then housekeeping", "[placement
     still.p().is_kthread = true;
     still.SetActive(2, false);
     still.SetActive(3, false);
+    still.at(3).dying = true;
     CHECK(fallback() == 2);
   }
   SECTION("a task that must not migrate stays while its CPU is online") {

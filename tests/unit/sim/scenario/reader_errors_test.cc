@@ -305,8 +305,6 @@ TEST_CASE("Programs that release what they take have no warning", "[scenario][er
 
 TEST_CASE("What this version does not model is said so", "[scenario][errors]") {
   for (const Row& row : {
-           Row{401, R"({"version": 1, "kthreads": [{"name": "k", @"affinity": {"kind": "bound"},
-                        "ops": []}]})"},
            Row{403, R"({"version": 1, "tasks": [{"name": "a", "sched": {"policy": @"deadline",
                         "runtime": 5, "deadline": 10}, "ops": []}]})"},
            Row{403, R"({"version": 1, "common": {"class": "fifo"}, "policies": {"p": {}},
