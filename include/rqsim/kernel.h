@@ -707,8 +707,13 @@ class Kernel {
   }
   // Hotplug requests that a service made wait are looked at again.
   void RetryHotplug() { Add(Request::Kind::kRetryHotplug); }
-  // Asks a kthread to park; it does when its path next calls Block with state kParked.
-  void ParkKthread(TaskId id) { Add(Request::Kind::kPark).task = id; }
+  // Asks a kthread to park; it does when its path next calls Block with state kParked. One that has
+  // a program parks between two operations, and wakes `waiter` then.
+  void ParkKthread(TaskId id, TaskId waiter = TaskId()) {
+    Request& r = Add(Request::Kind::kPark);
+    r.task = id;
+    r.other = waiter;
+  }
   void UnparkKthread(TaskId id) { Add(Request::Kind::kUnpark).task = id; }
   // A function-call IPI without waiting; Next::CallCpu waits. To an offline CPU nothing is sent.
   void SendCall(CpuId to, const Message& message) {

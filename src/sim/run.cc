@@ -8,6 +8,7 @@
 #include "rqsim/scenario_reader.h"
 #include "rqsim/simulation.h"
 #include "sim/views/dispatches.h"
+#include "sim/views/kthread_checker.h"
 #include "sim/views/lock_history.h"
 #include "sim/views/mutex_checker.h"
 #include "sim/views/pair_checker.h"
@@ -60,6 +61,25 @@ Cycles PollOf(const PolicySet& set, int64_t clock_hz, const Registry& registry) 
   return Cycles(1);
 }
 
+// What the placement of a set promises about kernel threads; nothing if there are none.
+std::optional<KthreadChecker::Promises> KthreadPromisesOf(const Scenario& scenario,
+                                                          const PolicySet& set,
+                                                          const Registry& registry) {
+  if (scenario.kthreads.empty() || !set.placement) return std::nullopt;
+  const RegistryEntry* const entry = registry.Find(Seam::kPlacement, set.placement->name);
+  if (entry == nullptr) return std::nullopt;
+  const PolicyParams params(*entry->info, set.placement->params, scenario.machine.clock_hz);
+  KthreadChecker::Promises promises;
+  for (const ParamInfo& param : entry->info->params) {
+    if (param.name == "kthread") promises.is_draft = params.Text(param.name) == "preferred-rfc";
+    if (param.name == "cpuset_respect") promises.respects_cpuset = params.Flag(param.name);
+    if (param.name == "last_resort") {
+      promises.last_resort_online = params.Text(param.name) == "hk_online";
+    }
+  }
+  return promises;
+}
+
 }  // namespace
 
 absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& set,
@@ -77,6 +97,8 @@ absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& se
   ProxyProgressChecker proxy_progress_checker(promises.value_or(ProxyProgressChecker::Promises()));
   RtTop rt_top;
   PairChecker pair_checker(PollOf(resolved, scenario.machine.clock_hz, registry));
+  const auto kthread_promises = KthreadPromisesOf(scenario, resolved, registry);
+  KthreadChecker kthreads(kthread_promises.value_or(KthreadChecker::Promises()), options.check);
   Timeline timeline;
   Dispatches dispatches;
   LockHistory lock_history;
@@ -93,6 +115,7 @@ absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& se
   }
   const bool checks_pairs = options.check && PairChecker::AppliesTo(simulation->info());
   if (checks_pairs) simulation->AddListener(pair_checker);
+  if (kthread_promises) simulation->AddListener(kthreads);
   if (options.timeline) {
     simulation->AddListener(timeline);
     simulation->AddListener(dispatches);
@@ -102,6 +125,10 @@ absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& se
   simulation->Run();
 
   Result result = builder.Take();
+  if (kthread_promises) {
+    kthreads.AddTo(result.metrics);
+    std::sort(result.metrics.begin(), result.metrics.end());
+  }
   result.scenario_hash = ScenarioHash(scenario);
   result.violations = simulation->violations();
   if (options.check && !scenario.mutexes.empty()) {

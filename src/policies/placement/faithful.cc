@@ -48,6 +48,7 @@ constinit const PolicyInfo kFaithfulPlacementInfo = {
     .events = kKthreadEvents,
     .hotplug = kKthreadCallbacks,
     .faults = kKthreadFaults,
+    .metrics = kKthreadMetrics,
 };
 
 absl::StatusOr<std::unique_ptr<Placement>> MakeFaithfulPlacement(const PolicyParams& params,

@@ -205,6 +205,9 @@ class KthreadList final : public KthreadVoice {
     const bool same = mask == kernel.task(task).cpus_allowed;
     const bool refused = !same && (mask & kernel.online()).empty();
     Say(kernel, KthreadEvent::kSetaff, task.value(), refused ? kEINVAL : 0);
+    if (!same && !refused && !(mask - kernel.cpuset(task)).empty()) {
+      Say(kernel, KthreadEvent::kCpusetEscape, task.value());
+    }
     return !same && !refused;
   }
 

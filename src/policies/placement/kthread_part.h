@@ -82,6 +82,7 @@ enum class KthreadEvent : int {
   kBindingLost,
   kNoMemory,
   kUser,
+  kCpusetEscape,
 };
 // kPreference: what a thread prefers.
 enum class KthreadPreference : int32_t { kNone, kCpus, kNode };
@@ -145,6 +146,9 @@ inline constexpr EventInfo kKthreadEvents[] = {
     {.name = "kthread_user",
      .fields = kKthreadWhatFields,
      .summary = "a mask that the user asked for is remembered from now on (1), or not (0)"},
+    {.name = "kthread_cpuset_escape",
+     .fields = kKthreadPidFields,
+     .summary = "an update gives a thread CPUs outside its cpuset"},
 };
 
 // F1 to F6 of kthread-affinity.md 8.
@@ -167,6 +171,19 @@ inline constexpr FaultInfo kKthreadFaults[] = {
     {.name = "kthread.break",
      .summary = "F6: an update stops at a bad entry",
      .caught_by = "KA-I3"},
+};
+
+// Metrics, which the checker of kernel threads counts.
+inline constexpr MetricInfo kKthreadMetrics[] = {
+    {"kthread_updates", "the list of kernel threads was gone through"},
+    {"kthread_moves", "kernel threads changed their CPU"},
+    {"kthread_setaff_ignored", "masks that could not be set, and nobody looked"},
+    {"kthread_bindings_lost", "bound threads whose mask the fallback overwrote"},
+    {"kthread_leaks", "masks that a second call lost"},
+    {"kthread_warnings", "warnings of the affinity code"},
+    {"kthread_cpuset_escapes", "updates that gave a thread CPUs outside its cpuset"},
+    {"kthread_off_preferred", "cycles of threads where they did not prefer to be, but could have"},
+    {"kthread_isolated_noise", "cycles of unbound threads on isolated CPUs"},
 };
 
 // What all variants do the same way, and the events.

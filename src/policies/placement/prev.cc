@@ -40,6 +40,7 @@ constinit const PolicyInfo kPrevPlacementInfo = {
     .events = kKthreadEvents,
     .hotplug = kKthreadCallbacks,
     .faults = kKthreadFaults,
+    .metrics = kKthreadMetrics,
 };
 
 absl::StatusOr<std::unique_ptr<Placement>> MakePrevPlacement(const PolicyParams& params,

@@ -28,6 +28,7 @@ constinit const PolicyInfo kSimplePlacementInfo = {
     .events = kKthreadEvents,
     .hotplug = kKthreadCallbacks,
     .faults = kKthreadFaults,
+    .metrics = kKthreadMetrics,
 };
 
 absl::StatusOr<std::unique_ptr<Placement>> MakeSimplePlacement(const PolicyParams& params,

@@ -179,10 +179,13 @@ void Cpuhp::OnStart(Kernel& kernel) {
     if (!kernel.KthreadOf(task, self_, path, cpu)) continue;
     if (path == kControllerPath) controller_ = task;
     if (path == kThreadPath) At(cpu).thread = task;
-    if (path == kSmpbootPath) {
-      TaskId* const slots = At(cpu).smpboot;
-      slots[slots[0].valid() ? 1 : 0] = task;
-    }
+    if (path == kSmpbootPath) At(cpu).smpboot.push_back(task);
+  }
+  // Those of the scenario register after the kernel's own.
+  for (int id = 1; id < kernel.num_tasks(); ++id) {
+    const KthreadAffinity* const affinity = kernel.kthread_affinity(TaskId(id));
+    if (affinity == nullptr || affinity->kind != KthreadKind::kPerCpu) continue;
+    At(affinity->cpus.First()).smpboot.push_back(TaskId(id));
   }
   for (int i = 0; i < kernel.num_cpus(); ++i) {
     PerCpu& cpu = cpus_[static_cast<std::size_t>(i)];

@@ -48,10 +48,10 @@ struct PerCpu {
   Sync sync = Sync::kDead;
   int64_t result = 0;  // of the hotplug thread
   int64_t takedown_result = 0;
-  TaskId thread;  // cpuhp/N
-  TaskId smpboot[2];
-  TaskId parker;      // sleeps until a thread of the CPU has parked
-  TaskId controller;  // sleeps until the thread, or the CPU, has done its part
+  TaskId thread;                // cpuhp/N
+  std::vector<TaskId> smpboot;  // in the order in which they were registered
+  TaskId parker;                // sleeps until a thread of the CPU has parked
+  TaskId controller;            // sleeps until the thread, or the CPU, has done its part
 };
 
 // What waits for the lock of hotplug: a request of the scenario, or a task.

@@ -16,7 +16,7 @@ Next Cpuhp::Effect(Kernel& kernel, Frame& frame) {
     case kActive:
       return up ? Activate(kernel, frame) : Deactivate(kernel, frame);
     case kSmpboot:
-      frame.r[kSub] = up ? -1 : 2;
+      frame.r[kSub] = up ? -1 : static_cast<int64_t>(At(cpu).smpboot.size());
       return up ? Unpark(kernel, frame) : Park(kernel, frame);
     case kWaitEmpty:
       if (!up) return WaitEmpty(kernel, frame);
@@ -54,7 +54,7 @@ Next Cpuhp::EffectStep(Kernel& kernel, Frame& frame) {
   if (frame.step == kVacate) return WaitEmpty(kernel, frame);
   if (frame.step == kParked) return Park(kernel, frame);
   if (frame.step == kUnparked) {
-    kernel.UnparkKthread(At(cpu).smpboot[frame.r[kSub]]);
+    kernel.UnparkKthread(At(cpu).smpboot[static_cast<std::size_t>(frame.r[kSub])]);
     return Unpark(kernel, frame);
   }
   if (frame.step <= kUpBack) return BringupStep(kernel, frame);
@@ -109,14 +109,18 @@ Next Cpuhp::WaitEmpty(Kernel& kernel, Frame& frame) {
 Next Cpuhp::Park(Kernel& kernel, Frame& frame) {
   const CpuId cpu = CpuOf(frame);
   PerCpu& c = At(cpu);
-  if (frame.step == kParked && kernel.task(c.smpboot[frame.r[kSub]]).state != TaskState::kParked) {
+  const auto thread_at = [&c](int64_t k) { return c.smpboot[static_cast<std::size_t>(k)]; };
+  if (frame.step == kParked && kernel.task(thread_at(frame.r[kSub])).state != TaskState::kParked) {
     return Next::Block(kParked, TaskState::kUninterruptible);
   }
   while (--frame.r[kSub] >= 0) {
-    const TaskId thread = c.smpboot[frame.r[kSub]];
-    if (!thread.valid() || kernel.task(thread).state == TaskState::kParked) continue;
+    const TaskId thread = thread_at(frame.r[kSub]);
+    const TaskState state = kernel.task(thread).state;
+    if (state == TaskState::kParked || state == TaskState::kDead || state == TaskState::kNew) {
+      continue;
+    }
     c.parker = frame.task;
-    kernel.ParkKthread(thread);
+    kernel.ParkKthread(thread, frame.task);
     return Next::Block(kParked, TaskState::kUninterruptible);
   }
   return NextDeclared(kernel, frame, 0);
@@ -124,8 +128,8 @@ Next Cpuhp::Park(Kernel& kernel, Frame& frame) {
 
 Next Cpuhp::Unpark(Kernel& kernel, Frame& frame) {
   const PerCpu& c = At(frame.r[kCpu]);
-  while (++frame.r[kSub] < 2) {
-    if (c.smpboot[frame.r[kSub]].valid()) return Next::Run(kUnparked, c_unpark_, ModeOf(frame));
+  if (++frame.r[kSub] < static_cast<int64_t>(c.smpboot.size())) {
+    return Next::Run(kUnparked, c_unpark_, ModeOf(frame));
   }
   return NextDeclared(kernel, frame, 0);
 }

@@ -79,6 +79,10 @@ class StateLooks {
     if (!id.valid()) return std::nullopt;
     const Task& t = simulation_.kernel().task(id);
     if (auto text = Plain(t, field)) return text;
+    if (field == "user_cpus") {
+      const CpuSet* user = simulation_.kernel().user_cpus(id);
+      return user == nullptr ? std::string("none") : user->ToString();
+    }
     OneField wanted(field);
     simulation_.Describe(id, wanted);
     if (!wanted.value()) return std::nullopt;

@@ -7,6 +7,7 @@
 //   answers.cc       what becomes of a step's answer
 //   program_flow.cc  a task's program, and the way back from the kernel to it
 //   affinity.cc      where tasks may run
+//   park.cc          kernel threads of the scenario that park
 //   ops.cc           the operations of task programs, as paths of the machine itself
 //   schedule.cc      schedule(): pick, the switch
 //   donors.cc        who executes for a blocked donor, what becomes of donors that cannot stay
@@ -230,6 +231,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     int32_t depth = 0;
     ExitPhase exit_phase = ExitPhase::kNone;
     int32_t exit_level = -1;  // whose way out it is: a frame's, -1 the program's
+    TaskId park_waiter;       // woken when it is parked
     bool created = false;     // a kernel thread: the placement has been told
     bool in_block_path = false;
     bool block_path_done = false;
@@ -557,6 +559,14 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   void LeaveWaitable(TaskId task);
   TaskId Fork(CpuId c, TaskId parent, int32_t template_index);
   void QueueStopWork(CpuId target, const StopWork& work);
+
+  // --- park.cc
+  static PathCall ParkCall();
+  void AskToPark(TaskId task, TaskId waiter);
+  bool ParksFirst(CpuId c, Context& ctx);
+  bool ParksInside(const Frame& frame, OpKind kind) const;
+  Next ParkStep(Frame& frame);
+  bool StartsParked(TaskId task);
 
   // --- affinity.cc
   enum class AffinityCall : uint8_t {

@@ -23,7 +23,8 @@ constexpr std::array<StepInfo, 5> kOpSteps{
 constexpr std::array<StepInfo, 3> kStopperSteps{{{"next"}, {"move"}, {"called"}}};
 
 // Path 0 is the stop task's; the path of an operation is 1 + its OpKind.
-constexpr std::array<PathInfo, 1 + static_cast<std::size_t>(OpKind::kService) + 1> kPaths{{
+// The last one parks (park.cc).
+constexpr std::array<PathInfo, 1 + static_cast<std::size_t>(OpKind::kService) + 2> kPaths{{
     {"stopper", kStopperSteps},
     {"run", kOpSteps},
     {"runtime", kOpSteps},
@@ -56,6 +57,7 @@ constexpr std::array<PathInfo, 1 + static_cast<std::size_t>(OpKind::kService) + 
     {"migrate_enable", kOpSteps},
     {"loop", kOpSteps},
     {"service", kOpSteps},
+    {"park", kOpSteps},
 }};
 
 constexpr PolicyInfo MakeInfo() {
@@ -73,7 +75,8 @@ constexpr PolicyInfo kInfo = MakeInfo();
 const PolicyInfo& MachinePolicyInfo() { return kInfo; }
 
 Next Machine::MachineStep(CpuId c, Frame& frame) {
-  return frame.path == PathId(0) ? StopperStep(c, frame) : OpStep(c, frame);
+  if (frame.path == PathId(0)) return StopperStep(c, frame);
+  return frame.path == ParkCall().path ? ParkStep(frame) : OpStep(c, frame);
 }
 
 Next Machine::OpStep(CpuId c, Frame& frame) {
@@ -116,6 +119,9 @@ Next Machine::OpStep(CpuId c, Frame& frame) {
       const Next hook = EntryHook(frame);
       if (hook.kind == Next::Kind::kCall) return hook;
     }
+  }
+  if (frame.step == kResumed && ParksInside(frame, kind)) {
+    return Next::Call(kEffect, PolicyId(0), ParkCall().path);
   }
   return frame.step == kEffect ? OpEffect(c, frame, instr) : AfterEffect(frame, instr);
 }

@@ -82,6 +82,7 @@ bool Machine::NextOp(CpuId c, Context& ctx) {
     FinishOp(c, ctx, 0);
     return true;
   }
+  if (ParksFirst(c, ctx)) return true;
   const TaskId id = ctx.base.frame.task;
   const Program* const program =
       ctx.program < 0 ? nullptr : &plan_.programs.programs[static_cast<std::size_t>(ctx.program)];

@@ -215,8 +215,7 @@ void Machine::Carry(Request& request) {
       CarryHotplug(request);
       break;
     case Request::Kind::kPark:
-      MutableTask(request.task).should_park = true;
-      WakeTask(request.task, WakeFlags::kNone);
+      AskToPark(request.task, request.other);
       break;
     case Request::Kind::kUnpark:
       MutableTask(request.task).should_park = false;

@@ -22,6 +22,7 @@ enum class Said : int {
   kOnlineMask,
   kBindingLost,
   kUser,
+  kCpusetEscape,
   kNothing,
 };
 struct SaidName {
@@ -40,7 +41,8 @@ constexpr SaidName kSaid[] = {{Said::kAffinePreferred, "kthread_affine_preferred
                               {Said::kLeak, "kthread_leak"},
                               {Said::kOnlineMask, "kthread_online_mask"},
                               {Said::kBindingLost, "kthread_binding_lost"},
-                              {Said::kUser, "kthread_user"}};
+                              {Said::kUser, "kthread_user"},
+                              {Said::kCpusetEscape, "kthread_cpuset_escape"}};
 
 Said SaidOf(std::string_view name) {
   for (const SaidName& row : kSaid) {
@@ -201,6 +203,9 @@ void KthreadChecker::OnSwitch(const SchedSwitch& change, CpuId cpu) {
 }
 
 void KthreadChecker::OnMask(const HotplugMask& change) {
+  if (change.mask == HotplugMaskKind::kDying) {
+    change.on != 0 ? dying_.Add(change.cpu) : dying_.Remove(change.cpu);
+  }
   if (change.mask != HotplugMaskKind::kOnline) return;
   BookAll();
   change.on != 0 ? online_.Add(change.cpu) : online_.Remove(change.cpu);
@@ -270,6 +275,9 @@ void KthreadChecker::OnDeclared(int said, const PolicyEventPayload& payload) {
       Of(task).user = payload.wide[1] != 0;
       Touch(task);
       break;
+    case Said::kCpusetEscape:
+      ++escapes_;
+      break;
     case Said::kNothing:
       break;
   }
@@ -323,8 +331,9 @@ void KthreadChecker::CheckUpdated(TaskId id, bool all) {
            fmt::format("after the update {} may run on CPU {}, and should on CPU {}", Name(id),
                        thread.mask.ToString(), fetched.ToString()));
   }
-  const CpuSet best = WantedOf(thread) & housekeeping_ & online_;
-  if (!best.empty() && !((thread.mask & online_) - best).empty()) {
+  const CpuSet staying = online_ - dying_;
+  const CpuSet best = WantedOf(thread) & housekeeping_ & staying;
+  if (!best.empty() && !((thread.mask & staying) - best).empty()) {
     Report(5, id,
            fmt::format("after the update {} may run on CPU {}, and prefers CPU {}", Name(id),
                        (thread.mask & online_).ToString(), best.ToString()));
@@ -332,7 +341,10 @@ void KthreadChecker::CheckUpdated(TaskId id, bool all) {
 }
 
 void KthreadChecker::CheckOwnOnline() {
-  if (!promises_.is_draft || own_online_ == online_) return;
+  const bool is_broken = promises_.is_draft && own_online_ != online_;
+  if (is_broken == broken_own_) return;
+  broken_own_ = is_broken;
+  if (!is_broken) return;
   Report(9, TaskId(),
          fmt::format("CPU {} is online, and the draft takes CPU {} for it", online_.ToString(),
                      own_online_.ToString()));
@@ -400,6 +412,7 @@ void KthreadChecker::AddTo(std::vector<std::pair<std::string, int64_t>>& metrics
   metrics.emplace_back("kthread_bindings_lost", lost_);
   metrics.emplace_back("kthread_leaks", leaks_);
   metrics.emplace_back("kthread_warnings", warnings_);
+  metrics.emplace_back("kthread_cpuset_escapes", escapes_);
   metrics.emplace_back("kthread_off_preferred", off_preferred_);
   metrics.emplace_back("kthread_isolated_noise", isolated_noise_);
 }

@@ -101,10 +101,12 @@ class KthreadChecker final : public Listener {
   Time now_;
   std::vector<Thread> threads_;
   std::vector<TaskId> known_, dirty_;
-  CpuSet online_, housekeeping_, own_online_;
+  CpuSet online_, dying_, housekeeping_, own_online_;
+  bool broken_own_ = false;
   bool loop_reported_ = false;
   std::optional<bool> update_due_;  // an update ended at this instant; true: of all threads
-  int64_t updates_ = 0, moves_ = 0, refused_ = 0, lost_ = 0, leaks_ = 0, warnings_ = 0;
+  int64_t updates_ = 0, moves_ = 0, refused_ = 0, lost_ = 0, leaks_ = 0, warnings_ = 0,
+          escapes_ = 0;
   int64_t off_preferred_ = 0, isolated_noise_ = 0;
 };
 
