@@ -163,6 +163,13 @@ struct LockPassing {
   TaskId to;
 };
 
+// The affinity of a kernel thread from `at` on.
+struct KthreadMask {
+  TaskId task;
+  Time at;
+  std::string cpus;  // a cpulist
+};
+
 struct Result {
   std::string scenario;
   uint64_t scenario_hash = 0;
@@ -188,6 +195,8 @@ struct Result {
   std::vector<ProxyChain> chains;
   std::vector<LockWaitSpan> lock_waits;
   std::vector<LockPassing> lock_passings;
+  // With the timeline: of the scenario's kernel threads, by instant, then task.
+  std::vector<KthreadMask> kthread_masks;
 };
 
 }  // namespace rqsim

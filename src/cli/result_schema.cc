@@ -156,6 +156,8 @@ std::string ResultSchema() {
                      {"kind", Json{{"enum", Json::array({"steal", "flag", "donor", "always"})}}},
                      {"from", OrNull("string")},
                      {"to", OrNull("string")}}));
+  schema["properties"]["kthread_masks"] =
+      ListOf(Object({{"task", Text()}, {"at", Count()}, {"cpus", Text()}}));
   return schema.dump(2) + "\n";
 }
 

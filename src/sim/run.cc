@@ -98,7 +98,8 @@ absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& se
   RtTop rt_top;
   PairChecker pair_checker(PollOf(resolved, scenario.machine.clock_hz, registry));
   const auto kthread_promises = KthreadPromisesOf(scenario, resolved, registry);
-  KthreadChecker kthreads(kthread_promises.value_or(KthreadChecker::Promises()), options.check);
+  KthreadChecker kthreads(kthread_promises.value_or(KthreadChecker::Promises()), options.check,
+                          options.timeline);
   Timeline timeline;
   Dispatches dispatches;
   LockHistory lock_history;
@@ -127,7 +128,9 @@ absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& se
   Result result = builder.Take();
   if (kthread_promises) {
     kthreads.AddTo(result.metrics);
+    // total order: names differ.
     std::sort(result.metrics.begin(), result.metrics.end());
+    result.kthread_masks = kthreads.TakeMasks();
   }
   result.scenario_hash = ScenarioHash(scenario);
   result.violations = simulation->violations();

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "rqsim/policy.h"
 
 namespace rqsim {
@@ -381,6 +383,10 @@ void KthreadChecker::Settle() {
 void KthreadChecker::SettleThread(TaskId id) {
   Thread& thread = Of(id);
   thread.dirty = false;
+  if (keeps_masks_ && thread.mask != thread.mask_told) {
+    thread.mask_told = thread.mask;
+    masks_.push_back({id, now_, thread.mask.ToString()});
+  }
   if (thread.dead) return;
   const CpuSet isolated = thread.mask - housekeeping_;
   const bool leaks = thread.listed && !thread.user && !thread.is_bound && !isolated.empty();
@@ -403,6 +409,14 @@ void KthreadChecker::OnEnd(const RunEnd& end) {
   Settle();
   now_ = end.end;
   BookAll();
+}
+
+std::vector<KthreadMask> KthreadChecker::TakeMasks() {
+  // total order: a thread changes once at an instant.
+  std::sort(masks_.begin(), masks_.end(), [](const KthreadMask& a, const KthreadMask& b) {
+    return a.at != b.at ? a.at < b.at : a.task < b.task;
+  });
+  return std::move(masks_);
 }
 
 void KthreadChecker::AddTo(std::vector<std::pair<std::string, int64_t>>& metrics) const {

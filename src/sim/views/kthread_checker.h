@@ -28,6 +28,7 @@
 
 #include "rqsim/cpu_set.h"
 #include "rqsim/listener.h"
+#include "rqsim/result.h"
 #include "rqsim/trace_event.h"
 
 namespace rqsim {
@@ -40,13 +41,16 @@ class KthreadChecker final : public Listener {
     bool respects_cpuset = false;  // KA-I3 and KA-I5 do not hold for threads in cpusets
     bool last_resort_online = false;
   };
-  explicit KthreadChecker(const Promises& promises, bool reports)
-      : promises_(promises), reports_(reports) {}
+  // `reports`: violations. `keeps_masks`: for TakeMasks.
+  KthreadChecker(const Promises& promises, bool reports, bool keeps_masks)
+      : promises_(promises), reports_(reports), keeps_masks_(keeps_masks) {}
 
   EventMask Wants() const override;
   void OnStart(const RunInfo& info, ViolationSink& sink) override;
   void OnEvent(const TraceEvent& event) override;
   void OnEnd(const RunEnd& end) override;
+  // How masks changed, by instant, then task: once, after OnEnd.
+  std::vector<KthreadMask> TakeMasks();
   // Adds its metrics.
   void AddTo(std::vector<std::pair<std::string, int64_t>>& metrics) const;
 
@@ -57,7 +61,7 @@ class KthreadChecker final : public Listener {
     CpuSet bound_to;  // kPerCpu, kBound, and those bound later
     bool is_bound = false;
     bool binding_lost = false;
-    CpuSet mask;
+    CpuSet mask, mask_told;
     bool prefers = false;
     CpuSet preference;
     int node = -1;
@@ -93,7 +97,8 @@ class KthreadChecker final : public Listener {
   void Report(int number, TaskId task, std::string message, bool is_fatal = false);
 
   const Promises promises_;
-  const bool reports_;
+  const bool reports_, keeps_masks_;
+  std::vector<KthreadMask> masks_;
   const RunInfo* info_ = nullptr;
   ViolationSink* sink_ = nullptr;
   int first_event_ = 0;    // of the placement; 0: it declares none

@@ -160,6 +160,10 @@ Json ToJson(const Result& result, const LockPassing& passing) {
               {"to", NameOrNull(NameOf(result, passing.to))}};
 }
 
+Json ToJson(const Result& result, const KthreadMask& mask) {
+  return Json{{"task", NameOf(result, mask.task)}, {"at", mask.at.cycles()}, {"cpus", mask.cpus}};
+}
+
 template <class List, class Convert>
 Json ListOf(const List& list, Convert convert) {
   Json out = Json::array();
@@ -204,6 +208,7 @@ nlohmann::ordered_json ResultToJson(const Result& result) {
   put("chains", result.chains);
   put("lock_waits", result.lock_waits);
   put("lock_passings", result.lock_passings);
+  put("kthread_masks", result.kthread_masks);
   return out;
 }
 

@@ -324,6 +324,10 @@ class Reader {
       passing.to = TaskOrNobody(item, "to");
       out.lock_passings.push_back(passing);
     });
+    read("kthread_masks", [&](const Json& item) {
+      out.kthread_masks.push_back(
+          {TaskOf(item, "task"), Time(Integer(item, "at")), Text(item, "cpus")});
+    });
   }
 
   ProxyChain ReadChain(const Json& item, const Result& result) {
