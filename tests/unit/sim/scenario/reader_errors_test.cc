@@ -303,6 +303,23 @@ TEST_CASE("Programs that release what they take have no warning", "[scenario][er
   }
 }
 
+TEST_CASE("The affinity of a kernel thread has what its kind needs", "[scenario][errors]") {
+  for (const Row& row : {
+           Row{570, R"({"version": 1, "kthreads": [{"name": "k", "affinity": @{"kind": "bound"},
+                        "ops": []}]})"},
+           Row{570, R"({"version": 1, "kthreads": [{"name": "k", "affinity": {"kind": "unbound",
+                        @"cpus": "0"}, "ops": []}]})"},
+           Row{570, R"({"version": 1, "kthreads": [{"name": "k", "affinity": @{"kind": "node"},
+                        "ops": []}]})"},
+           Row{570, R"({"version": 1, "kthreads": [{"name": "k", "affinity": {"kind": "node",
+                        @"node": 3}, "ops": []}]})"},
+           Row{570, R"({"version": 1, "kthreads": [{"name": "k", "start": 5, @"first_wake": 4,
+                        "ops": []}]})"},
+       }) {
+    CheckRow(row);
+  }
+}
+
 TEST_CASE("What this version does not model is said so", "[scenario][errors]") {
   for (const Row& row : {
            Row{403, R"({"version": 1, "tasks": [{"name": "a", "sched": {"policy": @"deadline",
