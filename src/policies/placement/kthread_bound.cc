@@ -3,8 +3,9 @@
 // Idea: patterns P1 and P2 of kthread-affinity.md 2 for everybody. The control in comparisons: what
 // the fallback overwrites stays overwritten.
 // Origin: Linux 7.2 kernel/kthread.c: kthread_bind_mask(). A thread that prefers CPUs, or a node,
-// is bound to them; one with neither may run anywhere, isolated CPUs included. Cost: none.  Tested
-// by tests/unit/policies/placement/kthread_test.cc and scenarios/kthread/.
+// is bound to them; one with neither may run anywhere, isolated CPUs included.
+// Cost: none.
+// Tested by tests/unit/policies/placement/kthread_test.cc and scenarios/kthread/.
 #include "placement/kthread_part.h"
 
 namespace rqsim {
