@@ -1,3 +1,9 @@
+// The list of kernel threads and its update.
+//
+// Idea: kthread_list.h.
+// Origin: Linux 7.2 kernel/kthread.c and the draft of July 2024, kthread-affinity.md 4 and 8.
+// Cost: O(threads) for an update, in cycles MODEL-188.
+// Tested by tests/unit/policies/placement/kthread_test.cc and scenarios/kthread/.
 #include "placement/kthread_list.h"
 
 namespace rqsim {

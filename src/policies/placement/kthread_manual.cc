@@ -2,15 +2,17 @@
 //
 // Idea: what the owner of a thread does (affinity.owner; kswapd for a thread of a node, rcu for one
 // that prefers CPUs):
+//
 //   kswapd     its node's online CPUs, once, when it starts; nothing if there are none
-//   kcompactd  the same, and again for every thread whenever a CPU is up, without regard to
-//   isolation rcu        the online CPUs of its leaf less isolated ones, when it starts and at
-//   state 189 of
+//   kcompactd  the same, and again for every thread whenever a CPU is up, isolated or not
+//   rcu        the online CPUs of its leaf less isolated ones, when it starts and at state 189 of
 //              every operation; all that are not isolated if none is left
+//
 // Origin: Linux 6.12 mm/vmscan.c: kswapd(), mm/compaction.c: kcompactd_cpu_online(),
 // kernel/rcu/tree.c: rcutree_affinity_setting(); kthread-affinity.md 6. A thread gets its mask at
-// its first wake-up, not in its first own step (MODEL-187). Cost: O(threads) for an update. Tested
-// by tests/unit/policies/placement/kthread_test.cc and scenarios/kthread/.
+// its first wake-up, not in its first own step (MODEL-187).
+// Cost: O(threads) for an update, in cycles MODEL-188.
+// Tested by tests/unit/policies/placement/kthread_test.cc and scenarios/kthread/.
 #include <vector>
 
 #include "placement/kthread_part.h"

@@ -1,4 +1,10 @@
-// What the variants of the kernel threads' part share: who speaks, and which CPUs are whose.
+// What the variants of the kernel threads' part share: events, binding, isolation, and which CPUs
+// are whose.
+//
+// Idea: who sets masks differs, not what a mask means.
+// Origin: Linux 7.2 kernel/kthread.c: kthread_bind_mask(), kernel/sched/isolation.c.
+// Cost: O(CPUs).
+// Tested by tests/unit/policies/placement/kthread_test.cc.
 #include "placement/kthread_part.h"
 
 namespace rqsim {
