@@ -296,6 +296,7 @@ class LockBench final : public Kernel {
       case Next::Kind::kCall:
       case Next::Kind::kGrace:
       case Next::Kind::kStop:
+      case Next::Kind::kToUser:
       case Next::Kind::kDie:
         RQSIM_CHECK(false && "a lock protocol answers this");
     }
