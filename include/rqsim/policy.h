@@ -355,7 +355,8 @@ struct PercpuRule {
   std::string_view enter = {};  // its argument is the CPU; "": the service has no rule
   std::string_view leave = {};  // "": nothing
   bool tries_native = false;    // first a critical section as if on that CPU, without the service
-  bool guards = false;          // the critical section compares the CPU number it runs on
+  int8_t guard = 0;             // of rseq_begin: 0 none, 1 cpu_id, 2 if_online
+  bool restarts = false;        // an aborted section goes back to `enter`
 };
 
 struct FaultInfo {

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <set>
 
+#include "cli/compare_pair.h"
 #include "cli/lanes.h"
 #include "cli/units.h"
 #include "rqsim/expect.h"
@@ -70,6 +71,10 @@ class Page {
     Timelines();
     DifferingCycles();
     Tables();
+    if (const std::string pairs = PairTable(c_, options_.width); !pairs.empty()) {
+      Line();
+      out_ += pairs;
+    }
     return out_;
   }
 

@@ -71,6 +71,18 @@ absl::StatusOr<std::unique_ptr<KernelService>> MakeRseq(const PolicyParams& para
 extern const PolicyInfo kPairV2Info;
 absl::StatusOr<std::unique_ptr<KernelService>> MakePairV2(const PolicyParams& params,
                                                           const Limits& limits);
+extern const PolicyInfo kSetAffinityInfo;
+absl::StatusOr<std::unique_ptr<KernelService>> MakeSetAffinity(const PolicyParams& params,
+                                                               const Limits& limits);
+extern const PolicyInfo kPinOnlineInfo;
+absl::StatusOr<std::unique_ptr<KernelService>> MakePinOnline(const PolicyParams& params,
+                                                             const Limits& limits);
+extern const PolicyInfo kHotplugSignalInfo;
+absl::StatusOr<std::unique_ptr<KernelService>> MakeHotplugSignal(const PolicyParams& params,
+                                                                 const Limits& limits);
+extern const PolicyInfo kAffinity2Info;
+absl::StatusOr<std::unique_ptr<KernelService>> MakeAffinity2(const PolicyParams& params,
+                                                             const Limits& limits);
 extern const PolicyInfo kPairSpinInfo;
 absl::StatusOr<std::unique_ptr<KernelService>> MakePairSpin(const PolicyParams& params,
                                                             const Limits& limits);

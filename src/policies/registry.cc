@@ -30,6 +30,12 @@ const Registry& Registry::BuiltIn() {
     table.Add(RegistryEntry::Service(kRseqInfo, MakeRseq));
     table.Add(RegistryEntry::Service(kPairV2Info, MakePairV2));
     table.Add(RegistryEntry::Service(kPairSpinInfo, MakePairSpin));
+    table.Add(RegistryEntry::Service(kSetAffinityInfo, MakeSetAffinity));
+    table.Add(RegistryEntry::Service(kPinOnlineInfo, MakePinOnline));
+    table.Add(RegistryEntry::Service(kHotplugSignalInfo, MakeHotplugSignal));
+    RegistryEntry affinity2 = RegistryEntry::Service(kAffinity2Info, MakeAffinity2);
+    affinity2.alias = "pin-on-cpu";
+    table.Add(affinity2);
 
     table.AddStack(
         {"default", {"stop", "deadline", "rt", "fair", "idle"}, "the classes of the kernel"});

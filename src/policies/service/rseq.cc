@@ -34,7 +34,7 @@ constexpr ServiceOpInfo kOps[] = {
     {.name = "rseq_begin",
      .path = kBeginPath,
      .pays_syscall = false,
-     .args = "data guard:none|cpu_id on_abort:retry|fail",
+     .args = "data guard:none|cpu_id|if_online on_abort:retry|fail",
      .role = OpRole::kSectionBegin,
      .summary = "A critical section on the data of that CPU begins: what follows up to rseq_commit "
                 "is started anew (or given up) if it is preempted, moved or signalled."},
@@ -72,6 +72,9 @@ constexpr MetricInfo kMetrics[] = {
     {"rseq_aborts", "critical sections that were started anew or given up"},
     {"rseq_guard_fails", "critical sections that found themselves on another CPU"},
     {"lost_updates", "updates of a CPU's data that another one overwrote"},
+    {"task_moves", "changes of the CPU of a user task"},
+    {"hotplug_refused", "hotplug operations that ended with an errno"},
+    {"hotplug_latency_max", "longest time from a hotplug request to its end"},
     {"s1_overlap_cycles", "cycles in which two tasks were in critical sections on the same data"},
 };
 constexpr ParamInfo kParams[] = {
@@ -139,7 +142,8 @@ class Rseq final : public KernelService {
     int64_t read = 0;
   };
 
-  // r[0] the CPU whose data it is, r[1] whether it is guarded, r[2] whether an abort gives up.
+  // r[0] the CPU whose data it is, r[1] its guard (2: only if that CPU is active), r[2] whether an
+  // abort gives up.
   Next Begin(Kernel& kernel, Frame& frame) {
     TaskPart& task = tasks_[frame.task.index()];
     if (frame.step == StepId(1)) {
@@ -152,7 +156,8 @@ class Rseq final : public KernelService {
     task.known_cpu = frame.cpu;
     task.data = data;
     kernel.SetAbort(frame.task);
-    if (frame.r[1] != 0 && data != frame.cpu) {
+    const bool is_guarded = frame.r[1] == 1 || (frame.r[1] == 2 && kernel.active().Contains(data));
+    if (is_guarded && data != frame.cpu) {
       Emit(kernel, kGuardFailed, frame.task, data, data_[data.index()], 0);
       const bool gives_up = frame.r[2] != 0;
       if (!gives_up) return Next::Run(StepId(1), Cycles(1), RunMode::kUser);

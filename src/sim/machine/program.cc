@@ -297,16 +297,19 @@ class Compiler {
     }
     std::size_t jump_at = 0;
     if (rule.tries_native) {
-      const std::size_t native = CriticalSection(program, args, true);
+      const std::size_t native = CriticalSection(program, args, 1);
+      // A guard that fails goes on at once.
+      out_.service_ops[static_cast<std::size_t>(program.code[native].operand)].args[2] = 1;
       jump_at = program.code.size();
       Instr jump;
       jump.flow = Instr::Flow::kJump;
       program.code.push_back(jump);
       program.code[native].target = static_cast<int32_t>(program.code.size());
     }
+    const std::size_t enter = program.code.size();
     if (!rule.enter.empty()) Call(program, rule.enter, {args[0]});
-    const std::size_t begin = CriticalSection(program, args, rule.guards);
-    program.code[begin].target = static_cast<int32_t>(begin);
+    const std::size_t begin = CriticalSection(program, args, rule.guard);
+    program.code[begin].target = static_cast<int32_t>(rule.restarts ? enter : begin);
     if (!rule.leave.empty()) Call(program, rule.leave, {args[0]});
     if (rule.tries_native) {
       program.code[jump_at].target = static_cast<int32_t>(program.code.size());
@@ -314,9 +317,9 @@ class Compiler {
   }
 
   // Returns where it begins.
-  std::size_t CriticalSection(Program& program, const std::vector<int64_t>& args, bool guards) {
+  std::size_t CriticalSection(Program& program, const std::vector<int64_t>& args, int64_t guard) {
     const std::size_t begin = program.code.size();
-    Call(program, "rseq_begin", {args[0], guards ? 1 : 0});
+    Call(program, "rseq_begin", {args[0], guard, 0});
     Instr run;
     run.kind = OpKind::kRun;
     run.value = args[1];

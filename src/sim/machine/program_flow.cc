@@ -70,6 +70,8 @@ bool Machine::UserReturn(CpuId c, Context& ctx) {
       ExitTask(c, ctx);
       return true;
     }
+    // Repeated until none applies: its handler may be a service's.
+    return UserReturnHook(c, ctx);
   }
   return false;
 }

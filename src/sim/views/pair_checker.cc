@@ -44,7 +44,8 @@ bool PairChecker::AppliesTo(const RunInfo& info) {
 PairChecker::PairChecker(Cycles poll) : events_(kNames), poll_(poll) {}
 
 EventMask PairChecker::Wants() const {
-  return EventMask::Of(EventKind::kSegment, EventKind::kSchedSwitch, EventKind::kSchedQueue)
+  return EventMask::Of(EventKind::kSegment, EventKind::kSchedSwitch, EventKind::kSchedQueue,
+                       EventKind::kHotplugMask, EventKind::kHotplugOp, EventKind::kSchedMigrateTask)
       .AddPolicyEvents();
 }
 
@@ -55,6 +56,9 @@ void PairChecker::OnStart(const RunInfo& info, ViolationSink& sink) {
   overlaps_.SetUp(info.num_cpus());
   cpus_.resize(static_cast<std::size_t>(info.num_cpus()));
   workers_.resize(cpus_.size());
+  for (std::size_t c = 0; c < cpus_.size(); ++c) {
+    cpus_[c].is_online = info.scenario().machine.cpus[c].online;
+  }
   tasks_.resize(static_cast<std::size_t>(info.num_tasks()));
   for (const PolicyInfo* policy : info.policies()) {
     if (policy->name == "pair-v2") has_worker_state_ = true;
@@ -103,6 +107,22 @@ void PairChecker::OnEvent(const TraceEvent& event) {
     case EventKind::kSchedQueue:
       OnQueue(event.As<SchedQueue>());
       return;
+    case EventKind::kSchedMigrateTask:
+      if (!At(event.As<SchedMigrateTask>().pid).is_kthread) ++moves_;
+      return;
+    case EventKind::kHotplugMask: {
+      const HotplugMask mask = event.As<HotplugMask>();
+      if (mask.mask == HotplugMaskKind::kOnline) At(mask.cpu).is_online = mask.on != 0;
+      return;
+    }
+    case EventKind::kHotplugOp: {
+      const HotplugOp op = event.As<HotplugOp>();
+      if (op.phase == HotplugPhase::kRequested) asked_at_ = event.t;
+      if (op.phase != HotplugPhase::kDone) return;
+      if (op.result < 0) ++hotplug_refused_;
+      hotplug_max_ = std::max(hotplug_max_, event.t - asked_at_);
+      return;
+    }
     default:
       break;
   }
@@ -167,6 +187,11 @@ void PairChecker::OnSwitch(const TraceEvent& event) {
   const CpuId cpu = event.cpu();
   CpuBook& book = At(cpu);
   book.curr = change.next_pid;
+  if (!book.is_online && change.next_pid != kIdleTask && !At(change.next_pid).is_kthread) {
+    Report("PA-I1", event.t, change.next_pid, cpu,
+           fmt::format("{} is switched in on CPU {}, which is offline", Name(change.next_pid),
+                       cpu.value()));
+  }
   const auto uses = [this](TaskId id) { return At(id).is_worker || At(id).pair_cpu.valid(); };
   if (!uses(change.prev_pid) && !uses(change.next_pid)) ++switches_others_;
   if (!is_pairing_) return;
@@ -398,7 +423,10 @@ void PairChecker::AddTo(std::vector<std::pair<std::string, int64_t>>& metrics) c
                                  {"rseq_aborts", aborts_},
                                  {"rseq_guard_fails", guard_fails_},
                                  {"lost_updates", lost_},
-                                 {"s1_overlap_cycles", overlaps_.cycles(Kind::kSameData).count()}});
+                                 {"s1_overlap_cycles", overlaps_.cycles(Kind::kSameData).count()},
+                                 {"task_moves", moves_},
+                                 {"hotplug_refused", hotplug_refused_},
+                                 {"hotplug_latency_max", hotplug_max_.count()}});
   if (!is_pairing_) return;
   const int64_t inside = soak_.count() + users_kernel_.count();
   metrics.insert(metrics.end(),

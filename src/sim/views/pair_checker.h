@@ -113,6 +113,9 @@ class PairChecker final : public Listener {
   int64_t commits_ = 0, aborts_ = 0, guard_fails_ = 0, lost_ = 0;
   int64_t pairings_ = 0, ipis_ = 0, ipi_failed_ = 0, cancels_ = 0, timeouts_ = 0;
   int64_t hook_cycles_ = 0, hook_cycles_others_ = 0, hook_lines_others_ = 0, switches_others_ = 0;
+  int64_t moves_ = 0, hotplug_refused_ = 0;
+  Time asked_at_;
+  Cycles hotplug_max_;
   Cycles soak_, latency_max_, wait_max_, wait_sum_, users_kernel_;
 };
 

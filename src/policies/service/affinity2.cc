@@ -1,0 +1,162 @@
+// The third of the alternatives that the review of pairing offers: an affinity that outlives the
+// CPU it names (Peter Zijlstra, 24 June 2020; "[RFC PATCH] pin_on_cpu", Mathieu Desnoyers, 21
+// January 2020; pairing.md 9.3).
+//
+// A task that is affine to an offline CPU runs on the offload CPU, the lowest that is online, like
+// all others that are affine to an offline CPU: they share one runqueue, so preemption and rseq
+// serialise them. A CPU that comes up pulls its tasks before user code may run on it, running ones
+// by the stop task, and moving aborts a critical section. The price is a walk of all tasks whenever
+// a CPU comes or goes.
+// Cost: a hotplug operation visits every task; other hooks O(1). Tested by scenarios/pairing.
+#include <vector>
+
+#include "policies.h"
+#include "rqsim/seams.h"
+
+namespace rqsim {
+namespace {
+
+constexpr PathId kSet{0};
+constexpr PathId kClear{1};
+constexpr PathId kStartup{2};
+constexpr PathId kTeardown{3};
+constexpr PathId kMove{4};
+constexpr StepInfo kOneStep[] = {{"effect"}};
+constexpr StepInfo kStartupSteps[] = {{"walk"}, {"wait"}};
+constexpr StepInfo kMoveSteps[] = {{"stop"}, {"move"}};
+constexpr PathInfo kPaths[] = {{"affinity2", kOneStep},
+                               {"affinity2_clear", kOneStep},
+                               {"startup", kStartupSteps},
+                               {"teardown", kOneStep},
+                               {"move", kMoveSteps}};
+constexpr ServiceOpInfo kOps[] = {
+    {.name = "affinity2",
+     .path = kSet,
+     .args = "cpu",
+     .summary = "sched_setaffinity2() to that CPU, online or not: 0, or -EINVAL if its mask has it "
+                "not."},
+    {.name = "affinity2_clear", .path = kClear, .summary = "… to the mask it had before."},
+};
+constexpr HotplugCallbackInfo kHotplug[] = {{"sched/affinity2:online", 194, kStartup, kTeardown}};
+
+class Affinity2 final : public KernelService {
+ public:
+  explicit Affinity2(const Limits& limits)
+      : self_(limits.self), tasks_(static_cast<std::size_t>(limits.num_tasks)) {}
+
+  HookMask Hooks() const override { return Hook::kOnTask; }
+  void OnTask(Kernel&, TaskId id, TaskChange change) override {
+    if (change == TaskChange::kDead) tasks_[id.index()] = TaskPart();
+  }
+
+  Next Step(Kernel& kernel, Frame& frame) override {
+    TaskPart& task = tasks_[frame.task.index()];
+    if (frame.path == kClear) {
+      if (task.wanted.valid()) kernel.SetAffinity(frame.task, task.before);
+      task.wanted = CpuId();
+      return Next::Return(0);
+    }
+    if (frame.path == kMove) return Move(kernel, frame);
+    const CpuId cpu(static_cast<int32_t>(frame.r[0]));
+    if (cpu.value() < 0 || cpu.value() >= kernel.num_cpus()) return Next::Return(kEINVAL);
+    if (frame.path == kStartup) return Startup(kernel, frame, cpu);
+    if (frame.path == kTeardown) {
+      for (std::size_t i = 1; i < tasks_.size(); ++i) {
+        // Its own users, and those of other offline CPUs if it was the offload CPU.
+        const CpuId wanted = tasks_[i].wanted;
+        if (!wanted.valid() || (wanted != cpu && kernel.online().Contains(wanted))) continue;
+        kernel.SetAffinity(TaskId(static_cast<int32_t>(i)), CpuSet::Of(Offload(kernel, cpu)));
+      }
+      return Next::Return(0);
+    }
+    const CpuSet& mask = task.wanted.valid() ? task.before : kernel.task(frame.task).cpus_allowed;
+    if (!mask.Contains(cpu)) return Next::Return(kEINVAL);
+    if (!task.wanted.valid()) task.before = mask;
+    task.wanted = cpu;
+    const bool is_there = kernel.active().Contains(cpu);
+    kernel.SetAffinity(frame.task, CpuSet::Of(is_there ? cpu : Offload(kernel, CpuId())));
+    return Next::Return(0);
+  }
+
+ private:
+  struct TaskPart {
+    CpuId wanted;
+    CpuSet before;
+  };
+
+  // The lowest active CPU that is not `leaves`.
+  static CpuId Offload(const Kernel& kernel, CpuId leaves) {
+    for (CpuId c = kernel.active().First(); c.valid(); c = kernel.active().After(c)) {
+      if (c != leaves) return c;
+    }
+    return kernel.online().First();
+  }
+
+  // The CPU comes up, and no user code runs there yet: its users come to it, and those of other
+  // offline CPUs if it is the lowest now. Waits for the stop tasks that carry them.
+  Next Startup(Kernel& kernel, Frame& frame, CpuId cpu) {
+    if (frame.step == StepId(0)) {
+      const bool is_lowest = kernel.active().empty() || cpu < kernel.active().First();
+      for (std::size_t i = 1; i < tasks_.size(); ++i) {
+        const CpuId wanted = tasks_[i].wanted;
+        const bool is_offloaded = wanted.valid() && !kernel.online().Contains(wanted);
+        if (!wanted.valid() || (wanted != cpu && !(is_lowest && is_offloaded))) continue;
+        const TaskId id(static_cast<int32_t>(i));
+        const Task& task = kernel.task(id);
+        // Not active yet: nobody is asked.
+        kernel.ForceAffinity(id, CpuSet::Of(cpu));
+        if (!task.on_rq || task.cpu == cpu) continue;
+        if (task.on_cpu) {
+          ++on_the_way_;
+          kernel.QueueStopWork(task.cpu, self_, kMove, cpu.value() << 20 | id.value());
+        } else {
+          kernel.MoveTask(id, cpu);
+        }
+      }
+    }
+    if (on_the_way_ == 0) return Next::Return(0);
+    Watch watch;
+    watch.word = kernel.WordOf(self_, kIdleTask, 0);
+    watch.need_resched = false;
+    return Next::Spin(StepId(1), watch, kZeroCycles, kernel.now());
+  }
+
+  // In the stop task of the CPU where a user runs; r[1]: where it is to go, and who.
+  Next Move(Kernel& kernel, Frame& frame) {
+    if (frame.step == StepId(0)) {
+      return Next::Run(StepId(1), kernel.facts().c_stop, RunMode::kKernelNoPreempt);
+    }
+    const TaskId id(static_cast<int32_t>(frame.r[1] & 0xfffff));
+    const CpuId to(static_cast<int32_t>(frame.r[1] >> 20));
+    if (kernel.task(id).cpu == frame.cpu) kernel.MoveTask(id, to);
+    --on_the_way_;
+    const WordId word = kernel.WordOf(self_, kIdleTask, 0);
+    kernel.Store(word, kernel.Load(word).old + 1);
+    return Next::Return(0);
+  }
+
+  PolicyId self_;
+  int on_the_way_ = 0;
+  std::vector<TaskPart> tasks_;
+};
+
+}  // namespace
+
+constinit const PolicyInfo kAffinity2Info = {
+    .name = "affinity2",
+    .seam = Seam::kKernelService,
+    .summary = "an affinity that may name an offline CPU: its users share the offload CPU",
+    .source = "pairing.md 9.3; [RFC PATCH] pin_on_cpu, Mathieu Desnoyers, 21 January 2020",
+    .paths = kPaths,
+    .ops = kOps,
+    .hotplug = kHotplug,
+    .words_per_task = 1,
+    .percpu = {.enter = "affinity2", .leave = "affinity2_clear", .guard = 2},
+};
+
+absl::StatusOr<std::unique_ptr<KernelService>> MakeAffinity2(const PolicyParams&,
+                                                             const Limits& limits) {
+  return std::unique_ptr<KernelService>(std::make_unique<Affinity2>(limits));
+}
+
+}  // namespace rqsim

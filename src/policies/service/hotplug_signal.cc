@@ -1,0 +1,216 @@
+// The second of the alternatives that the review of pairing offers, the one with "the best
+// complexity:yuck ratio": a signal for whoever has asked for it whenever a CPU comes or goes (Peter
+// Zijlstra, 24 June 2020; pairing.md 9.2).
+//
+// Nothing is done at a switch and nothing on behalf of those who do not ask. A CPU that comes up
+// signals every registered task before user code may run on it, and waits until those that are in
+// user code have been interrupted with the signal pending (sig_wait delivered; with sent it does
+// not wait, and loses). A signal aborts a critical section, so its task reads the state anew: it
+// goes to the CPU if that is online, and takes the mutex of its data if not, because knowing the
+// state does not keep several users of an offline CPU apart (fault pair.no_off_lock).
+//
+// Cost: a hotplug operation visits every registered task; other hooks O(1).
+// Tested by scenarios/pairing.
+#include <algorithm>
+#include <vector>
+
+#include "policies.h"
+#include "rqsim/seams.h"
+#include "service/off_locks.h"
+
+namespace rqsim {
+namespace {
+
+constexpr PathId kRegister{0};
+constexpr PathId kUnregister{1};
+constexpr PathId kEnter{2};
+constexpr PathId kLeave{3};
+constexpr PathId kChange{4};
+constexpr PathId kHandler{5};
+constexpr StepInfo kOneStep[] = {{"effect"}};
+constexpr StepInfo kEnterSteps[] = {{"look"}, {"locked"}};
+constexpr StepInfo kChangeSteps[] = {{"signal"}, {"delivered"}};
+constexpr StepInfo kHandlerSteps[] = {{"handler"}, {"handled"}};
+constexpr PathInfo kPaths[] = {{"hotplug_register", kOneStep}, {"hotplug_unregister", kOneStep},
+                               {"signal_enter", kEnterSteps},  {"signal_leave", kOneStep},
+                               {"change", kChangeSteps},       {"handler", kHandlerSteps}};
+constexpr ServiceOpInfo kOps[] = {
+    {.name = "hotplug_register",
+     .path = kRegister,
+     .args = "cpu",
+     .summary = "Asks for a signal whenever that CPU comes or goes (fcntl F_SETOWN, F_SETSIG)."},
+    {.name = "hotplug_unregister", .path = kUnregister, .args = "cpu", .summary = "… no longer."},
+    {.name = "signal_enter",
+     .path = kEnter,
+     .args = "cpu",
+     .summary = "Registers, looks, and goes to that CPU or takes the mutex of its data."},
+    {.name = "signal_leave", .path = kLeave, .args = "cpu", .summary = "The way back."},
+};
+constexpr HotplugCallbackInfo kHotplug[] = {{"sched/signal:online", 193, kChange, kChange}};
+constexpr ParamInfo kParams[] = {
+    {.name = "sig_wait",
+     .kind = ParamKind::kEnum,
+     .default_text = "delivered",
+     .allowed = "delivered sent",
+     .summary = "whether the change waits until tasks in user code have been interrupted"},
+    {.name = "c_sighand",
+     .kind = ParamKind::kCycles,
+     .default_value = 2,
+     .summary = "the signal handler, in user mode"},
+};
+constexpr FaultInfo kFaults[] = {
+    {"pair.no_off_lock", "users of an offline CPU's data do not exclude each other", "PA-S1"}};
+
+class HotplugSignal final : public KernelService {
+ public:
+  HotplugSignal(const PolicyParams& params, const Limits& limits)
+      : self_(limits.self),
+        waits_(params.Text("sig_wait") == "delivered"),
+        c_sighand_(params.Length("c_sighand")),
+        no_off_lock_(params.Fault("pair.no_off_lock")),
+        locks_(limits.num_cpus, limits.num_tasks),
+        registered_(static_cast<std::size_t>(limits.num_cpus)),
+        tasks_(static_cast<std::size_t>(limits.num_tasks)) {
+    for (std::vector<TaskId>& list : registered_) {
+      list.reserve(static_cast<std::size_t>(limits.num_tasks));
+    }
+  }
+
+  HookMask Hooks() const override { return Hook::kUserReturnPath | Hook::kOnTask; }
+
+  // The handler runs when the signal has been delivered.
+  PathCall UserReturnPath(Kernel& kernel, TaskId id) override {
+    const bool is_due = tasks_[id.index()].handler_due && kernel.task(id).pending_signals == 0;
+    return is_due ? PathCall::To(kHandler) : PathCall::None();
+  }
+
+  void OnTask(Kernel& kernel, TaskId id, TaskChange change) override {
+    if (change != TaskChange::kDead) return;
+    for (std::size_t c = 0; c < registered_.size(); ++c) {
+      if (std::erase(registered_[c], id) == 0) continue;
+      locks_.Leave(kernel, CpuId(static_cast<int32_t>(c)), id);
+    }
+    tasks_[id.index()] = TaskPart();
+  }
+
+  void OnCall(Kernel& kernel, CpuId, const Message& message) override {
+    kernel.Signal(TaskId(message.what), SignalKind::kOrdinary);
+  }
+
+  Next Step(Kernel& kernel, Frame& frame) override {
+    if (frame.path == kHandler) {
+      if (frame.step != StepId(0)) return Next::Return(0);
+      tasks_[frame.task.index()].handler_due = false;
+      return Next::Run(StepId(1), c_sighand_, RunMode::kUser);
+    }
+    const CpuId cpu(static_cast<int32_t>(frame.r[0]));
+    if (cpu.value() < 0 || cpu.value() >= kernel.num_cpus()) return Next::Return(kEINVAL);
+    if (frame.path == kChange) return Change(kernel, frame, cpu);
+    if (frame.path == kRegister) {
+      Register(cpu, frame.task);
+      return Next::Return(0);
+    }
+    if (frame.path == kUnregister) {
+      std::erase(registered_[cpu.index()], frame.task);
+      return Next::Return(0);
+    }
+    if (frame.path == kLeave) {
+      locks_.Leave(kernel, cpu, frame.task);
+      GoBack(kernel, frame.task);
+      std::erase(registered_[cpu.index()], frame.task);
+      return Next::Return(0);
+    }
+    return Enter(kernel, frame, cpu);
+  }
+
+ private:
+  struct TaskPart {
+    bool handler_due = false;
+    bool is_moved = false;
+    CpuSet before;
+  };
+
+  void Register(CpuId cpu, TaskId task) {
+    std::vector<TaskId>& list = registered_[cpu.index()];
+    if (std::find(list.begin(), list.end(), task) == list.end()) list.push_back(task);
+  }
+
+  void GoBack(Kernel& kernel, TaskId id) {
+    TaskPart& task = tasks_[id.index()];
+    if (task.is_moved) kernel.SetAffinity(id, task.before);
+    task.is_moved = false;
+  }
+
+  // Also after an abort: the state is read anew.
+  Next Enter(Kernel& kernel, Frame& frame, CpuId cpu) {
+    TaskPart& task = tasks_[frame.task.index()];
+    Register(cpu, frame.task);
+    if (frame.step == StepId(1) && frame.result == kEINTR) {
+      // The signal comes first. The section that follows finds out, and comes back here.
+      if (!locks_.Has(cpu, frame.task)) locks_.Leave(kernel, cpu, frame.task);
+      return Next::Return(kEINTR);
+    }
+    if (kernel.active().Contains(cpu)) {
+      locks_.Leave(kernel, cpu, frame.task);
+      if (!kernel.cpuset(frame.task).Contains(cpu)) return Next::Return(kEINVAL);
+      if (!task.is_moved) task.before = kernel.task(frame.task).cpus_allowed;
+      task.is_moved = true;
+      kernel.SetAffinity(frame.task, CpuSet::Of(cpu));
+      return Next::Return(0);
+    }
+    if (no_off_lock_ || locks_.Take(cpu, frame.task)) return Next::Return(0);
+    return Next::Block(StepId(1), TaskState::kInterruptible);
+  }
+
+  // The CPU has come, or has gone. r[1] is the next registered task to be signalled.
+  Next Change(Kernel& kernel, Frame& frame, CpuId cpu) {
+    if (frame.step == StepId(0)) frame.r[1] = 0;
+    const std::vector<TaskId>& list = registered_[cpu.index()];
+    while (frame.r[1] < static_cast<int64_t>(list.size())) {
+      const TaskId id = list[static_cast<std::size_t>(frame.r[1]++)];
+      const Task& task = kernel.task(id);
+      tasks_[id.index()].handler_due = true;
+      const bool executes = task.on_cpu && kernel.cpu(task.cpu).curr == id && task.cpu != frame.cpu;
+      if (!executes) {
+        kernel.Signal(id, SignalKind::kOrdinary);
+        continue;
+      }
+      Message message;
+      message.policy = self_;
+      message.what = id.value();
+      if (waits_) return Next::CallCpu(StepId(1), task.cpu, message, true);
+      kernel.SendCall(task.cpu, message);
+    }
+    return Next::Return(0);
+  }
+
+  PolicyId self_;
+  bool waits_;
+  Cycles c_sighand_;
+  bool no_off_lock_;
+  OffLocks locks_;
+  std::vector<std::vector<TaskId>> registered_;  // by CPU, in the order of registration
+  std::vector<TaskPart> tasks_;
+};
+
+}  // namespace
+
+constinit const PolicyInfo kHotplugSignalInfo = {
+    .name = "hotplug-signal",
+    .seam = Seam::kKernelService,
+    .summary = "a signal when a CPU comes or goes, before user code runs on it",
+    .source = "pairing.md 9.2; Peter Zijlstra on [RFC PATCH v2] sched_pair_cpu, 24 June 2020",
+    .params = kParams,
+    .paths = kPaths,
+    .ops = kOps,
+    .hotplug = kHotplug,
+    .faults = kFaults,
+    .percpu = {.enter = "signal_enter", .leave = "signal_leave", .guard = 2, .restarts = true},
+};
+
+absl::StatusOr<std::unique_ptr<KernelService>> MakeHotplugSignal(const PolicyParams& params,
+                                                                 const Limits& limits) {
+  return std::unique_ptr<KernelService>(std::make_unique<HotplugSignal>(params, limits));
+}
+
+}  // namespace rqsim
