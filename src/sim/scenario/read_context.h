@@ -47,7 +47,8 @@ struct ReadContext {
   Scenario& scenario;
   int64_t clock_hz = 1'000'000'000;
 
-  int64_t num_tasks = 0;  // declared, instances counted
+  int64_t num_tasks = 0;       // declared, instances counted
+  bool cpus_may_come = false;  // a CPU that is offline may come online during the run
 
   NameTable locks, condvars, sets;
   NameTable task_names;                                   // as written

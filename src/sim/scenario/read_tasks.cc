@@ -86,7 +86,8 @@ void ReadTaskCpus(ReadContext& context, const JsonValue& value, TaskSpec& task) 
   for (std::size_t i = 0; i < machine.cpus.size(); ++i) {
     if (machine.cpus[i].online) online.Add(CpuId(static_cast<int32_t>(i)));
   }
-  if (task.cpus && !allowed.empty() && (allowed & online).empty()) {
+  // One that is offline now may come online.
+  if (task.cpus && !allowed.empty() && (allowed & online).empty() && !context.cpus_may_come) {
     context.diagnostics.Error(ErrorCode::kNoCpu, *value.Find("cpus"),
                               "none of these CPUs is online");
   }

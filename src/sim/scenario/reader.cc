@@ -42,6 +42,17 @@ void ReadSemaphores(ReadContext& context, const JsonValue& root) {
   }
 }
 
+// Whether a member of `value`, at any depth, has that key.
+bool HasKey(const JsonValue& value, std::string_view key) {
+  for (const JsonMember& member : value.members) {
+    if (member.key == key || HasKey(member.value, key)) return true;
+  }
+  for (const JsonValue& item : value.items) {
+    if (HasKey(item, key)) return true;
+  }
+  return false;
+}
+
 void ReadAllTasks(ReadContext& context, const JsonValue& root) {
   const JsonValue* tasks = ReadContext::Get(root, "tasks", Kind::kArray);
   const JsonValue* kthreads = ReadContext::Get(root, "kthreads", Kind::kArray);
@@ -133,6 +144,9 @@ void ReadRoot(ReadContext& context, const JsonValue& root) {
   ReadNames(context, root, "mutexes", "mutex", context.locks, scenario.mutexes);
   ReadNames(context, root, "condvars", "condvar", context.condvars, scenario.condvars);
   ReadSemaphores(context, root);
+  const JsonValue* const tasks = root.Find("tasks");
+  context.cpus_may_come =
+      root.Find("hotplug") != nullptr || (tasks != nullptr && HasKey(*tasks, "online"));
   ReadAllTasks(context, root);
   if (const JsonValue* actions = ReadContext::Get(root, "actions", Kind::kArray)) {
     ReadActions(context, *actions);
