@@ -87,6 +87,10 @@ extern const PolicyInfo kPairSpinInfo;
 absl::StatusOr<std::unique_ptr<KernelService>> MakePairSpin(const PolicyParams& params,
                                                             const Limits& limits);
 
+extern const PolicyInfo kNotifier2012Info;
+absl::StatusOr<std::unique_ptr<KernelService>> MakeNotifier2012(const PolicyParams& params,
+                                                                const Limits& limits);
+
 }  // namespace rqsim
 
 #endif  // RQSIM_POLICIES_POLICIES_H_

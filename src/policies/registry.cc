@@ -27,6 +27,7 @@ const Registry& Registry::BuiltIn() {
     table.Add(RegistryEntry::Place(kFaithfulPlacementInfo, MakeFaithfulPlacement));
 
     table.Add(RegistryEntry::Service(kCpuhpInfo, MakeCpuhp));
+    table.Add(RegistryEntry::Service(kNotifier2012Info, MakeNotifier2012));
     table.Add(RegistryEntry::Service(kRseqInfo, MakeRseq));
     table.Add(RegistryEntry::Service(kPairV2Info, MakePairV2));
     table.Add(RegistryEntry::Service(kPairSpinInfo, MakePairSpin));

@@ -8,6 +8,7 @@
 #include "rqsim/scenario_reader.h"
 #include "rqsim/simulation.h"
 #include "sim/views/dispatches.h"
+#include "sim/views/hotplug_books.h"
 #include "sim/views/kthread_checker.h"
 #include "sim/views/lock_history.h"
 #include "sim/views/mutex_checker.h"
@@ -103,8 +104,13 @@ absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& se
   Timeline timeline;
   Dispatches dispatches;
   LockHistory lock_history;
+  HotplugBooks hotplug_books(options.check);
   const std::unique_ptr<Simulation> simulation = *std::move(created);
   simulation->AddListener(builder);
+  const auto& policies = simulation->info().policies();
+  const bool has_hotplug = std::any_of(policies.begin(), policies.end(),
+                                       [](const PolicyInfo* info) { return info->runs_hotplug; });
+  if (has_hotplug) simulation->AddListener(hotplug_books);
   if (options.check && !scenario.mutexes.empty()) {
     simulation->AddListener(mutex_checker);
     simulation->AddListener(rt_top);
@@ -139,6 +145,11 @@ absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& se
   }
   if (checks_pairs) pair_checker.AddTo(result.metrics);
   if (options.check) {
+    // total order: names differ.
+    std::sort(result.metrics.begin(), result.metrics.end());
+  }
+  if (has_hotplug) {
+    hotplug_books.AddTo(result.metrics);
     // total order: names differ.
     std::sort(result.metrics.begin(), result.metrics.end());
   }

@@ -382,6 +382,16 @@ class Deadline final : public SchedClass {
     return 0;
   }
 
+  // deadline.c: dl_bw_deactivate(). What servers have been promised does not count here.
+  int64_t AdmitOffline(Kernel& kernel, CpuId cpu) override {
+    if (bandwidth_.total() == 0 || !kernel.active().Contains(cpu)) return 0;
+    CpuSet left = kernel.active();
+    left.Remove(cpu);
+    int64_t capacity = 0;
+    for (CpuId c = left.First(); c.valid(); c = left.After(c)) capacity += kernel.cpu(c).capacity;
+    return left.empty() || bandwidth_.Overflows(capacity, 0, 0) ? kEBUSY : 0;
+  }
+
   // syscalls.c: dl_task_check_affinity().
   int64_t AdmitAffinity(Kernel& kernel, TaskId, const CpuSet& cpus) override {
     return bandwidth_.is_limited() && !(kernel.active() - cpus).empty() ? kEBUSY : 0;

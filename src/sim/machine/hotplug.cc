@@ -319,7 +319,9 @@ void Machine::CarryHotplug(Request& request) {
       s.idle_policy = request.message.policy;
       s.idle_call =
           PathCall::To(PathId(request.message.what), request.cpu.value(), request.message.arg[0]);
-      queue_.Push(now_ + request.slop, Phase::kIpi, request.cpu,
+      // Less than nothing: as long as an IPI takes.
+      const Cycles after = request.slop < kZeroCycles ? costs().l_call : request.slop;
+      queue_.Push(now_ + after, Phase::kIpi, request.cpu,
                   Payload(Ev::kIdlePath, request.cpu.value()));
       break;
     }

@@ -10,6 +10,8 @@ namespace rqsim {
 // try_to_wake_up(): claims the task (up to W1). Returns whether it was asleep.
 bool Machine::WakeTask(TaskId task, WakeFlags flags) {
   Task& t = MutableTask(task);
+  // Asked for by the task itself before it sleeps: for its next wake-up.
+  if (Has(flags, WakeFlags::kFreeSwitch)) contexts_[task.index()].free_switch = true;
   switch (t.state) {
     case TaskState::kRunning:
     case TaskState::kDead:
@@ -27,7 +29,6 @@ bool Machine::WakeTask(TaskId task, WakeFlags flags) {
   if (ctx.sleep_timer != EventQueue::kNone) {
     CancelTimerEvent(ctx.sleep_timer, Payload(Ev::kSleep, task.value()));
   }
-  if (Has(flags, WakeFlags::kFreeSwitch)) ctx.free_switch = true;
   Emit(actor_, SchedWaking{{task, t.eff.prio, t.cpu}});
   if (actor_is_task_ && actor_.valid()) {
     AddCost(actor_, CostId::kWake, costs().c_wake);

@@ -1,0 +1,207 @@
+// CPU hotplug as it was in 2012: chains of notifiers, as a class; what it is about stands in
+// notifier.cc.
+//
+//   notifier.cc        the table of the service, requests, locks, registration
+//   notifier_chain.cc  the notifiers: their order, their attributes, what a call of one does
+//   notifier_op.cc     one operation step by step, as its controller executes it
+//   notifier_cpu.cc    what the CPU itself does: stop task, idle loop, its threads
+#ifndef RQSIM_POLICIES_SERVICE_NOTIFIER_H_
+#define RQSIM_POLICIES_SERVICE_NOTIFIER_H_
+
+#include <absl/status/status.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rqsim/seams.h"
+#include "service/stop_machine.h"
+
+namespace rqsim::notifier {
+
+inline constexpr PathId kControllerPath{0};
+inline constexpr PathId kOfflineOp{1};
+inline constexpr PathId kOnlineOp{2};
+inline constexpr PathId kReadLockOp{3};
+inline constexpr PathId kReadUnlockOp{4};
+inline constexpr PathId kRegisterOp{5};
+inline constexpr PathId kInitOp{6};
+inline constexpr PathId kTouchOp{7};
+inline constexpr PathId kDownPath{8};
+inline constexpr PathId kUpPath{9};
+inline constexpr PathId kChainPath{10};
+inline constexpr PathId kThreadPath{11};
+inline constexpr PathId kStopPath{12};
+inline constexpr PathId kIdlePath{13};
+inline constexpr PathId kStartPath{14};
+
+// hotplug.md 4.1.
+enum class Event : int {
+  kOnline = 2,
+  kUpPrepare = 3,
+  kUpCanceled = 4,
+  kDownPrepare = 5,
+  kDownFailed = 6,
+  kDead = 7,
+  kDying = 8,
+  kPostDead = 9,
+  kStarting = 10,
+  // The extra round of `help_idle: notifiers`; the kernel never had it.
+  kDown = 11,
+};
+
+enum class Access : uint8_t { kPercpu, kLocked, kAtomic, kNonatomicRmw, kUnknown };
+
+struct Notifier {
+  std::string name;
+  int64_t priority = 0;
+  Cycles cost, dying_cost;
+  uint32_t bad = 0;  // events at which it returns BAD, a bit each
+  Access access = Access::kPercpu;
+  bool is_registered = true;
+  // Its own view of each CPU is that of `online`, but changed by its own callbacks only.
+  std::vector<bool> sees;
+  std::vector<Time> off_since;  // when it withdrew its service
+  std::vector<int> setups;      // times it was set up for a CPU
+};
+
+// The notifiers of a run, and in which order each event reaches them.
+class Chain {
+ public:
+  // `texts`: "name priority=10 cost=3 bad=dying,dead access=nonatomic_rmw registered=0"; empty: the
+  // eight of a kernel of 2012.
+  absl::Status Build(const std::vector<std::string>& texts, Cycles c_cb, int num_cpus);
+  // By position in the chain. With `mirrored` events of the way down come in reverse.
+  int OrderOf(int position, bool down) const;
+  int size() const { return static_cast<int>(order_.size()); }
+  Notifier& at(int index) { return notifiers_[static_cast<std::size_t>(index)]; }
+  const Notifier& at(int index) const { return notifiers_[static_cast<std::size_t>(index)]; }
+  int num_notifiers() const { return static_cast<int>(notifiers_.size()); }
+  int Find(std::string_view name) const;
+  void SetMirrored(bool mirrored);
+  void Register(int index);
+
+ private:
+  void Sort();
+
+  std::vector<Notifier> notifiers_;  // in the order in which they were registered
+  std::vector<int> order_;           // those registered, as the chain has them
+  bool is_mirrored_ = false;
+};
+
+struct Waiter {
+  TaskId task;
+  int request = -1;
+};
+struct Asked {
+  CpuId cpu, on;
+  bool up = false;
+  int id = 0;
+};
+
+class Notifier2012 final : public KernelService {
+ public:
+  Notifier2012(const PolicyParams& params, const Limits& limits, Chain chain);
+  absl::Status AddDependencies(const std::vector<std::string>& texts);
+
+  HookMask Hooks() const override { return Hook::kOnStart | Hook::kSwitchedPath; }
+  void OnStart(Kernel& kernel) override;
+  bool Hotplug(Kernel& kernel, const HotplugSpec& request) override;
+  void HotplugRetry(Kernel& kernel) override { Dispatch(kernel); }
+  PathCall SwitchedPath(Kernel& kernel, CpuId cpu, TaskId prev, TaskId next) override;
+  Next Step(Kernel& kernel, Frame& frame) override;
+
+ private:
+  enum class KthreadMode : uint8_t { kTeardown, kMigrate, kPark, kFreeze };
+  enum class HelpIdle : uint8_t { kNone, kIpi, kNotifiers };
+
+  // --- notifier.cc
+  void Dispatch(Kernel& kernel);
+  void Release(Kernel& kernel);
+  void ReleaseHotplug(Kernel& kernel);
+  Next ControllerStep(Kernel& kernel, Frame& frame);
+  Next TaskOpStep(Kernel& kernel, Frame& frame);
+  Next ReaderStep(Kernel& kernel, Frame& frame);
+  Next RegistrationStep(Kernel& kernel, Frame& frame);
+  Next TouchStep(Kernel& kernel, Frame& frame);
+  void EmitOp(Kernel& kernel, const Asked& asked, HotplugPhase phase, int64_t result);
+  CpuId ControllerCpu(const Kernel& kernel, const Asked& asked) const;
+  int64_t Check(Kernel& kernel, const Asked& asked);
+  void CountSetups(Kernel& kernel, const Notifier& notifier);
+  void Set(Kernel& kernel, int event, int64_t a, int64_t b, int64_t c);
+
+  // --- notifier_chain.cc
+  Next ChainStep(Kernel& kernel, Frame& frame);
+  Next NextNotifier(Kernel& kernel, Frame& frame);
+  void Called(Kernel& kernel, CpuId cpu, Event event, Notifier& notifier, int index);
+  void EndDyingAccess(Kernel& kernel, Notifier& notifier, CpuId cpu);
+  Next CallChain(StepId then, Event event, CpuId cpu, int limit, bool atomic);
+  void ReportWindows(Kernel& kernel, CpuId cpu);
+
+  // --- notifier_op.cc
+  Next DownStep(Kernel& kernel, Frame& frame);
+  Next AfterDownPrepare(Kernel& kernel, Frame& frame);
+  Next Park(Kernel& kernel, Frame& frame, StepId again);
+  Next Remove(Kernel& kernel, Frame& frame);
+  Next IdleLoopStep(Kernel& kernel, Frame& frame);
+  Next AfterDeath(Kernel& kernel, Frame& frame);
+  Next UpStep(Kernel& kernel, Frame& frame);
+  Next PrepareThreads(Kernel& kernel, Frame& frame);
+  Next StartCpu(Kernel& kernel, Frame& frame);
+  Next Threads(Kernel& kernel, Frame& frame, StepId again, Cycles each, int kind);
+  Next Unlock(Frame& frame, int64_t result, StepId step);
+  int Stragglers(const Kernel& kernel, CpuId cpu) const;
+
+  // --- notifier_cpu.cc
+  Next ThreadStep(Kernel& kernel, Frame& frame);
+  Next StopStep(Kernel& kernel, Frame& frame);
+  Next IdleStep(Kernel& kernel, Frame& frame);
+  Next StartStep(Kernel& kernel, Frame& frame);
+
+  PolicyId self_;
+  Chain chain_;
+  StopMachine stop_;
+  KthreadMode kthread_mode_ = KthreadMode::kTeardown;
+  HelpIdle help_idle_ = HelpIdle::kIpi;
+  bool is_idle_loop_ = false, pushes_ = true, blocks_offline_ = true, clone_nodelay_ = false;
+  bool boot_fails_ = false, is_atomic_ = false, rcu_waits_jiffy_ = false, has_hotplug_ = true;
+  int num_threads_ = 0;
+  Cycles c_lock_, c_unlock_, c_sync_, c_park_, c_unpark_, c_create_, c_bash_, c_stop_thr_, c_stage_,
+      c_boot_, c_disable_, c_die_, c_check_, c_poll_, jiffy_;
+  struct Dependency {
+    int user = 0, used = 0;
+  };
+  std::vector<Dependency> dependencies_;
+
+  TaskId controller_;
+  std::vector<TaskId> threads_;  // by CPU, num_threads_ each
+  TaskId parker_;                // sleeps until a thread has parked
+  bool is_locked_ = false;       // add_remove
+  bool is_active_ = false;       // an operation has the hotplug lock
+  TaskId owner_;
+  int readers_ = 0;
+  int disabled_ = 0;
+  int64_t writer_retries_ = 0;
+  std::vector<Waiter> waiters_;
+  std::vector<TaskId> waiting_readers_;
+  std::vector<Asked> requests_;
+  Asked now_;  // the operation that is carried out
+  int running_ = -1;
+  int next_id_ = 0;
+  CpuSet stop_cpus_;
+
+  // The present operation.
+  CpuId leaving_;           // goes offline when its idle loop sees the flag (idle-loop)
+  CpuId dead_;              // its stop task has taken it down
+  Time ready_at_ = kNever;  // when its idle loop was ready
+  bool came_online_ = false;
+  Time ra_since_ = kNever;
+  TaskId caller_;
+  // The object that a DYING notifier and tasks share.
+  int64_t object_ = 0, object_read_ = 0;
+  bool object_is_read_ = false, object_race_ = false;
+};
+
+}  // namespace rqsim::notifier
+
+#endif  // RQSIM_POLICIES_SERVICE_NOTIFIER_H_

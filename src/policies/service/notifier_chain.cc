@@ -1,0 +1,271 @@
+// The chain of notifiers: who is called when, and what a call does to the views, to the masks and
+// to what is shared with other CPUs. Origin: Linux 3.4 include/linux/cpu.h;
+// hotplug.md 4.1, 4.2, 4.5, 4.8. Cost: O(notifiers) for a round. Tested by scenarios/hotplug/.
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+
+#include "service/cpuhp_table.h"
+#include "service/notifier.h"
+#include "service/notifier_events.h"
+
+namespace rqsim::notifier {
+namespace {
+
+constexpr int64_t kIntMax = INT32_MAX;
+// As registered; the chain sorts by priority.
+struct Row {
+  std::string_view name;
+  int64_t priority;
+};
+constexpr Row kDefault[] = {{"sched_active", kIntMax},
+                            {"cpuset_active", kIntMax - 1},
+                            {"perf", 20},
+                            {"migration", 10},
+                            {"workqueue", 5},
+                            {"rcu", 0},
+                            {"timers", 0},
+                            {"sched_inactive", -kIntMax}};
+
+constexpr std::pair<std::string_view, Event> kEventWords[] = {{"online", Event::kOnline},
+                                                              {"up_prepare", Event::kUpPrepare},
+                                                              {"up_canceled", Event::kUpCanceled},
+                                                              {"down_prepare", Event::kDownPrepare},
+                                                              {"down_failed", Event::kDownFailed},
+                                                              {"dead", Event::kDead},
+                                                              {"dying", Event::kDying},
+                                                              {"post_dead", Event::kPostDead},
+                                                              {"starting", Event::kStarting}};
+constexpr std::pair<std::string_view, Access> kAccessWords[] = {
+    {"percpu", Access::kPercpu},
+    {"locked", Access::kLocked},
+    {"atomic", Access::kAtomic},
+    {"nonatomic_rmw", Access::kNonatomicRmw},
+    {"unknown", Access::kUnknown}};
+
+uint32_t BitsOf(std::string_view words) {
+  uint32_t bits = 0;
+  for (const auto& [word, event] : kEventWords) {
+    std::string_view rest = words;
+    while (!rest.empty()) {
+      const std::size_t comma = std::min(rest.find(','), rest.size());
+      if (rest.substr(0, comma) == word) bits |= 1u << static_cast<unsigned>(event);
+      rest.remove_prefix(std::min(comma + 1, rest.size()));
+    }
+  }
+  return bits;
+}
+
+// Registers of the path: event, CPU, how many are called at most, whether interrupts are off; the
+// next position; -1 or what the chain came back with.
+constexpr int kEvent = 0, kCpu = 1, kLimit = 2, kAtomic = 3, kAt = 4;
+
+CpuId CpuOf(const Frame& frame) { return CpuId(static_cast<int32_t>(frame.r[kCpu])); }
+bool IsDown(Event event) {
+  return event == Event::kDownPrepare || event == Event::kDying || event == Event::kDead ||
+         event == Event::kPostDead || event == Event::kDown;
+}
+
+}  // namespace
+
+absl::Status Chain::Build(const std::vector<std::string>& texts, Cycles c_cb, int num_cpus) {
+  const auto add = [&](std::string name, int64_t priority) -> Notifier& {
+    Notifier& notifier = notifiers_.emplace_back();
+    notifier.name = std::move(name);
+    notifier.priority = priority;
+    notifier.cost = notifier.dying_cost = c_cb;
+    notifier.sees.resize(static_cast<std::size_t>(num_cpus));
+    notifier.off_since.assign(static_cast<std::size_t>(num_cpus), kNever);
+    notifier.setups.resize(static_cast<std::size_t>(num_cpus));
+    return notifier;
+  };
+  if (texts.empty()) {
+    for (const Row& row : kDefault) add(std::string(row.name), row.priority);
+  }
+  for (const std::string& text : texts) {
+    const auto pairs = cpuhp::SplitPairs(text);
+    if (pairs.empty() || !pairs[0].second.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("notifier-2012.notifiers: \"", text, "\" does not begin with a name"));
+    }
+    int64_t priority = 0;
+    for (const Row& row : kDefault) {
+      if (row.name == pairs[0].first) priority = row.priority;
+    }
+    Notifier& notifier = add(pairs[0].first, priority);
+    for (std::size_t i = 1; i < pairs.size(); ++i) {
+      const auto& [key, value] = pairs[i];
+      const bool negative = value.starts_with('-');
+      const int64_t number = cpuhp::NumberOf(std::string_view(value).substr(negative ? 1 : 0));
+      bool known = true;
+      if (key == "priority" && number >= 0) {
+        notifier.priority = negative ? -number : number;
+      } else if (key == "cost" && number >= 0 && !negative) {
+        notifier.cost = notifier.dying_cost = Cycles(number);
+      } else if (key == "dying_cost" && number >= 0 && !negative) {
+        notifier.dying_cost = Cycles(number);
+      } else if (key == "bad") {
+        notifier.bad = BitsOf(value);
+        known = notifier.bad != 0;
+      } else if (key == "registered") {
+        notifier.is_registered = number != 0;
+      } else if (key == "access") {
+        known = false;
+        for (const auto& [word, access] : kAccessWords) {
+          if (word != value) continue;
+          notifier.access = access;
+          known = true;
+        }
+      } else {
+        known = false;
+      }
+      if (known) continue;
+      return absl::InvalidArgumentError(
+          absl::StrCat("notifier-2012.notifiers: \"", text, "\": ", key, " of that value"));
+    }
+  }
+  Sort();
+  return absl::OkStatus();
+}
+
+void Chain::Sort() {
+  order_.clear();
+  for (int i = 0; i < num_notifiers(); ++i) {
+    if (at(i).is_registered) order_.push_back(i);
+  }
+  if (is_mirrored_) return;
+  std::stable_sort(order_.begin(), order_.end(),
+                   [this](int a, int b) { return at(a).priority > at(b).priority; });
+}
+
+void Chain::SetMirrored(bool mirrored) {
+  is_mirrored_ = mirrored;
+  Sort();
+}
+
+// MODEL-173: a notifier that registers later comes behind those of its priority.
+void Chain::Register(int index) {
+  at(index).is_registered = true;
+  Sort();
+}
+
+int Chain::OrderOf(int position, bool down) const {
+  const int place = is_mirrored_ && down ? size() - 1 - position : position;
+  return order_[static_cast<std::size_t>(place)];
+}
+
+int Chain::Find(std::string_view name) const {
+  for (int i = 0; i < num_notifiers(); ++i) {
+    if (at(i).name == name) return i;
+  }
+  return -1;
+}
+
+// ------------------------------------------------------------------------------------------ calls
+
+// Returns 0, or -1 - k when the notifier at position k objected.
+Next Notifier2012::CallChain(StepId then, Event event, CpuId cpu, int limit, bool atomic) {
+  const int64_t args[6] = {static_cast<int64_t>(event), cpu.value(), limit, atomic ? 1 : 0, 0, 0};
+  return Next::Call(then, self_, kChainPath, args);
+}
+
+Next Notifier2012::ChainStep(Kernel& kernel, Frame& frame) {
+  if (frame.step == StepId(0)) return NextNotifier(kernel, frame);
+  const auto event = static_cast<Event>(frame.r[kEvent]);
+  const int index = chain_.OrderOf(static_cast<int>(frame.r[kAt]), IsDown(event));
+  Notifier& notifier = chain_.at(index);
+  const bool is_bad = (notifier.bad & (1u << static_cast<unsigned>(event))) != 0;
+  Set(kernel, kNotifyEvent, static_cast<int64_t>(event), is_bad ? -1 : 0,
+      frame.r[kCpu] << 8 | index);
+  if (!is_bad) {
+    Called(kernel, CpuOf(frame), event, notifier, index);
+    ++frame.r[kAt];
+    return NextNotifier(kernel, frame);
+  }
+  // The chain stops here; DYING ignores what comes back, and nobody hears of it.
+  if (event == Event::kDying) Set(kernel, kDyingBadEvent, frame.r[kCpu], index, 0);
+  return Next::Return(-1 - frame.r[kAt]);
+}
+
+Next Notifier2012::NextNotifier(Kernel& kernel, Frame& frame) {
+  if (frame.r[kAt] >= std::min<int64_t>(frame.r[kLimit], chain_.size())) return Next::Return(0);
+  const auto event = static_cast<Event>(frame.r[kEvent]);
+  const Notifier& notifier =
+      chain_.at(chain_.OrderOf(static_cast<int>(frame.r[kAt]), IsDown(event)));
+  if (event == Event::kDying && notifier.access == Access::kNonatomicRmw) {
+    object_read_ = object_;
+    object_is_read_ = true;
+    object_race_ = false;
+  }
+  (void)kernel;
+  return Next::Run(StepId(1), event == Event::kDying ? notifier.dying_cost : notifier.cost,
+                   frame.r[kAtomic] != 0 ? RunMode::kIrqsOff : RunMode::kKernel);
+}
+
+// What a notifier does at the end of its call.
+void Notifier2012::Called(Kernel& kernel, CpuId cpu, Event event, Notifier& notifier, int index) {
+  const std::size_t c = cpu.index();
+  switch (event) {
+    case Event::kDownPrepare:
+      notifier.sees[c] = false;
+      notifier.off_since[c] = kernel.now();
+      if (ra_since_ == kNever) ra_since_ = kernel.now();
+      if (notifier.name == "sched_inactive") kernel.SetActive(cpu, false);
+      Set(kernel, kViewEvent, cpu.value(), index, 0);
+      break;
+    case Event::kDownFailed:
+    case Event::kOnline:
+      notifier.sees[c] = true;
+      notifier.off_since[c] = kNever;
+      if (notifier.name == "sched_active") kernel.SetActive(cpu, true);
+      if (event == Event::kOnline) ++notifier.setups[c];
+      Set(kernel, kViewEvent, cpu.value(), index, 1);
+      break;
+    case Event::kDying:
+      if (notifier.name == "migration") kernel.MoveTasks(cpu);
+      EndDyingAccess(kernel, notifier, cpu);
+      break;
+    case Event::kDead:
+      notifier.setups[c] = 0;
+      if (notifier.name == "timers") kernel.MoveTimers(cpu, kernel.online().First());
+      break;
+    case Event::kUpPrepare:
+    case Event::kUpCanceled:
+    case Event::kPostDead:
+    case Event::kStarting:
+    case Event::kDown:
+      break;
+  }
+}
+
+// A read-modify-write that is no atomic operation writes back what it read: whoever changed the
+// object meanwhile has lost.
+void Notifier2012::EndDyingAccess(Kernel& kernel, Notifier& notifier, CpuId cpu) {
+  if (notifier.access == Access::kNonatomicRmw) {
+    if (object_race_) Set(kernel, kDyingRaceEvent, cpu.value(), object_ & ~object_read_, 0);
+    object_ = object_read_ | 1;
+    object_is_read_ = false;
+  } else if (notifier.access == Access::kAtomic) {
+    object_ |= 1;
+  } else {
+    return;
+  }
+  Set(kernel, kObjectEvent, object_, 0, 0);
+}
+
+// D1: for how long somebody who uses another one's service was on when that was off.
+void Notifier2012::ReportWindows(Kernel& kernel, CpuId cpu) {
+  for (const Dependency& dependency : dependencies_) {
+    const Notifier& user = chain_.at(dependency.user);
+    const Notifier& used = chain_.at(dependency.used);
+    Time off = used.off_since[cpu.index()];
+    const Time until = user.off_since[cpu.index()];
+    if (off == kNever || until == kNever) continue;
+    if (rcu_waits_jiffy_ && used.name == "rcu") off += jiffy_;
+    const Cycles window = until > off ? until - off : kZeroCycles;
+    Set(kernel, kDepWindowEvent, window.count(), off.cycles(),
+        static_cast<int64_t>(dependency.user) << 8 | dependency.used);
+  }
+}
+
+}  // namespace rqsim::notifier

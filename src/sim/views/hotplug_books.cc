@@ -1,0 +1,238 @@
+#include "sim/views/hotplug_books.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "rqsim/policy.h"
+
+namespace rqsim {
+namespace {
+
+// hotplug.md 3, Rn1: an operation is fine up to 10 ms and bad from 1 s on.
+constexpr int64_t kOkPerSecond = 100;
+
+}  // namespace
+
+EventMask HotplugBooks::Wants() const {
+  return EventMask::Of(EventKind::kHotplugMask, EventKind::kHotplugOp, EventKind::kSegment,
+                       EventKind::kOpBegin, EventKind::kOpEnd, EventKind::kSchedSwitch,
+                       EventKind::kSchedMigrateTask, EventKind::kSchedQueue, EventKind::kCpuhpExit)
+      .AddPolicyEvents();
+}
+
+void HotplugBooks::OnStart(const RunInfo& info, ViolationSink& sink) {
+  info_ = &info;
+  sink_ = &sink;
+  cpus_.resize(static_cast<std::size_t>(info.num_cpus()));
+  const auto& specs = info.scenario().machine.cpus;
+  for (std::size_t i = 0; i < cpus_.size(); ++i) {
+    cpus_[i].online = cpus_[i].active = specs[i].online;
+  }
+  for (int id = 1; id < info.num_tasks(); ++id) {
+    const std::string_view name = info.task_name(TaskId(id));
+    if (!info.is_kthread(TaskId(id)) || !name.starts_with("stop/")) continue;
+    for (std::size_t c = 0; c < cpus_.size(); ++c) {
+      if (name == fmt::format("stop/{}", c)) cpus_[c].stop = TaskId(id);
+    }
+  }
+  const auto& policies = info.policies();
+  for (std::size_t p = 0; p < policies.size(); ++p) {
+    const EventKind first = info.first_event_kind(PolicyId(static_cast<int32_t>(p)));
+    for (std::size_t e = 0; e < policies[p]->events.size(); ++e) {
+      if (!policies[p]->events[e].name.starts_with("hotplug_")) continue;
+      declared_.emplace_back(static_cast<EventKind>(static_cast<std::size_t>(first) + e),
+                             std::string(policies[p]->events[e].name));
+    }
+  }
+}
+
+void HotplugBooks::Break(const char* id, Time at, CpuId cpu, TaskId task, std::string message) {
+  if (!checks_) return;
+  sink_->Report({id, at, cpu, task, LockId(), std::move(message)},
+                ViolationSink::Severity::kContinue);
+}
+
+void HotplugBooks::OnEvent(const TraceEvent& event) {
+  last_ = event.t;
+  switch (event.kind()) {
+    case EventKind::kHotplugMask:
+      return OnMask(event);
+    case EventKind::kHotplugOp:
+      return OnOp(event);
+    case EventKind::kSegment:
+      return OnSegment(event);
+    case EventKind::kOpBegin:
+      if (event.As<OpBegin>().op == static_cast<int32_t>(OpKind::kPreemptOff)) {
+        OnSection(event, true);
+      }
+      return;
+    case EventKind::kOpEnd:
+      if (event.As<OpEnd>().op == static_cast<int32_t>(OpKind::kPreemptOff)) {
+        OnSection(event, false);
+      }
+      return;
+    case EventKind::kSchedSwitch:
+      return OnSwitch(event);
+    case EventKind::kSchedMigrateTask:
+      if (in_operation_ && event.As<SchedMigrateTask>().orig_cpu == meant_) ++moved_;
+      return;
+    case EventKind::kSchedQueue: {
+      const auto queue = event.As<SchedQueue>();
+      if (queue_of_.size() <= queue.pid.index()) queue_of_.resize(queue.pid.index() + 1);
+      queue_of_[queue.pid.index()] = queue.queued != 0 ? queue.queue : CpuId();
+      return;
+    }
+    case EventKind::kCpuhpExit:
+      ++callbacks_;
+      return;
+    default:
+      return OnDeclared(event);
+  }
+}
+
+void HotplugBooks::OnMask(const TraceEvent& event) {
+  const auto mask = event.As<HotplugMask>();
+  OfCpu& cpu = cpus_[mask.cpu.index()];
+  const bool on = mask.on != 0;
+  if (mask.mask == HotplugMaskKind::kActive) {
+    cpu.active = on;
+    if (!on && cpu.online) cpu.inactive_since = event.t;
+  }
+  if (mask.mask == HotplugMaskKind::kOnline) {
+    cpu.online = on;
+    if (on && !cpu.active) cpu.inactive_since = event.t;
+    for (std::size_t c = 0; c < cpus_.size() && !on; ++c) {
+      const OfCpu& other = cpus_[c];
+      if (other.section_since == kNever || c == mask.cpu.index()) continue;
+      Break("HP-R1", event.t, mask.cpu, other.section_of,
+            fmt::format("CPU {} goes offline inside a section with preemption off on CPU {} that "
+                        "began at {}",
+                        mask.cpu.value(), c, other.section_since.cycles()));
+    }
+  }
+  if (cpu.active && !cpu.online) {
+    Break("HP-H0", event.t, mask.cpu, TaskId(),
+          fmt::format("CPU {} is active and not online", mask.cpu.value()));
+  }
+  const bool is_between = cpu.online && !cpu.active;
+  if (!is_between && cpu.inactive_since != kNever) {
+    inactive_ += (event.t - cpu.inactive_since).count();
+    cpu.inactive_since = kNever;
+  }
+}
+
+void HotplugBooks::OnOp(const TraceEvent& event) {
+  const auto op = event.As<HotplugOp>();
+  if (op.phase == HotplugPhase::kRequested) {
+    open_.push_back({op.id, op.cpu, event.t, false});
+    return;
+  }
+  if (op.phase == HotplugPhase::kLocked) {
+    in_operation_ = true;
+    meant_ = op.cpu;
+    for (OfCpu& cpu : cpus_) cpu.window = kZeroCycles;
+    return;
+  }
+  EndWindows();
+  in_operation_ = false;
+  ++ops_;
+  if (op.result < 0) ++failed_;
+  for (const Op& open : open_) {
+    if (open.id != op.id) continue;
+    const int64_t latency = (event.t - open.requested).count();
+    latency_max_ = std::max(latency_max_, latency);
+    latency_sum_ += latency;
+    const int64_t hz = info_->scenario().machine.clock_hz;
+    if (latency > hz / kOkPerSecond) ++(latency >= hz ? bad_ : slow_);
+  }
+  // Requests for several CPUs end more than once.
+  std::erase_if(open_, [&](const Op& open) { return open.id == op.id && open.cpu == op.cpu; });
+  if (op.result != 0 || !op.cpu.valid() || cpus_[op.cpu.index()].online) return;
+  for (std::size_t id = 1; id < queue_of_.size(); ++id) {
+    if (queue_of_[id] != op.cpu) continue;
+    // A task that 2012 leaves behind is what HP-T2 reports.
+    if (stragglers_ > 0) continue;
+    const TaskId task(static_cast<int32_t>(id));
+    Break("HP-K1", event.t, op.cpu, task,
+          fmt::format("{} is queued on CPU {}, which is gone", info_->task_name(task),
+                      op.cpu.value()));
+  }
+}
+
+void HotplugBooks::EndWindows() {
+  for (std::size_t c = 0; c < cpus_.size(); ++c) {
+    if (meant_.valid() && c == meant_.index()) continue;
+    window_max_ = std::max(window_max_, cpus_[c].window.count());
+    window_sum_ += cpus_[c].window.count();
+    cpus_[c].window = kZeroCycles;
+  }
+}
+
+// A stop task has its CPU to itself: nothing else can be done there.
+void HotplugBooks::OnSegment(const TraceEvent& event) {
+  const auto segment = event.As<Segment>();
+  OfCpu& cpu = cpus_[event.cpu().index()];
+  if (!in_operation_ || segment.curr != cpu.stop || segment.kind != SegmentKind::kKernel) return;
+  cpu.window += event.t - segment.start;
+}
+
+void HotplugBooks::OnSection(const TraceEvent& event, bool begins) {
+  OfCpu& cpu = cpus_[event.cpu().index()];
+  cpu.section_since = begins ? event.t : kNever;
+  cpu.section_of = begins ? event.As<OpBegin>().pid : TaskId();
+}
+
+void HotplugBooks::OnSwitch(const TraceEvent& event) {
+  const auto change = event.As<SchedSwitch>();
+  const OfCpu& cpu = cpus_[event.cpu().index()];
+  if (cpu.online || change.next_pid == kIdleTask || change.next_pid == cpu.stop) return;
+  Break("HP-T3", event.t, event.cpu(), change.next_pid,
+        fmt::format("{} executes on CPU {}, which is offline", info_->task_name(change.next_pid),
+                    event.cpu().value()));
+}
+
+void HotplugBooks::OnDeclared(const TraceEvent& event) {
+  for (const auto& [kind, name] : declared_) {
+    if (kind != event.kind()) continue;
+    const auto payload = event.As<PolicyEventPayload>();
+    if (name == "hotplug_dying_race") ++races_;
+    if (name == "hotplug_dying_bad") ++bads_;
+    if (name == "hotplug_kthreads") kthread_cycles_ += payload.wide[0];
+    if (name == "hotplug_stragglers" && payload.wide[1] > 0) {
+      stragglers_ += payload.wide[1];
+      const CpuId cpu(static_cast<int32_t>(payload.wide[0]));
+      Break("HP-T2", event.t, cpu, TaskId(),
+            fmt::format("{} runnable tasks are left on CPU {}, which is dead", payload.wide[1],
+                        cpu.value()));
+    }
+  }
+}
+
+void HotplugBooks::OnEnd(const RunEnd& end) {
+  const int64_t hz = info_->scenario().machine.clock_hz;
+  for (const Op& open : open_) {
+    if ((end.end - open.requested).count() >= hz) ++bad_;
+  }
+}
+
+void HotplugBooks::AddTo(std::vector<std::pair<std::string, int64_t>>& metrics) const {
+  const std::pair<const char*, int64_t> rows[] = {{"hotplug_callbacks", callbacks_},
+                                                  {"hotplug_dying_bad", bads_},
+                                                  {"hotplug_dying_races", races_},
+                                                  {"hotplug_failed", failed_},
+                                                  {"hotplug_inactive_cycles", inactive_},
+                                                  {"hotplug_kthread_cycles", kthread_cycles_},
+                                                  {"hotplug_latency_max", latency_max_},
+                                                  {"hotplug_latency_sum", latency_sum_},
+                                                  {"hotplug_moved", moved_},
+                                                  {"hotplug_ops", ops_},
+                                                  {"hotplug_stop_window_max", window_max_},
+                                                  {"hotplug_stop_window_sum", window_sum_},
+                                                  {"hotplug_stragglers", stragglers_},
+                                                  {"hotplug_verdict_bad", bad_},
+                                                  {"hotplug_verdict_slow", slow_}};
+  for (const auto& [name, value] : rows) metrics.emplace_back(name, value);
+}
+
+}  // namespace rqsim

@@ -1,0 +1,83 @@
+// What hotplug operations cost and whom they disturbed, and whether they kept what hotplug.md 3
+// requires, from events alone.
+//
+//   error HP-R1 at 52: CPU 1 goes offline inside a section with preemption off on CPU 2 that began
+//   at 40
+//
+//   HP-H0  active CPUs are online (hotplug.md 2)
+//   HP-R1  a CPU that was online when a section with preemption off began is online until its end
+//   HP-T2  no runnable task is left on a CPU that is dead (check_for_tasks())
+//   HP-T3  nobody but its stop task and its idle loop executes on a CPU that is offline
+//   HP-K1  no task is queued on a CPU that has been offline since its operation ended
+//
+// Attached to runs that have a hotplug service.
+#ifndef RQSIM_SIM_VIEWS_HOTPLUG_BOOKS_H_
+#define RQSIM_SIM_VIEWS_HOTPLUG_BOOKS_H_
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "rqsim/listener.h"
+#include "rqsim/trace_event.h"
+
+namespace rqsim {
+
+class HotplugBooks final : public Listener {
+ public:
+  // Without `checks` it only counts.
+  explicit HotplugBooks(bool checks) : checks_(checks) {}
+
+  EventMask Wants() const override;
+  void OnStart(const RunInfo& info, ViolationSink& sink) override;
+  void OnEvent(const TraceEvent& event) override;
+  void OnEnd(const RunEnd& end) override;
+
+  // The metrics of the run, by name. Precondition: the run is over.
+  void AddTo(std::vector<std::pair<std::string, int64_t>>& metrics) const;
+
+ private:
+  struct Op {
+    int32_t id = 0;
+    CpuId cpu;
+    Time requested;
+    bool is_done = false;
+  };
+  struct OfCpu {
+    bool online = true, active = true;
+    TaskId stop;
+    TaskId curr = kIdleTask;
+    Time inactive_since = kNever;
+    Cycles window;  // of its stop task, in the present operation
+    Time section_since = kNever;
+    TaskId section_of;
+  };
+
+  void OnMask(const TraceEvent& event);
+  void OnOp(const TraceEvent& event);
+  void OnSegment(const TraceEvent& event);
+  void OnSection(const TraceEvent& event, bool begins);
+  void OnSwitch(const TraceEvent& event);
+  void OnDeclared(const TraceEvent& event);
+  void Break(const char* id, Time at, CpuId cpu, TaskId task, std::string message);
+  void EndWindows();
+
+  bool checks_;
+  const RunInfo* info_ = nullptr;
+  ViolationSink* sink_ = nullptr;
+  std::vector<OfCpu> cpus_;
+  std::vector<Op> open_;
+  std::vector<CpuId> queue_of_;  // by task: the runqueue it is on
+  std::vector<std::pair<EventKind, std::string>> declared_;
+  CpuId meant_;  // of the operation that has the lock
+  bool in_operation_ = false;
+  Time last_;
+  int64_t ops_ = 0, failed_ = 0, latency_max_ = 0, latency_sum_ = 0, window_max_ = 0,
+          window_sum_ = 0, inactive_ = 0, moved_ = 0, races_ = 0, bads_ = 0, stragglers_ = 0,
+          kthread_cycles_ = 0, slow_ = 0, bad_ = 0, callbacks_ = 0;
+};
+
+}  // namespace rqsim
+
+#endif  // RQSIM_SIM_VIEWS_HOTPLUG_BOOKS_H_
