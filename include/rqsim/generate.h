@@ -41,6 +41,8 @@ struct GenOptions {
   int depth = 3;             // lock-chain: mutexes of the chain
   int hogs = 1;              // lock-chain: per CPU, tasks that only compute
   Time until{4'000'000'000};
+  const Scenario* over = nullptr;  // hotplug-storm: laid over this one
+  int operations = 20;             // hotplug-storm: how many
 };
 
 struct GenKind {

@@ -9,6 +9,7 @@
 
 #include "cli/command.h"
 #include "cli/files.h"
+#include "cli/load.h"
 #include "rqsim/generate.h"
 #include "rqsim/scenario_reader.h"
 #include "sim/scenario/units.h"
@@ -49,7 +50,8 @@ class GenCommand final : public Command {
     return "  rqsim gen uunifast --tasks 20 --utilisation 0.9 --policy fifo -o set.json\n"
            "  rqsim gen randfixedsum --tasks 40 --utilisation 3.2 --cpus 4 --seed 7\n"
            "  rqsim gen uunifast --locks 4 --arrivals sporadic | rqsim compare -\n"
-           "  rqsim gen lock-chain --depth 5 | rqsim run - -p pi --timeline";
+           "  rqsim gen lock-chain --depth 5 | rqsim run - -p pi --timeline\n"
+           "  rqsim gen hotplug-storm --over pathfinder.json --seed 3 | rqsim compare -";
   }
   void Declare(CLI::App& app) override {
     app_ = &app;
@@ -100,6 +102,11 @@ class GenCommand final : public Command {
         ->type_name("PERCENT");
     app.add_option("--depth", options_.depth, "lock-chain: mutexes of the chain (default 3)")
         ->type_name("N");
+    app.add_option("--over", over_,
+                   "hotplug-storm: the scenario it is laid over (default: a task set)")
+        ->type_name("FILE");
+    app.add_option("--operations", options_.operations, "hotplug-storm: how many (default 20)")
+        ->type_name("N");
     app.add_option("--hogs", options_.hogs, "lock-chain: hogs on each CPU (default 1)")
         ->type_name("N");
   }
@@ -107,6 +114,13 @@ class GenCommand final : public Command {
   int Execute(Terminal& terminal) override {
     const GenKind& kind = *FindGenKind(kind_);
     if (!TakesAll(kind, terminal) || !ReadTexts(terminal)) return kExitWrongUse;
+    std::optional<Scenario> over;
+    if (!over_.empty()) {
+      int status = kExitFine;
+      over = LoadScenario(over_, LoadOptions(), terminal, status);
+      if (!over) return status;
+      options_.over = &*over;
+    }
     const auto scenario = kind.make(options_);
     if (!scenario.ok()) {
       terminal.Error(std::string(scenario.status().message()));
@@ -121,7 +135,7 @@ class GenCommand final : public Command {
     const std::vector<std::string> taken = absl::StrSplit(std::string(kind.options), ' ');
     static constexpr std::array kAll = {"tasks",    "utilisation", "min-period", "max-period",
                                         "arrivals", "spread",      "locks",      "section",
-                                        "depth",    "hogs"};
+                                        "depth",    "hogs",        "over",       "operations"};
     for (const char* option : kAll) {
       if (app_->count(fmt::format("--{}", option)) == 0) continue;
       if (std::find(taken.begin(), taken.end(), option) != taken.end()) continue;
@@ -162,7 +176,7 @@ class GenCommand final : public Command {
   }
 
   CLI::App* app_ = nullptr;
-  std::string kind_, output_ = "-", until_, min_period_, max_period_, utilisation_;
+  std::string kind_, output_ = "-", over_, until_, min_period_, max_period_, utilisation_;
   GenOptions options_;
 };
 

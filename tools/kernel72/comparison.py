@@ -2,7 +2,7 @@
 
 import collections
 
-from events import DEADLINE_EVENTS, FAIR
+from events import DEADLINE_EVENTS, FAIR, HOTPLUG_OPS
 
 BEFORE = 5  # events shown before a difference
 
@@ -92,8 +92,72 @@ def describe(difference, recorded, simulated):
     return "\n".join(lines)
 
 
+def has_hotplug(ops):
+    return any(op[0] in HOTPLUG_OPS or (op[0] == "repeat" and has_hotplug(op[2])) for op in ops)
+
+
+def phases(events, names, end):
+    """Between two hotplug operations: where each task ran, in order, for longer than no time."""
+    result = [collections.defaultdict(list)]
+    running, inside = {}, False
+    for event in [*events, None]:
+        t = end if event is None else event.t
+        if event is None or event.kind in ("switch", "hotplug_begin", "hotplug_end"):
+            for cpu, (task, since) in running.items():
+                if t > since and not inside and result[-1][task][-1:] != [cpu]:
+                    result[-1][task].append(cpu)
+                running[cpu] = (task, t)
+        if event is None:
+            break
+        if event.kind == "switch":
+            running.pop(event.cpu, None)
+            if event.fields["next"] in names:
+                running[event.cpu] = (event.fields["next"], event.t)
+        elif event.kind == "hotplug_begin":
+            inside = True
+        elif event.kind == "hotplug_end":
+            inside = False
+            result.append(collections.defaultdict(list))
+    return [dict(phase) for phase in result]
+
+
+def refused(facts, simulated):
+    """How many offline operations failed, on both sides."""
+    ops, count = [], 0
+    for event in simulated:
+        if event.kind == "hotplug_begin":
+            ops.append(event.fields["op"])
+        elif event.kind == "hotplug_end" and ops:
+            count += ops.pop(0) == "offline" and event.fields["result"] != 0
+    return sum("offline failed" in note for note in facts.get("console_notes", [])), count
+
+
+def placement_difference(workload, facts, recorded, simulated):
+    """The recordings with hotplug are one legal outcome each: what counts is where tasks run between the operations, and
+    what is refused."""
+    names = {task["name"] for task in workload["tasks"]}
+    end = workload["end_ns"]
+    sides = [phases([e for e in events if e.t < end], names, end) for events in (recorded, simulated)]
+    there, here = refused(facts, simulated)
+    if there != here:
+        return f"between operations: {there} offline operations refused in the recording, {here} here"
+    if len(sides[0]) != len(sides[1]):
+        return f"between operations: {len(sides[0]) - 1} operations in the recording, {len(sides[1]) - 1} here"
+    for i, (left, right) in enumerate(zip(*sides)):
+        for name in sorted(names):
+            if left.get(name, []) != right.get(name, []):
+                return (f"after {i} operations: {name} ran on CPUs {left.get(name, [])} in the recording, "
+                        f"on {right.get(name, [])} here")
+    return None
+
+
 def first_difference(workload, facts, recorded, simulated, strict, events):
     """A description of the first difference, or None if the two are equal."""
+    if any(has_hotplug(task["ops"]) for task in workload["tasks"]):
+        return placement_difference(workload, facts, recorded, simulated)
+    hotplug = ("hotplug_begin", "hotplug_end")
+    recorded = [event for event in recorded if event.kind not in hotplug]
+    simulated = [event for event in simulated if event.kind not in hotplug]
     cpus = workload["cpus"]
     end = workload["end_ns"]
     options = {"request", *DEADLINE_EVENTS} if events else set()

@@ -22,6 +22,7 @@ FAIR = ("lag", "dl", "slice", "h_nr")
 
 # OpKind in rqsim/scenario.h.
 LOCK_OPS = {"4": "lock", "5": "unlock"}
+HOTPLUG_OPS = ("offline", "online")
 STOPPER = "other:migration/"  # the stop task of a CPU, where the recorder names kernel threads
 
 
@@ -55,6 +56,10 @@ def of_kernel(lines):
             event = ("migrate", {"task": values["task"], "from": values["orig"], "to": values["dest"]})
         elif name == "op_end":
             event = ("op_end", {"task": words[3], "op": words[4], "arg": words[5] if len(words) > 5 else ""})
+            if words[4] in HOTPLUG_OPS:
+                events.append(Event(t, cpu, "hotplug_end", {"task": words[3], "result": None}, line.rstrip("\n")))
+        elif name == "op_begin" and words[4] in HOTPLUG_OPS:
+            event = ("hotplug_begin", {"op": words[4], "cpu": words[5]})
         elif name == "op_exit":
             event = ("op_exit", {"task": words[3]})
         elif name == "need_resched":
@@ -132,6 +137,10 @@ def of_rqsim(lines):
         elif name == "op_end":
             op = LOCK_OPS.get(values["op"], "other")
             event = ("op_end", {"task": values["comm"], "op": op, "arg": values.get("object", "")})
+        elif name == "hotplug_op" and values["phase"] == "0":
+            event = ("hotplug_begin", {"op": "offline" if values["target"] == "0" else "online", "cpu": values["cpu"]})
+        elif name == "hotplug_op" and values["phase"] == "2":
+            event = ("hotplug_end", {"task": None, "result": int(values["result"])})
         elif name == "sched_process_exit":
             event = ("op_exit", {"task": values["comm"]})
         elif name == "sched_set_need_resched":

@@ -138,7 +138,7 @@ def op_of(op):
     if name in ("nice", "set_nice", "setnice", "sched", "set_sched", "setsched", "policy"):
         return set_sched(op)
     if name in ("offline", "online"):
-        raise NotModelled(f"operation {name} (CPU hotplug)")
+        return {name: {"cpu": args[0]}}
     raise NotModelled(f"operation {name}")
 
 
@@ -161,9 +161,11 @@ def lock_policy(workload, facts):
 
 
 def task_of(task, start, cpus):
-    if task.get("kthread") or "prefer" in task:
-        raise NotModelled("kernel threads with preferred CPUs")
     result = {"name": task["name"]}
+    if "prefer" in task:
+        result["affinity"] = {"kind": "preferred", "cpus": cpu_list(task["prefer"])}
+    elif task.get("kthread"):
+        raise NotModelled("kernel threads without preferred CPUs")
     sched = sched_of(task)
     if sched:
         result["sched"] = sched
@@ -181,9 +183,9 @@ def laid_out(result):
     """The scenario as people write them: a line per key, and per task."""
     lines = []
     for name, value in result.items():
-        if name == "tasks":
+        if name in ("tasks", "kthreads"):
             tasks = ",\n".join("    " + json.dumps(task) for task in value)
-            lines.append(f'  "tasks": [\n{tasks}\n  ]')
+            lines.append(f'  "{name}": [\n{tasks}\n  ]')
         else:
             lines.append(f"  {json.dumps(name)}: {json.dumps(value)}")
     return "{\n" + ",\n".join(lines) + "\n}\n"
@@ -220,6 +222,10 @@ def make(workload, facts, recorded):
     }
     if locks:
         result["mutexes"] = [f"m{lock}" for lock in range(max(locks) + 1)]
-    result["tasks"] = [task_of(task, start, cpus) for task, start in zip(tasks, starts)]
+    made = [(task, task_of(task, start, cpus)) for task, start in zip(tasks, starts)]
+    result["tasks"] = [of for task, of in made if not task.get("kthread")]
+    if any(task.get("kthread") for task in tasks):
+        result["kthreads"] = [of for task, of in made if task.get("kthread")]
+        policies["placement"]["kthread"] = "preferred"
     result["policies"] = {"linux": policies}
     return laid_out(result)

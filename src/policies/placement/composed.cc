@@ -19,12 +19,12 @@ class Composed final : public Placement {
  public:
   Composed(std::unique_ptr<PlacementShared> shared, std::unique_ptr<WakeChoice> wake,
            std::unique_ptr<Balancer> balancer, std::unique_ptr<KthreadPart> kthreads,
-           CpusetMode cpuset_mode, bool tracks_load)
+           const FallbackRules& rules, bool tracks_load)
       : shared_(std::move(shared)),
         wake_(std::move(wake)),
         balancer_(std::move(balancer)),
         kthreads_(std::move(kthreads)),
-        cpuset_mode_(cpuset_mode),
+        rules_(rules),
         tracks_load_(tracks_load) {}
 
   HookMask Hooks() const override {
@@ -41,7 +41,7 @@ class Composed final : public Placement {
     return wake_->Select(kernel, task, waker, flags);
   }
   CpuId FallbackCpu(Kernel& kernel, CpuId from, TaskId task) override {
-    const Fallback fallback = SelectFallbackCpu(kernel, from, task, cpuset_mode_);
+    const Fallback fallback = SelectFallbackCpu(kernel, from, task, rules_);
     if (fallback.forced && kernel.task(task).is_kthread) kthreads_->Overwritten(kernel, task);
     return fallback.cpu;
   }
@@ -89,7 +89,7 @@ class Composed final : public Placement {
   std::unique_ptr<WakeChoice> wake_;
   std::unique_ptr<Balancer> balancer_;  // null: balance off
   std::unique_ptr<KthreadPart> kthreads_;
-  CpusetMode cpuset_mode_;
+  FallbackRules rules_;
   bool tracks_load_;  // asked for by the policy set
 };
 
@@ -104,11 +104,13 @@ absl::StatusOr<std::unique_ptr<Placement>> ComposePlacement(std::unique_ptr<Plac
   if (blocked == "curr_only") shared->blocked_load = BlockedLoad::kCurrOnly;
   std::unique_ptr<Balancer> balancer = MakeBalancer(*shared, params, limits);
   const std::string_view word = params.Text("cpuset_mode");
-  const CpusetMode mode = word == "v2"   ? CpusetMode::kV2
-                          : word == "v1" ? CpusetMode::kV1
-                                         : CpusetMode::kNone;
+  FallbackRules rules;
+  rules.mode = word == "v2" ? CpusetMode::kV2 : word == "v1" ? CpusetMode::kV1 : CpusetMode::kNone;
+  const std::string_view last = params.Text("fallback_last");
+  rules.last_is_possible =
+      last == "possible" || (last == "kernel" && limits.kernel == KernelVersion::k6_12);
   return std::make_unique<Composed>(std::move(shared), std::move(wake), std::move(balancer),
-                                    MakeKthreadPart(params, limits), mode,
+                                    MakeKthreadPart(params, limits), rules,
                                     params.Flag("load_tracking"));
 }
 

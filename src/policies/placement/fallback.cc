@@ -17,7 +17,7 @@ bool IsCpuUsable(const Kernel& kernel, TaskId id, CpuId cpu) {
   return kernel.online().Contains(cpu) && !kernel.cpu(cpu).dying;
 }
 
-Fallback SelectFallbackCpu(Kernel& kernel, CpuId from, TaskId id, CpusetMode mode) {
+Fallback SelectFallbackCpu(Kernel& kernel, CpuId from, TaskId id, const FallbackRules& rules) {
   const Task& task = kernel.task(id);
   const int node = kernel.cpu(from).node;
   for (int i = 0; i < kernel.num_cpus(); ++i) {
@@ -35,15 +35,16 @@ Fallback SelectFallbackCpu(Kernel& kernel, CpuId from, TaskId id, CpusetMode mod
     }
     return CpuId();
   };
-  if (mode == CpusetMode::kV2) {
+  if (rules.mode == CpusetMode::kV2) {
     const CpuId cpu = first_of(kernel.cpuset(id));
     if (cpu.valid()) {
       kernel.ForceAffinity(id, kernel.cpuset(id));
       return {cpu, true};
     }
   }
-  kernel.ForceAffinity(id, kernel.housekeeping());
-  const CpuId cpu = first_of(kernel.housekeeping());
+  const CpuSet& last = rules.last_is_possible ? kernel.facts().possible : kernel.housekeeping();
+  kernel.ForceAffinity(id, last);
+  const CpuId cpu = first_of(last);
   if (cpu.valid()) return {cpu, true};
   // Not one housekeeping CPU can be used, which the kernel calls fatal. Any CPU that can is better
   // than none.

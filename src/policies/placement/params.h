@@ -76,6 +76,14 @@ inline constexpr ParamInfo kCpusetModeParam = {
     .allowed = "none v1 v2",
     .summary = "v2: a task without a usable CPU gets those of its cpuset, else housekeeping CPUs"};
 
+inline constexpr ParamInfo kFallbackLastParam = {
+    .name = "fallback_last",
+    .kind = ParamKind::kEnum,
+    .default_text = "kernel",
+    .allowed = "kernel housekeeping possible",
+    .summary =
+        "what a task without a usable CPU gets in the end: housekeeping (7.2), possible (6.12)"};
+
 // Beside them a placement may have parameters of its own.
 template <std::size_t A, std::size_t B>
 constexpr std::array<ParamInfo, A + B> JoinParams(const ParamInfo (&a)[A],
@@ -117,6 +125,7 @@ inline constexpr ParamInfo kPlacementParams[] = {
     kLoadTrackingParam,
     kBlockedLoadParam,
     kCpusetModeParam,
+    kFallbackLastParam,
     kKthreadParam,
     KthreadWord("fixes", "none", "none all",
                 "preferred-rfc: all = its bugs F1 to F6 are repaired (kthread-affinity.md 8)"),

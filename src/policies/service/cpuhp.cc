@@ -10,7 +10,8 @@
 // stop_machine: the idle loop of the CPU does everything (MODEL-172).
 //
 // What differs from the kernel: MODEL-170 to MODEL-172. Cost: O(states) for an operation, O(tasks)
-// to move timers. Tested by tests/unit/policies/service/cpuhp_test.cc and scenarios/hotplug/.
+// to move timers. Tested by tests/unit/policies/service/hotplug_tables_test.cc and
+// scenarios/hotplug/.
 #include "service/cpuhp.h"
 
 #include <algorithm>

@@ -360,6 +360,8 @@ bool Machine::AtRest() {
     return true;
   }
   if (any_spins) return false;
+  // A hotplug operation comes to its end first, if it can.
+  if (in_hotplug_ && !only_ticks) return false;
   // Kernel threads that sleep and timers of classes keep nobody waiting; actions that are still to
   // come do.
   if (next_action_ < actions_.size()) return false;

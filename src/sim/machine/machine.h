@@ -884,6 +884,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   int user_tasks_ = 0;
   int ticks_pending_ = 0;
   int retries_pending_ = 0;
+  bool in_hotplug_ = false;     // an operation has its lock and has not ended
   int background_pending_ = 0;  // timers in the queue that nobody waits for
   bool lock_hook_keeps_ = false, lock_hook_resolves_ = false, lock_hook_wake_ = false,
        lock_hook_enqueued_ = false, lock_hook_signalled_ = false;

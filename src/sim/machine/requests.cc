@@ -309,6 +309,9 @@ void Machine::Carry(Request& request) {
       AbortProgramOf(request.task);
       break;
     case Request::Kind::kEmit:
+      if (request.event.kind() == EventKind::kHotplugOp) {
+        in_hotplug_ = request.event.As<HotplugOp>().phase == HotplugPhase::kLocked;
+      }
       trace_.Record(now_, request.cpu, request.event);
       break;
   }

@@ -19,6 +19,9 @@ constexpr GenKind kKinds[] = {
      gen::MakeRandFixedSum},
     {"lock-chain", "each task holds a mutex that the next more important one waits for",
      "depth hogs min-period section", gen::MakeLockChain},
+    {"hotplug-storm", "CPUs go offline and come online at random over a scenario",
+     "over operations tasks utilisation min-period max-period arrivals spread locks section",
+     gen::MakeHotplugStorm},
 };
 
 }  // namespace

@@ -14,11 +14,12 @@ namespace rqsim::gen {
 
 // What is drawn has a stream of the seed of its own, so that an option that adds one thing leaves
 // the others as they were.
-enum Stream : uint64_t { kUtilisations = 1, kPeriods, kPhases, kGaps, kSections };
+enum Stream : uint64_t { kUtilisations = 1, kPeriods, kPhases, kGaps, kSections, kStorm };
 
 absl::StatusOr<Scenario> MakeUUniFast(const GenOptions& options);
 absl::StatusOr<Scenario> MakeRandFixedSum(const GenOptions& options);
 absl::StatusOr<Scenario> MakeLockChain(const GenOptions& options);
+absl::StatusOr<Scenario> MakeHotplugStorm(const GenOptions& options);
 
 // What holds for every kind: name, CPUs, end. Errors: options that no kind can do with.
 absl::StatusOr<Scenario> BaseScenario(std::string_view kind, const GenOptions& options);
