@@ -45,9 +45,9 @@ absl::StatusOr<Scenario> MakeHotplugStorm(const GenOptions& options) {
   const int64_t span = std::max<int64_t>(
       1, scenario.until ? std::min<int64_t>(scenario.until->cycles(), kCyclesMax.count())
                         : kUsualSpan);
-  Random random(options.seed, kStorm);
+  Random draws(options.seed, kStorm);
   std::vector<int64_t> instants;
-  for (int i = 0; i < options.operations; ++i) instants.push_back(random.Below(span));
+  for (int i = 0; i < options.operations; ++i) instants.push_back(draws.Below(span));
   // total order: numbers.
   std::sort(instants.begin(), instants.end());
   const auto add = [&](int64_t at, std::size_t cpu, bool up) {
@@ -58,8 +58,8 @@ absl::StatusOr<Scenario> MakeHotplugStorm(const GenOptions& options) {
     scenario.hotplug.push_back(std::move(request));
   };
   for (const int64_t at : instants) {
-    const auto cpu = static_cast<std::size_t>(random.Below(static_cast<int64_t>(cpus.size())));
-    const bool sensible = random.Below(8) != 0;
+    const auto cpu = static_cast<std::size_t>(draws.Below(static_cast<int64_t>(cpus.size())));
+    const bool sensible = draws.Below(8) != 0;
     const bool up = online[cpu] != sensible;
     add(at, cpu, up);
     const auto others = std::count(online.begin(), online.end(), true) - (online[cpu] ? 1 : 0);
