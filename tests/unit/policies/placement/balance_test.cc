@@ -71,7 +71,7 @@ class Queues final : public WordlessKernel {
 
 TEST_CASE("Simple: the CPU with most tasks, of equal ones the next in the ring", "[balance]") {
   Queues queues({2, 0, 3, 3});
-  const auto simple = MakeSimpleSource(queues.state, false);
+  const auto simple = MakeSimpleSource(queues.state, queues.shared, false);
   Pass pass = queues.PassOf(1, IdleKind::kNewlyIdle);
   CHECK(simple->Find(queues, pass) == BalanceResult::kMoved);
   CHECK(pass.src == CpuId(2));
@@ -99,11 +99,12 @@ TEST_CASE("Simple: the CPU with most tasks, of equal ones the next in the ring",
 
 TEST_CASE("Simple: when there is nothing to do", "[balance]") {
   Queues queues({1, 0, 3});
-  const auto simple = MakeSimpleSource(queues.state, false);
+  const auto simple = MakeSimpleSource(queues.state, queues.shared, false);
   SECTION("a busy CPU pulls nothing, unless busy_pull says so") {
     Pass pass = queues.PassOf(0, IdleKind::kBusy);
     CHECK(simple->Find(queues, pass) == BalanceResult::kNoBusyGroup);
-    CHECK(MakeSimpleSource(queues.state, true)->Find(queues, pass) == BalanceResult::kMoved);
+    CHECK(MakeSimpleSource(queues.state, queues.shared, true)->Find(queues, pass) ==
+          BalanceResult::kMoved);
     CHECK(pass.amount == 1);  // (3 - 1) / 2
   }
   SECTION("one task is not pulled, even if it waits behind another class") {
