@@ -660,6 +660,14 @@ class UserScheduler : public Policy {
   // nothing.
   virtual void SliceOver(Kernel& kernel, TaskId worker);
 
+  // Has each server a queue of its own, or the group one?
+  // When:    any time. State: any. May: nothing. Returns: whether each has. Default: one queue.
+  virtual bool PerServer() const;
+
+  // Is `worker` to be preempted now?
+  // When:    its slice is over. State: it runs. May: nothing. Returns: whether. Default: yes.
+  virtual bool Preempts(Kernel& kernel, TaskId worker, const WorkerQueues& queues);
+
   // Whose worker does `server` take when it has none?
   // When:    the server found nothing. State: its queue is empty. May: nothing.
   // Returns: a server to take from, or an invalid id. Default: nobody's.

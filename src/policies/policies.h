@@ -90,6 +90,39 @@ absl::StatusOr<std::unique_ptr<KernelService>> MakePairSpin(const PolicyParams& 
 extern const PolicyInfo kNotifier2012Info;
 absl::StatusOr<std::unique_ptr<KernelService>> MakeNotifier2012(const PolicyParams& params,
                                                                 const Limits& limits);
+extern const PolicyInfo kUmcgV06Info;
+absl::StatusOr<std::unique_ptr<KernelService>> MakeUmcgV06(const PolicyParams& params,
+                                                           const Limits& limits);
+extern const PolicyInfo kUmcgV09Info;
+absl::StatusOr<std::unique_ptr<KernelService>> MakeUmcgV09(const PolicyParams& params,
+                                                           const Limits& limits);
+extern const PolicyInfo kUmcgPzInfo;
+absl::StatusOr<std::unique_ptr<KernelService>> MakeUmcgPz(const PolicyParams& params,
+                                                          const Limits& limits);
+
+extern const PolicyInfo kSwitchToInfo;
+absl::StatusOr<std::unique_ptr<KernelService>> MakeSwitchTo(const PolicyParams& params,
+                                                            const Limits& limits);
+extern const PolicyInfo kFutexInfo;
+absl::StatusOr<std::unique_ptr<KernelService>> MakeFutex(const PolicyParams& params,
+                                                         const Limits& limits);
+extern const PolicyInfo kFutexSwapInfo;
+absl::StatusOr<std::unique_ptr<KernelService>> MakeFutexSwap(const PolicyParams& params,
+                                                             const Limits& limits);
+
+// --- user schedulers ---
+extern const PolicyInfo kUserFifoInfo;
+absl::StatusOr<std::unique_ptr<UserScheduler>> MakeUserFifo(const PolicyParams& params,
+                                                            const Limits& limits);
+extern const PolicyInfo kUserRrInfo;
+absl::StatusOr<std::unique_ptr<UserScheduler>> MakeUserRr(const PolicyParams& params,
+                                                          const Limits& limits);
+extern const PolicyInfo kUserPriorityInfo;
+absl::StatusOr<std::unique_ptr<UserScheduler>> MakeUserPriority(const PolicyParams& params,
+                                                                const Limits& limits);
+extern const PolicyInfo kUserStealInfo;
+absl::StatusOr<std::unique_ptr<UserScheduler>> MakeUserSteal(const PolicyParams& params,
+                                                             const Limits& limits);
 
 }  // namespace rqsim
 

@@ -221,6 +221,8 @@ void KernelService::Scheduled(Kernel&, CpuId, TaskId) {}
 
 void UserScheduler::Queued(Kernel&, TaskId, TaskId) {}
 Cycles UserScheduler::Slice(Kernel&, TaskId) { return kZeroCycles; }
+bool UserScheduler::PerServer() const { return false; }
+bool UserScheduler::Preempts(Kernel&, TaskId, const WorkerQueues&) { return true; }
 void UserScheduler::SliceOver(Kernel&, TaskId) {}
 TaskId UserScheduler::Steal(Kernel&, TaskId, const WorkerQueues&) { return TaskId(); }
 

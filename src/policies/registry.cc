@@ -37,6 +37,19 @@ const Registry& Registry::BuiltIn() {
     RegistryEntry affinity2 = RegistryEntry::Service(kAffinity2Info, MakeAffinity2);
     affinity2.alias = "pin-on-cpu";
     table.Add(affinity2);
+    RegistryEntry v09 = RegistryEntry::Service(kUmcgV09Info, MakeUmcgV09);
+    v09.alias = "umcg-v0.9.1";
+    table.Add(RegistryEntry::Service(kUmcgV06Info, MakeUmcgV06));
+    table.Add(v09);
+    table.Add(RegistryEntry::Service(kUmcgPzInfo, MakeUmcgPz));
+    table.Add(RegistryEntry::Service(kSwitchToInfo, MakeSwitchTo));
+    table.Add(RegistryEntry::Service(kFutexInfo, MakeFutex));
+    table.Add(RegistryEntry::Service(kFutexSwapInfo, MakeFutexSwap));
+
+    table.Add(RegistryEntry::User(kUserFifoInfo, MakeUserFifo));
+    table.Add(RegistryEntry::User(kUserRrInfo, MakeUserRr));
+    table.Add(RegistryEntry::User(kUserPriorityInfo, MakeUserPriority));
+    table.Add(RegistryEntry::User(kUserStealInfo, MakeUserSteal));
 
     table.AddStack(
         {"default", {"stop", "deadline", "rt", "fair", "idle"}, "the classes of the kernel"});

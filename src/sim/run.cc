@@ -19,6 +19,8 @@
 #include "sim/views/result_builder.h"
 #include "sim/views/rt_top.h"
 #include "sim/views/timeline.h"
+#include "sim/views/umcg_books.h"
+#include "sim/views/umcg_checker.h"
 
 namespace rqsim {
 namespace {
@@ -101,6 +103,8 @@ absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& se
   const auto kthread_promises = KthreadPromisesOf(scenario, resolved, registry);
   KthreadChecker kthreads(kthread_promises.value_or(KthreadChecker::Promises()), options.check,
                           options.timeline);
+  UmcgBooks umcg_books;
+  UmcgChecker umcg_checker;
   Timeline timeline;
   Dispatches dispatches;
   LockHistory lock_history;
@@ -123,6 +127,9 @@ absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& se
   const bool checks_pairs = options.check && PairChecker::AppliesTo(simulation->info());
   if (checks_pairs) simulation->AddListener(pair_checker);
   if (kthread_promises) simulation->AddListener(kthreads);
+  const bool has_umcg = UmcgEvents().Bind(simulation->info());
+  if (has_umcg) simulation->AddListener(umcg_books);
+  if (has_umcg && options.check) simulation->AddListener(umcg_checker);
   if (options.timeline) {
     simulation->AddListener(timeline);
     simulation->AddListener(dispatches);
@@ -139,6 +146,9 @@ absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& se
     result.kthread_masks = kthreads.TakeMasks();
   }
   result.scenario_hash = ScenarioHash(scenario);
+  umcg_books.AddTo(result.metrics);
+  // total order: names differ.
+  std::sort(result.metrics.begin(), result.metrics.end());
   result.violations = simulation->violations();
   if (options.check && !scenario.mutexes.empty()) {
     result.metrics.emplace_back("rt_violation_cycles", rt_top.violated().count());

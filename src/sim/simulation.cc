@@ -86,6 +86,7 @@ class Composer {
   absl::Status PlanTasks();
   absl::Status PlanServers();
   bool HasServers() const;
+  bool HasWatchdogs() const;
   void DescribeUserSpace();
   void CallFaults();
   void StartInPaths();
@@ -295,7 +296,30 @@ absl::Status Composer::PlanServers() {
       specs_.push_back(nullptr);
     }
   }
+  // Then, where a thread of its own preempts, one for each group.
+  for (const UmcgGroupSpec& group : scenario_.groups) {
+    if (!HasWatchdogs() || group.servers.empty()) continue;
+    TaskPlan task;
+    task.name = absl::StrCat(group.name, ".watchdog");
+    task.sched = group.servers.front().sched;
+    task.cpus = possible;
+    task.start_cpu = possible.First();
+    task.is_daemon = true;
+    plan.tasks.push_back(std::move(task));
+    specs_.push_back(nullptr);
+  }
   return absl::OkStatus();
+}
+
+// Whether a service of this set is told that watchdogs preempt.
+bool Composer::HasWatchdogs() const {
+  for (const PolicyChoice& choice : *set_.services) {
+    for (const auto& [name, value] : choice.params) {
+      const auto* text = std::get_if<std::string>(&value);
+      if (name == "preempt.source" && text != nullptr && *text == "watchdog") return true;
+    }
+  }
+  return false;
 }
 
 // Who is who in user space (user_world.h). Tids that nobody states are the lowest left over, tasks
@@ -366,6 +390,16 @@ void Composer::DescribeUserSpace() {
       user_.tasks.push_back(std::move(task));
     }
   }
+  // A watchdog belongs to a group and is neither its server nor its worker.
+  for (std::size_t g = 0; g < scenario_.groups.size() && exist && HasWatchdogs(); ++g) {
+    if (scenario_.groups[g].servers.empty()) continue;
+    UserTask task;
+    task.name = absl::StrCat(scenario_.groups[g].name, ".watchdog");
+    task.tid = tid_of(0);
+    task.process = user_.groups[g].process;
+    task.group = static_cast<int32_t>(g);
+    user_.tasks.push_back(std::move(task));
+  }
 }
 
 // Faults with arguments, of the scenario and of this set, with the tasks they name.
@@ -406,7 +440,8 @@ void Composer::StartInPaths() {
       const UserTask& user = user_.tasks[i + 1];
       const bool is_parked =
           specs_[i] != nullptr && specs_[i]->worker_start == WorkerStart::kParked;
-      if (user.group < 0 || (user.role != UserRole::kServer && !is_parked)) continue;
+      const bool is_daemon = specs_[i] == nullptr;
+      if (user.group < 0 || (!is_daemon && !is_parked)) continue;
       task.policy = id;
       task.path = is_parked ? info.parked_path : info.server_path;
       task.argument = user.group;

@@ -68,6 +68,21 @@ class OneField final : public StateWriter {
   std::optional<int64_t> value_;
 };
 
+// Keeps the word of user memory of one name.
+class OneWord final : public StateWriter {
+ public:
+  explicit OneWord(std::string_view name) : name_(name) {}
+  void Field(std::string_view, int64_t) override {}
+  void Word(std::string_view name, std::string_view text) override {
+    if (name == name_) text_ = std::string(text);
+  }
+  const std::optional<std::string>& text() const { return text_; }
+
+ private:
+  std::string_view name_;
+  std::optional<std::string> text_;
+};
+
 class StateLooks {
  public:
   StateLooks(const Simulation& simulation, const Recording& recording)
@@ -87,6 +102,18 @@ class StateLooks {
     simulation_.Describe(id, wanted);
     if (!wanted.value()) return std::nullopt;
     return std::to_string(*wanted.value());
+  }
+
+  // "W1.state": a word of a task's user memory.
+  std::optional<std::string> OfWord(const std::string& word, const std::string& field) const {
+    const std::size_t dot = word.rfind('.');
+    if (dot == std::string::npos || field != "value") return std::nullopt;
+    const TaskId id = recording_.names().FindTask(word.substr(0, dot));
+    if (!id.valid()) return std::nullopt;
+    const std::string name = word.substr(dot + 1);
+    OneWord wanted(name);
+    simulation_.Describe(id, wanted);
+    return wanted.text();
   }
 
   std::optional<std::string> OfLock(const std::string& lock, const std::string& field) const {
@@ -184,6 +211,8 @@ void CheckState(const ExpectState& wanted, const StateLooks& looks, const Record
       actual = looks.OfLock(wanted.lock, field);
     } else if (wanted.rq.valid()) {
       actual = looks.OfRunqueue(wanted.rq, field);
+    } else {
+      actual = looks.OfWord(wanted.word, field);
     }
     if (actual && *actual == value) continue;
     Mismatch mismatch;

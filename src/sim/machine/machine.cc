@@ -194,12 +194,16 @@ void Machine::CreateTasks() {
   }
   live_user_tasks_ = user_tasks_;
   const bool are_new = plan_.scenario.machine.start_state == StartState::kBoot;
-  for (std::size_t i = 0; i < plan_.tasks.size() && are_new; ++i) {
-    if (!plan_.tasks[i].spawned_at_start || plan_.tasks[i].starts_asleep) continue;
-    const TaskId id(static_cast<int32_t>(i) + 1);
-    actions_.push_back({plan_.tasks[i].start, id, -1, -1});
-    // Its creation was one thing, its first wake-up is another.
-    if (IsCreatedBeforeWake(id)) actions_.push_back({*plan_.tasks[i].first_wake, id, -1, -1});
+  // MODEL-152: servers are there before those whom they serve.
+  for (const bool daemons : {true, false}) {
+    for (std::size_t i = 0; i < plan_.tasks.size() && are_new; ++i) {
+      const TaskPlan& plan = plan_.tasks[i];
+      if (!plan.spawned_at_start || plan.starts_asleep || plan.is_daemon != daemons) continue;
+      const TaskId id(static_cast<int32_t>(i) + 1);
+      actions_.push_back({plan.start, id, -1, -1});
+      // Its creation was one thing, its first wake-up is another.
+      if (IsCreatedBeforeWake(id)) actions_.push_back({*plan.first_wake, id, -1, -1});
+    }
   }
   CreatePolicyTasks();
   for (std::size_t i = 0; i < plan_.scenario.actions.size(); ++i) {

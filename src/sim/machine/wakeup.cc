@@ -396,8 +396,11 @@ void Machine::SignalTask(TaskId task, SignalKind kind) {
   t.pending_signals |= 1u << static_cast<unsigned>(kind);
   Emit(actor_, SignalGenerate{task, kind == SignalKind::kKill ? 9 : 10});
   Context& ctx = contexts_[task.index()];
-  const bool through = t.state == TaskState::kInterruptible ||
-                       (t.state == TaskState::kKillable && kind == SignalKind::kKill);
+  // To itself, on its way to sleep: the sleep sees it and does not happen.
+  const bool itself =
+      actor_is_task_ && t.on_cpu && t.cpu == actor_ && cpu_store_[t.cpu.index()].curr == task;
+  const bool through = !itself && (t.state == TaskState::kInterruptible ||
+                                   (t.state == TaskState::kKillable && kind == SignalKind::kKill));
   if (through) {
     if (lock_hook_signalled_ && t.blocked_on.valid()) {
       policies_.lock->Signalled(*this, task);

@@ -1,0 +1,273 @@
+// UMCG: one engine for the three variants.
+//
+// A worker may run user code only while a server sleeps for it. The engine has the kernel's half
+// (registration, umcg_wait, block and wake detection, pins: umcg.md 6, 9, 10) and, as paths in user
+// mode, what the servers and workers of libumcg do (6.13, 7, 13). Both halves meet in words of user
+// memory only, which either changes at the end of a step, so another CPU can look in between.
+//
+//   idle_wait.cc   umcg_wait, its idle loop, umcg_ctl (v0.6, v0.9)
+//   resume.cc      the way back to user mode, the two lists, marking a server (v0.6, v0.9)
+//   block.cc       block detection (all variants)
+//   pz.cc          kernel entry and exit, umcg_wait, umcg_ctl of pz
+//   server.cc      user code of servers and watchdogs
+//   user_ops.cc    user code of workers and basic tasks: the operations umcg_*
+#ifndef RQSIM_POLICIES_SERVICE_UMCG_ENGINE_H_
+#define RQSIM_POLICIES_SERVICE_UMCG_ENGINE_H_
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "rqsim/seams.h"
+#include "service/umcg/params.h"
+#include "service/umcg/paths.h"
+#include "service/umcg/words.h"
+
+namespace rqsim::umcg {
+
+// Positions of the declared events in kEvents (umcg.cc).
+enum Event : int {
+  kEvState,
+  kEvPush,
+  kEvTake,
+  kEvTakeServer,
+  kEvIgnored,
+  kEvSilent,
+  kEvRetry,
+  kEvDie,
+  kEvPin,
+  kEvEnter,
+  kEvExit,
+  kEvHandoff,
+  kEvQueue,
+  kEvServerIdle,
+  kEvDiscard,
+  kEvSpurious,
+  kEvPreempt,
+  kEvSpin,
+  kEvLookup,
+  kEvRegister,
+  kEvGone,
+  kNumEvents,
+};
+
+// Calls, as umcg_enter and umcg_exit name them.
+enum class Call : int32_t { kWait, kCtl, kKick, kTgkill };
+
+// wait flags
+inline constexpr int64_t kWakeOnly = 1;
+inline constexpr int64_t kCurrentCpu = 2;
+// ctl flags
+inline constexpr int64_t kCtlRegister = 1;
+inline constexpr int64_t kCtlUnregister = 2;
+inline constexpr int64_t kCtlWorker = 0x10000;
+
+class Engine final : public KernelService, private WorkerQueues {
+ public:
+  Engine(Variant variant, const PolicyParams& params, const Limits& limits);
+
+  HookMask Hooks() const override;
+  Next Step(Kernel& kernel, Frame& frame) override;
+  void OnStart(Kernel& kernel) override;
+  void OnTimer(Kernel& kernel, TimerRef timer, CpuId cpu) override;
+  void OnTask(Kernel& kernel, TaskId task, TaskChange change) override;
+  void OnFault(Kernel& kernel, int index) override;
+  void Describe(const Kernel& kernel, TaskId task, StateWriter& writer) const override;
+  PathCall BlockPath(Kernel& kernel, TaskId task) override;
+  PathCall UserReturnPath(Kernel& kernel, TaskId task) override;
+  PathCall KernelEntryPath(Kernel& kernel, TaskId task) override;
+  void Scheduled(Kernel& kernel, CpuId cpu, TaskId prev) override;
+  void Bind(std::span<UserScheduler* const> by_group) override;
+
+ private:
+  // What the kernel knows of a thread (umcg.md 4.3).
+  struct Thread {
+    bool registered = false;
+    bool is_worker = false;  // registered as one
+    bool hooks = false;      // W: the scheduler's hooks see it
+    bool resume = false;     // R: work at the return to user mode
+    bool pinned_self = false;
+    bool pinned_server = false;
+    bool in_idle_loop = false;
+    bool signal_seen = false;  // its pending signal has been through the resume path
+    bool handler_due = false;  // a signal that was pending when it went to sleep in the idle loop
+    bool is_dying = false;
+    bool mapping_gone = false;  // its page was unmapped by force
+    bool parked_pz = false;     // pz: asleep in unblock-and-wait, or on its way
+    TaskId server;              // pz: the pinned one, with a reference
+    int64_t last_stamp = 0;
+    // user space's own
+    TaskId attached;          // of a server: the worker it runs; of a worker: its server
+    TaskId choice;            // of a server: whom it is about to run
+    bool raw_next = false;    // its program has written next_tid, which a wait then takes
+    bool requeue = false;     // its server queues it again when it comes back
+    bool waits_idle = false;  // of a server: waits for work
+    bool was_woken_idle = false;
+    bool preempt_sent = false;
+    Time slice_end = kNever;
+    int64_t taking = 0;    // of a server: the rest of a list it is taking, and where its
+    int taking_place = 0;  // workers go in the queue
+    // A fault: sleeps so long at that step.
+    StepId sleep_step;
+    Cycles sleep_for;
+  };
+  struct Group {
+    std::vector<TaskId> servers;
+    std::vector<TaskId> workers;
+    std::vector<std::vector<TaskId>> queues;  // user space's: one, or one per server
+    std::vector<TaskId> idle_stack;           // further idle servers
+  };
+  struct Found {
+    TaskId task;
+    bool ok = false;
+  };
+
+  // WorkerQueues
+  int Count(TaskId server) const override;
+  TaskId At(TaskId server, int position) const override;
+
+  // --- helpers (engine.cc)
+  Thread& Of(TaskId task) { return threads_[task.index()]; }
+  const Thread& Of(TaskId task) const { return threads_[task.index()]; }
+  const UserTask* UserOf(TaskId task) const {
+    return task.valid() && task.index() < world_.tasks.size() ? &world_.tasks[task.index()]
+                                                              : nullptr;
+  }
+  int64_t TidOf(TaskId task) const { return UserOf(task) == nullptr ? 0 : UserOf(task)->tid; }
+  bool SameSpace(TaskId a, TaskId b) const {
+    return UserOf(a) != nullptr && UserOf(b) != nullptr && UserOf(a)->process == UserOf(b)->process;
+  }
+  WordId Word(const Kernel& kernel, TaskId task, Field field) const {
+    return kernel.WordOf(self_, task, field);
+  }
+  int64_t AddressOf(WordId word) const { return (int64_t{word.value()} + 1) * 16; }
+  WordId WordAt(const Kernel& kernel, int64_t address, TaskId who) const;
+  TaskId LookUp(Kernel& kernel, int64_t tid, TaskId by);
+  TaskId ByTid(int64_t tid) const;
+  int64_t Stamp(const Kernel& kernel, TaskId task, int64_t word);
+  // Changes the state word of `task` from `expected` to `wanted` (timestamps are put in).
+  WordResult ChangeState(Kernel& kernel, TaskId task, int64_t expected, int64_t wanted, TaskId by,
+                         bool by_kernel);
+  int64_t StateOf(int64_t word) const { return word & layout_.state; }
+  bool IsLocked(int64_t word) const { return (word & layout_.locked) != 0; }
+  bool IsPreempted(int64_t word) const { return (word & layout_.preempted) != 0; }
+  int64_t WithState(int64_t word, int64_t state) const { return (word & ~layout_.state) | state; }
+  int64_t LoadState(const Kernel& kernel, TaskId task) const {
+    return kernel.Load(Word(kernel, task, kState)).old;
+  }
+  void Emit(Kernel& kernel, Event event, int64_t a, int64_t b, int32_t c = 0, int32_t d = 0,
+            int32_t e = 0, int32_t f = 0);
+  void Pin(Kernel& kernel, TaskId task, bool self, bool server);
+  void Unpin(Kernel& kernel, TaskId task);
+  void Die(Kernel& kernel, TaskId task, Reason reason);
+  void Forget(Kernel& kernel, TaskId task, int how);
+  bool FatalPending(const Kernel& kernel, TaskId task) const {
+    return (kernel.task(task).pending_signals & (1u << static_cast<unsigned>(SignalKind::kKill))) !=
+           0;
+  }
+  bool OrdinaryPending(const Kernel& kernel, TaskId task) const {
+    return (kernel.task(task).pending_signals &
+            (1u << static_cast<unsigned>(SignalKind::kOrdinary))) != 0;
+  }
+  bool HoldsMutex(const Kernel& kernel, TaskId task) const;
+  void WakeOrSwitch(Kernel& kernel, TaskId by, TaskId target);
+  bool IsAwake(int64_t word) const;
+  void Announce(Kernel& kernel, Handoff kind, TaskId from, TaskId to);
+  Next Kernelly(int step, Cycles cycles) const {
+    return Next::Run(StepId(step), cycles, RunMode::kKernelNoPreempt);
+  }
+  Next Userly(int step, Cycles cycles) const {
+    return Next::Run(StepId(step), cycles, RunMode::kUser);
+  }
+  Next CallPath(int step, Path path, int64_t arg0 = 0, int64_t arg1 = 0) const;
+
+  // --- paths
+  Next Resume(Kernel& kernel, Frame& frame);
+  Next ResumeOn(Kernel& kernel, Frame& frame, int64_t word);
+  Next ResumeQueue(Kernel& kernel, Frame& frame);
+  Next ResumeLeave(Kernel& kernel, Frame& frame);
+  Next ResumeDie(Kernel& kernel, Frame& frame, Reason reason);
+  Next Parked(Kernel& kernel, Frame& frame);
+  Next Mark(Kernel& kernel, Frame& frame);
+  Next Push(Kernel& kernel, Frame& frame);
+  Next Take(Kernel& kernel, Frame& frame);
+  Next Deliver(Kernel& kernel, Frame& frame);
+  Next Block(Kernel& kernel, Frame& frame);
+  Next BlockExchange(Kernel& kernel, Frame& frame);
+  Next BlockRetry(Kernel& kernel, Frame& frame, int64_t found);
+  Next BlockMarked(Kernel& kernel, Frame& frame);
+  Next Wait(Kernel& kernel, Frame& frame);
+  Next WaitWake(Kernel& kernel, Frame& frame);
+  Next WaitBack(Kernel& kernel, Frame& frame);
+  Next IdleLoop(Kernel& kernel, Frame& frame);
+  Next Ctl(Kernel& kernel, Frame& frame);
+  Next PzEntry(Kernel& kernel, Frame& frame);
+  Next PzExit(Kernel& kernel, Frame& frame);
+  Next PzPark(Kernel& kernel, Frame& frame);
+  Next PzBlock(Kernel& kernel, Frame& frame);
+  Next PzWait(Kernel& kernel, Frame& frame);
+  Next PzWaitFail(Kernel& kernel, Frame& frame, int64_t error);
+  Next PzCtl(Kernel& kernel, Frame& frame);
+  Next PzUnregister(Kernel& kernel, Frame& frame);
+  int64_t PzPin(Kernel& kernel, TaskId task);
+  bool PzUpdate(Kernel& kernel, TaskId task, int64_t from, int64_t to, TaskId by);
+  bool PzWakeServer(Kernel& kernel, TaskId task);
+  void PzPush(Kernel& kernel, TaskId task);
+
+  // --- user space (server.cc, user_ops.cc)
+  Next Server(Kernel& kernel, Frame& frame);
+  Next ServerLook(Kernel& kernel, Frame& frame);
+  Next ServerTake(Kernel& kernel, Frame& frame, int empty_step);
+  Next ServerPick(Kernel& kernel, Frame& frame);
+  Next ServerIdle(Kernel& kernel, Frame& frame);
+  Next ServerRun(Kernel& kernel, Frame& frame);
+  Next ServerRan(Kernel& kernel, Frame& frame);
+  Next ServerPreempt(Kernel& kernel, Frame& frame);
+  Next ServerChain(Kernel& kernel, Frame& frame);
+  Next PzServer(Kernel& kernel, Frame& frame);
+  Next PzServerPick(Kernel& kernel, Frame& frame);
+  Next PzServerRan(Kernel& kernel, Frame& frame);
+  Next Watchdog(Kernel& kernel, Frame& frame);
+  bool TakeList(Kernel& kernel, TaskId server, WordId& pending);
+  void QueueWorker(Kernel& kernel, TaskId server, TaskId worker, bool tells);
+  void LeaveQueue(Kernel& kernel, TaskId worker, TaskId server);
+  std::vector<TaskId>& QueueOf(TaskId server);
+  const std::vector<TaskId>& QueueOf(TaskId server) const;
+  Group& GroupOf(TaskId task) { return groups_[static_cast<std::size_t>(UserOf(task)->group)]; }
+  TaskId HeadOwner(TaskId task) const;
+  UserScheduler* SchedulerOf(TaskId task) const;
+  void Link(Kernel& kernel, TaskId server, TaskId worker);
+  void StartSlice(Kernel& kernel, TaskId worker);
+  Time WaitTimeout(Kernel& kernel, TaskId server);
+  Next Yield(Kernel& kernel, Frame& frame);
+  Next YieldTo(Kernel& kernel, Frame& frame, TaskId server);
+  Next Swap(Kernel& kernel, Frame& frame);
+  Next WaitOp(Kernel& kernel, Frame& frame);
+  Next Wake(Kernel& kernel, Frame& frame);
+  Next Preempt(Kernel& kernel, Frame& frame);
+  Next Bits(Kernel& kernel, Frame& frame);
+  Next Register(Kernel& kernel, Frame& frame);
+  Next Unregister(Kernel& kernel, Frame& frame);
+  Next RawCtl(Kernel& kernel, Frame& frame);
+  Next PzYield(Kernel& kernel, Frame& frame);
+  Next SendPreempt(Kernel& kernel, Frame& frame, TaskId worker, int base);
+
+  const Variant variant_;
+  const Layout layout_;
+  const PolicyId self_;
+  const Costs costs_;
+  const Knobs knobs_;
+  UserWorld world_;
+  std::vector<std::pair<int64_t, TaskId>> tids_;  // by tid
+  std::vector<Thread> threads_;
+  std::vector<Group> groups_;
+  std::vector<UserScheduler*> schedulers_;
+  std::vector<TaskId> chain_;  // of a list that is being taken
+  int64_t clock_hz_;
+  int64_t pinned_ = 0;
+};
+
+}  // namespace rqsim::umcg
+
+#endif  // RQSIM_POLICIES_SERVICE_UMCG_ENGINE_H_

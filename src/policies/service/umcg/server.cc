@@ -1,0 +1,497 @@
+// User code of servers (umcg.md 13): the queue of user space, the idle protocol, the run protocol,
+// preemption by a server that timed out or by a watchdog.
+// Tested by scenarios/umcg.
+#include <algorithm>
+
+#include "service/umcg/engine.h"
+
+namespace rqsim::umcg {
+namespace {
+
+enum : int {
+  kLook,
+  kTakeList,
+  kPickOne,
+  kOwnIdle,
+  kPublish,
+  kRetake,
+  kGoBack,
+  kEnterIdle,
+  kWaited,
+  kWoken,
+  kClear,
+  kOwn,
+  kLockWorker,
+  kUnlockWorker,
+  kCallWait,
+  kRan,
+  kAfter,
+  kRestore,
+  kPreOwn,
+  kPreemptIt,
+  kSignalIt,
+  kAgain,
+  kRecall,
+  kGone,
+  kChain,
+  kChainMark,
+  kChainCall,
+  kChained,
+  kWatch,
+  kWatchCas,
+  kWatchSignal,
+  kWatchDone,
+  kChainBack
+};
+// Registers: the chosen worker, the result of a wait, since when it polls (+ 1).
+constexpr int kWorker = 1;
+constexpr int kResult = 4;
+constexpr int kSince = 5;
+
+}  // namespace
+
+// The first server of the task's group: its block has the group's words.
+TaskId Engine::HeadOwner(TaskId task) const {
+  const UserTask* user = UserOf(task);
+  if (user == nullptr || user->group < 0) return TaskId();
+  const Group& group = groups_[static_cast<std::size_t>(user->group)];
+  return group.servers.empty() ? TaskId() : group.servers.front();
+}
+
+UserScheduler* Engine::SchedulerOf(TaskId task) const {
+  const UserTask* user = UserOf(task);
+  if (user == nullptr || user->group < 0 || schedulers_.empty()) return nullptr;
+  const auto group = static_cast<std::size_t>(user->group);
+  return schedulers_[std::min(group, schedulers_.size() - 1)];
+}
+
+const std::vector<TaskId>& Engine::QueueOf(TaskId server) const {
+  const Group& group = groups_[static_cast<std::size_t>(UserOf(server)->group)];
+  const UserScheduler* scheduler = SchedulerOf(server);
+  if (scheduler == nullptr || !scheduler->PerServer()) return group.queues.front();
+  const auto found = std::find(group.servers.begin(), group.servers.end(), server);
+  const auto index = static_cast<std::size_t>(found - group.servers.begin());
+  return group.queues[index < group.queues.size() ? index : 0];
+}
+std::vector<TaskId>& Engine::QueueOf(TaskId server) {
+  return const_cast<std::vector<TaskId>&>(std::as_const(*this).QueueOf(server));
+}
+
+int Engine::Count(TaskId server) const { return static_cast<int>(QueueOf(server).size()); }
+TaskId Engine::At(TaskId server, int position) const {
+  return QueueOf(server)[static_cast<std::size_t>(position)];
+}
+
+void Engine::QueueWorker(Kernel& kernel, TaskId server, TaskId worker, bool tells) {
+  QueueOf(server).push_back(worker);
+  Emit(kernel, kEvQueue, 1, 0, worker.value(), server.value());
+  if (tells && SchedulerOf(server) != nullptr) SchedulerOf(server)->Queued(kernel, server, worker);
+}
+
+void Engine::LeaveQueue(Kernel& kernel, TaskId worker, TaskId server) {
+  for (std::vector<TaskId>& queue : GroupOf(server).queues) std::erase(queue, worker);
+  Emit(kernel, kEvQueue, 0, 0, worker.value(), server.value());
+}
+
+void Engine::Link(Kernel& kernel, TaskId server, TaskId worker) {
+  kernel.Store(Word(kernel, server, kNextTid), TidOf(worker));
+  kernel.Store(Word(kernel, worker, kNextTid), TidOf(server));
+}
+
+// How long a server waits for its worker.
+Time Engine::WaitTimeout(Kernel& kernel, TaskId server) {
+  if (knobs_.server_timeout > kZeroCycles) return Time(knobs_.server_timeout.count());
+  if (knobs_.preempt_source != PreemptSource::kServerTimeout) return kNever;
+  UserScheduler* scheduler = SchedulerOf(server);
+  const Cycles slice =
+      scheduler == nullptr ? kZeroCycles : scheduler->Slice(kernel, Of(server).choice);
+  return slice > kZeroCycles ? kernel.now() + slice : kNever;
+}
+
+// The slice counts from the worker's first user cycle.
+void Engine::StartSlice(Kernel& kernel, TaskId worker) {
+  if (knobs_.preempt_source != PreemptSource::kWatchdog || !Of(worker).is_worker) return;
+  UserScheduler* scheduler = SchedulerOf(worker);
+  if (scheduler == nullptr) return;
+  const Cycles slice = scheduler->Slice(kernel, worker);
+  if (slice <= kZeroCycles) return;
+  Time first = kernel.now();
+  if (kernel.task(worker).in_syscall) first = first + kernel.facts().c_sysret;
+  Of(worker).slice_end = first + slice;
+  TimerRef timer;
+  timer.policy = self_;
+  timer.owner = worker.value();
+  kernel.ArmTimer(timer, kernel.executing_cpu(), Of(worker).slice_end);
+}
+
+// The timer of a slice, which wakes the watchdog.
+void Engine::OnTimer(Kernel& kernel, TimerRef timer, CpuId) {
+  const TaskId worker(timer.owner);
+  if (UserOf(worker) == nullptr || UserOf(worker)->group < 0) return;
+  for (std::size_t i = 1; i < world_.tasks.size(); ++i) {
+    const UserTask& user = world_.tasks[i];
+    if (user.role == UserRole::kPlain && user.group == UserOf(worker)->group) {
+      kernel.Wake(TaskId(static_cast<int32_t>(i)));
+    }
+  }
+}
+
+// Moves the chain that r[kTaking] begins to the user queue, oldest first. False: a link is not
+// there yet, `pending` is the word it will stand in.
+bool Engine::TakeList(Kernel& kernel, TaskId server, WordId& pending) {
+  Thread& thread = Of(server);
+  const int64_t first = Word(kernel, TaskId(0), kState).value();
+  while (thread.taking != 0) {
+    const WordId word = WordAt(kernel, thread.taking, server);
+    if (!word.valid()) break;  // user memory may hold anything
+    const int64_t link = kernel.Load(word).old;
+    if (link == kPending) {
+      pending = word;
+      return false;
+    }
+    const TaskId worker(static_cast<int32_t>((word.value() - first) / kNumFields));
+    if (std::find(chain_.begin(), chain_.end(), worker) != chain_.end()) break;
+    chain_.push_back(worker);
+    const TaskId head = variant_ == Variant::kPz ? server : HeadOwner(worker);
+    kernel.Store(word, AddressOf(Word(kernel, head, kHead)));
+    std::vector<TaskId>& queue = QueueOf(server);
+    const auto place = std::min(static_cast<std::size_t>(thread.taking_place), queue.size());
+    queue.insert(queue.begin() + static_cast<std::ptrdiff_t>(place), worker);
+    Emit(kernel, kEvQueue, 1, 0, worker.value(), server.value());
+    thread.taking = link;
+  }
+  if (SchedulerOf(server) != nullptr) {
+    for (auto it = chain_.rbegin(); it != chain_.rend(); ++it) {
+      SchedulerOf(server)->Queued(kernel, server, *it);
+    }
+  }
+  chain_.clear();
+  return true;
+}
+
+// The effect of taking the list, then the decision; `empty_step` if nothing was on it (retake).
+Next Engine::ServerTake(Kernel& kernel, Frame& frame, int empty_step) {
+  Thread& thread = Of(frame.task);
+  if (frame.r[kSince] == 0) {
+    const TaskId owner = variant_ == Variant::kPz ? frame.task : HeadOwner(frame.task);
+    thread.taking = kernel.Exchange(Word(kernel, owner, kHead), 0).old;
+    thread.taking_place = static_cast<int>(QueueOf(frame.task).size());
+    Emit(kernel, kEvTake, thread.taking, 0, frame.task.value());
+  }
+  WordId pending;
+  if (!TakeList(kernel, frame.task, pending)) {
+    if (frame.r[kSince] == 0) frame.r[kSince] = kernel.now().cycles() + 1;
+    Watch watch;
+    watch.word = pending;
+    watch.need_resched = false;
+    Next spin = Next::Spin(frame.step, watch, costs_.spin_poll, kernel.now(), true);
+    spin.mode = RunMode::kUser;
+    return spin;
+  }
+  if (frame.r[kSince] != 0) {
+    Emit(kernel, kEvSpin, 0, kernel.now().cycles() + 1 - frame.r[kSince], frame.task.value());
+    frame.r[kSince] = 0;
+  }
+  if (empty_step >= 0) {
+    if (!QueueOf(frame.task).empty()) return Userly(kGoBack, costs_.u_cas);
+    Emit(kernel, kEvServerIdle, thread.was_woken_idle ? 1 : 0, 0, frame.task.value());
+    thread.was_woken_idle = false;
+    return Next::Run(StepId(empty_step), kernel.facts().c_syscall, RunMode::kKernel);
+  }
+  return Userly(kPickOne, costs_.pick);
+}
+
+Next Engine::Server(Kernel& kernel, Frame& frame) {
+  const UserTask* user = UserOf(frame.task);
+  if (user->role == UserRole::kPlain) return Watchdog(kernel, frame);
+  if (variant_ == Variant::kPz) return PzServer(kernel, frame);
+  switch (frame.step.value()) {
+    case kLook:
+      if (QueueOf(frame.task).empty()) return Userly(kTakeList, costs_.u_cas);
+      return Userly(kPickOne, costs_.pick);
+    case kTakeList:
+      return ServerTake(kernel, frame, -1);
+    case kPickOne:
+      return ServerPick(kernel, frame);
+    case kOwnIdle:
+    case kPublish:
+    case kRetake:
+    case kGoBack:
+    case kEnterIdle:
+    case kWaited:
+    case kWoken:
+    case kClear:
+      return ServerIdle(kernel, frame);
+    case kChain:
+    case kChainMark:
+    case kChainCall:
+    case kChained:
+      return ServerChain(kernel, frame);
+    case kOwn:
+    case kLockWorker:
+    case kUnlockWorker:
+    case kCallWait:
+      return ServerRun(kernel, frame);
+    default:
+      return ServerRan(kernel, frame);
+  }
+}
+
+Next Engine::ServerPick(Kernel& kernel, Frame& frame) {
+  UserScheduler* scheduler = SchedulerOf(frame.task);
+  TaskId worker;
+  if (scheduler != nullptr) {
+    worker = scheduler->Pick(kernel, frame.task, *this);
+    if (!worker.valid()) {
+      const TaskId victim = scheduler->Steal(kernel, frame.task, *this);
+      if (victim.valid() && Count(victim) > 0) worker = At(victim, 0);
+    }
+  } else if (Count(frame.task) > 0) {
+    worker = At(frame.task, 0);
+  }
+  if (!worker.valid()) return Userly(kOwnIdle, costs_.u_cas);
+  LeaveQueue(kernel, worker, frame.task);
+  Of(frame.task).was_woken_idle = false;
+  Of(frame.task).choice = worker;
+  frame.r[kWorker] = worker.value();
+  Announce(kernel, Handoff::kDispatch, frame.task, worker);
+  const bool more = knobs_.chain && Count(frame.task) > 0;
+  return Userly(more ? kChain : kOwn, costs_.u_cas);
+}
+
+// Wakes one further idle server before it runs its own worker.
+Next Engine::ServerChain(Kernel& kernel, Frame& frame) {
+  const WordId idle = Word(kernel, HeadOwner(frame.task), kIdleServer);
+  switch (frame.step.value()) {
+    case kChain: {
+      const int64_t tid = kernel.Exchange(idle, 0).old & kTidMask;
+      Emit(kernel, kEvTakeServer, tid, 1, frame.task.value(), ByTid(tid).value());
+      frame.r[kResult] = ByTid(tid).value();
+      return tid == 0 ? Userly(kOwn, costs_.u_cas) : Userly(kChainMark, costs_.u_cas);
+    }
+    case kChainMark: {
+      const TaskId server(static_cast<int32_t>(frame.r[kResult]));
+      const int64_t word = LoadState(kernel, server);
+      if (StateOf(word) != kIdle) return Userly(kOwn, costs_.u_cas);
+      ChangeState(kernel, server, word, WithState(word, kRunning), frame.task, false);
+      kernel.Store(Word(kernel, frame.task, kNextTid), TidOf(server));
+      return Next::Run(StepId(kChainCall), kernel.facts().c_syscall, RunMode::kKernel);
+    }
+    case kChainCall:
+      return CallPath(kChained, kWait, kWakeOnly, -1);
+    default:
+      kernel.Store(Word(kernel, frame.task, kNextTid), 0);
+      frame.r[kResult] = 0;
+      return Next::ToUser(StepId(kChainBack));
+  }
+}
+
+// pick (none) → own word IDLE → publish → take once more → umcg_wait.
+Next Engine::ServerIdle(Kernel& kernel, Frame& frame) {
+  Thread& thread = Of(frame.task);
+  const WordId idle = Word(kernel, HeadOwner(frame.task), kIdleServer);
+  const int64_t own = LoadState(kernel, frame.task);
+  switch (frame.step.value()) {
+    case kOwnIdle:
+      ChangeState(kernel, frame.task, own, WithState(own, kIdle) | knobs_.server_bits, frame.task,
+                  false);
+      return Userly(kPublish, costs_.u_cas);
+    case kPublish:
+      if (!kernel.CompareExchange(idle, 0, TidOf(frame.task)).ok) {
+        GroupOf(frame.task).idle_stack.push_back(frame.task);
+      }
+      return Userly(kRetake, costs_.u_cas);
+    case kRetake:
+      thread.waits_idle = true;
+      return ServerTake(kernel, frame, kEnterIdle);
+    case kGoBack:
+      if (StateOf(own) == kIdle) {
+        ChangeState(kernel, frame.task, own, WithState(own, kRunning), frame.task, false);
+      }
+      thread.waits_idle = false;
+      return Userly(kClear,
+                    kernel.Load(idle).old == TidOf(frame.task) ? costs_.u_cas : kZeroCycles);
+    case kEnterIdle:
+      Emit(kernel, kEvEnter, static_cast<int64_t>(Call::kWait), 0, frame.task.value());
+      kernel.Store(Word(kernel, frame.task, kNextTid), 0);
+      return CallPath(kWaited, kWait, 0, -1);
+    case kWaited:
+      frame.r[kResult] = frame.result;
+      return Next::ToUser(StepId(kWoken));
+    case kWoken:
+      Emit(kernel, kEvExit, frame.r[kResult], 0, frame.task.value());
+      thread.was_woken_idle = true;
+      thread.waits_idle = false;
+      return Userly(kClear,
+                    kernel.Load(idle).old == TidOf(frame.task) ? costs_.u_cas : kZeroCycles);
+    default: {  // kClear: somebody else waits on the stack for its turn to be the idle server
+      Group& group = GroupOf(frame.task);
+      std::erase(group.idle_stack, frame.task);
+      kernel.CompareExchange(idle, TidOf(frame.task), 0);
+      if (kernel.Load(idle).old == 0 && !group.idle_stack.empty()) {
+        kernel.Store(idle, TidOf(group.idle_stack.back()));
+        group.idle_stack.pop_back();
+      }
+      if (StateOf(own) == kIdle) return Userly(kRestore, costs_.u_cas);
+      return Userly(kLook, kZeroCycles);
+    }
+  }
+}
+
+// own word IDLE → worker RUNNING|LOCKED → link → unlock → umcg_wait.
+Next Engine::ServerRun(Kernel& kernel, Frame& frame) {
+  const TaskId worker(static_cast<int32_t>(frame.r[kWorker]));
+  switch (frame.step.value()) {
+    case kOwn: {
+      const int64_t own = LoadState(kernel, frame.task);
+      ChangeState(kernel, frame.task, own, WithState(own, kIdle) | knobs_.server_bits, frame.task,
+                  false);
+      return Userly(kLockWorker, costs_.u_cas);
+    }
+    case kLockWorker: {
+      const int64_t word = LoadState(kernel, worker);
+      const bool ready = Of(worker).registered && StateOf(word) == kIdle && !IsLocked(word);
+      if (!ready) return Userly(kRestore, costs_.u_cas);
+      const int64_t kept = knobs_.keeps_preempted ? word : word & ~layout_.preempted;
+      ChangeState(kernel, worker, word, WithState(kept, kRunning) | layout_.locked, frame.task,
+                  false);
+      Link(kernel, frame.task, worker);
+      return Userly(kUnlockWorker, costs_.u_store + costs_.u_cas);
+    }
+    case kUnlockWorker: {
+      const int64_t word = LoadState(kernel, worker);
+      ChangeState(kernel, worker, word, word & ~layout_.locked, frame.task, false);
+      Of(frame.task).attached = worker;
+      return Next::Run(StepId(kCallWait), kernel.facts().c_syscall, RunMode::kKernel);
+    }
+    default: {  // kCallWait
+      Emit(kernel, kEvEnter, static_cast<int64_t>(Call::kWait), 0, frame.task.value());
+      const Time timeout = WaitTimeout(kernel, frame.task);
+      return CallPath(kRan, kWait, 0, timeout == kNever ? -1 : timeout.cycles());
+    }
+  }
+}
+
+// It is back: its worker has given the CPU up, or time is up.
+Next Engine::ServerRan(Kernel& kernel, Frame& frame) {
+  Thread& thread = Of(frame.task);
+  const TaskId worker = thread.attached;
+  switch (frame.step.value()) {
+    case kChainBack:
+      return Userly(kOwn, costs_.u_cas);
+    case kRan:
+      frame.r[kResult] = frame.result;
+      return Next::ToUser(StepId(kAfter));
+    case kAfter: {
+      Emit(kernel, kEvExit, frame.r[kResult], 0, frame.task.value());
+      if (frame.r[kResult] == kETIMEDOUT && worker.valid()) {
+        kernel.Store(Word(kernel, frame.task, kNextTid), 0);
+        if (knobs_.timeout_restores) return Userly(kPreOwn, costs_.u_cas);
+        return Userly(kPreemptIt, costs_.u_cas);
+      }
+      kernel.Store(Word(kernel, frame.task, kNextTid), 0);
+      thread.attached = TaskId();
+      // Unlinks both, unless another server has linked the worker meanwhile.
+      if (worker.valid() && kernel.Load(Word(kernel, worker, kNextTid)).old == TidOf(frame.task)) {
+        kernel.Store(Word(kernel, worker, kNextTid), 0);
+      }
+      if (worker.valid() && Of(worker).requeue) {
+        Of(worker).requeue = false;
+        QueueWorker(kernel, frame.task, worker, true);
+      }
+      const bool still_idle = StateOf(LoadState(kernel, frame.task)) == kIdle;
+      return still_idle ? Userly(kRestore, costs_.u_cas) : Userly(kLook, kZeroCycles);
+    }
+    case kRestore: {
+      const int64_t own = LoadState(kernel, frame.task);
+      if (StateOf(own) == kIdle) {
+        ChangeState(kernel, frame.task, own, WithState(own, kRunning), frame.task, false);
+      }
+      return Userly(kLook, kZeroCycles);
+    }
+    default:
+      return ServerPreempt(kernel, frame);
+  }
+}
+
+// Section 7: flags its worker, signals it, waits again. With libumcg's protocol its own word is
+// RUNNING meanwhile, and it polls in user mode until the worker has gone (MODEL-158).
+Next Engine::ServerPreempt(Kernel& kernel, Frame& frame) {
+  Thread& thread = Of(frame.task);
+  const TaskId worker = thread.attached;
+  switch (frame.step.value()) {
+    case kPreOwn: {
+      const int64_t own = LoadState(kernel, frame.task);
+      if (StateOf(own) == kIdle) {
+        ChangeState(kernel, frame.task, own, WithState(own, kRunning), frame.task, false);
+      }
+      return Userly(kPreemptIt, costs_.u_cas);
+    }
+    case kPreemptIt: {
+      const int64_t word = LoadState(kernel, worker);
+      const bool runs = (word & layout_.value() & ~layout_.user) == kRunning;
+      Emit(kernel, kEvPreempt, runs ? 0 : kEAGAIN, 0, worker.value(), frame.task.value());
+      if (!runs) {
+        return Next::Run(StepId(kRecall), kernel.facts().c_syscall, RunMode::kKernel);
+      }
+      ChangeState(kernel, worker, word, word | layout_.preempted, frame.task, false);
+      return Next::Run(StepId(kSignalIt), kernel.facts().c_syscall + costs_.sig_send,
+                       RunMode::kKernel);
+    }
+    case kSignalIt:
+      kernel.Signal(worker, SignalKind::kOrdinary);
+      return Next::ToUser(StepId(kAgain));
+    case kAgain:
+      if (knobs_.timeout_restores) {
+        Watch watch;
+        watch.task = worker;
+        watch.word = Word(kernel, worker, kState);
+        watch.need_resched = false;
+        Next spin = Next::Spin(StepId(kGone), watch, costs_.spin_poll, kernel.now(), true);
+        spin.mode = RunMode::kUser;
+        return spin;
+      }
+      return Next::Run(StepId(kRecall), kernel.facts().c_syscall, RunMode::kKernel);
+    case kGone:
+      thread.attached = TaskId();
+      return Userly(kLook, kZeroCycles);
+    default:  // kRecall
+      Emit(kernel, kEvEnter, static_cast<int64_t>(Call::kWait), 0, frame.task.value());
+      return CallPath(kRan, kWait, 0, -1);
+  }
+}
+
+// A thread of its own that preempts workers whose slice is over.
+Next Engine::Watchdog(Kernel& kernel, Frame& frame) {
+  switch (frame.step.value()) {
+    case kLook:
+    case kWatch: {
+      for (TaskId worker : groups_[static_cast<std::size_t>(frame.r[0])].workers) {
+        Thread& thread = Of(worker);
+        if (thread.slice_end > kernel.now()) continue;
+        thread.slice_end = kNever;
+        if (StateOf(LoadState(kernel, worker)) != kRunning) continue;
+        frame.r[kWorker] = worker.value();
+        return Userly(kWatchCas, costs_.u_cas);
+      }
+      return Next::Block(StepId(kWatch), TaskState::kInterruptible);
+    }
+    case kWatchCas: {
+      const TaskId worker(static_cast<int32_t>(frame.r[kWorker]));
+      const int64_t word = LoadState(kernel, worker);
+      const bool runs = (word & layout_.value() & ~layout_.user) == kRunning;
+      Emit(kernel, kEvPreempt, runs ? 0 : kEAGAIN, 0, worker.value(), frame.task.value());
+      if (!runs) return Userly(kWatch, kZeroCycles);
+      ChangeState(kernel, worker, word, word | layout_.preempted, frame.task, false);
+      const Cycles send = variant_ == Variant::kPz ? costs_.vpid : costs_.sig_send;
+      return Next::Run(StepId(kWatchSignal), kernel.facts().c_syscall + send, RunMode::kKernel);
+    }
+    case kWatchSignal:
+      kernel.Signal(TaskId(static_cast<int32_t>(frame.r[kWorker])), SignalKind::kOrdinary);
+      return Next::ToUser(StepId(kWatchDone));
+    default:
+      return Userly(kWatch, kZeroCycles);
+  }
+}
+
+}  // namespace rqsim::umcg

@@ -1,0 +1,402 @@
+#include "sim/views/umcg_checker.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "rqsim/policy.h"
+
+namespace rqsim {
+namespace {
+
+constexpr int64_t kNone = 0;
+constexpr int64_t kRunning = 1;
+constexpr int64_t kIdle = 2;
+constexpr int64_t kBlocked = 3;
+constexpr int64_t kStateMask = 0x3f;
+// A worker that was run so often and never got to its user code will not.
+constexpr int kLivelockRounds = 3;
+
+int64_t StateOf(int64_t word) { return word & kStateMask; }
+
+const char* NameOfState(int64_t word) {
+  switch (StateOf(word)) {
+    case kNone:
+      return "NONE";
+    case kRunning:
+      return "RUNNING";
+    case kIdle:
+      return "IDLE";
+    case kBlocked:
+      return "BLOCKED";
+    default:
+      return "no state";
+  }
+}
+
+// Changes of the state that the kernel makes (umcg.md 6.12, 10). What user space wrote there may be
+// anything; the way back to user mode makes it IDLE.
+bool IsKernelChange(int64_t from, int64_t to, bool is_pz) {
+  const bool odd = from == kNone || from > kBlocked;
+  if (is_pz) {
+    return (from == kBlocked && to == kIdle) || (from == kIdle && to != kNone) ||
+           (from == kRunning && to != kRunning);
+  }
+  return (odd && to == kIdle) || (from == kBlocked && to == kIdle) ||
+         (from == kRunning && (to == kBlocked || to == kIdle)) || from == kIdle;
+}
+
+}  // namespace
+
+EventMask UmcgChecker::Wants() const {
+  EventMask mask =
+      EventMask::Of(EventKind::kSchedSwitch, EventKind::kSegment, EventKind::kSchedProcessExit,
+                    EventKind::kMutexWord, EventKind::kStepBegin);
+  return mask.AddPolicyEvents();
+}
+
+void UmcgChecker::OnStart(const RunInfo& info, ViolationSink& sink) {
+  info_ = &info;
+  sink_ = &sink;
+  is_on_ = events_.Bind(info);
+  for (std::size_t p = 0; p < info.policies().size(); ++p) {
+    const std::string_view name = info.policies()[p]->name;
+    if (name != "umcg-v0.6" && name != "umcg-v0.9" && name != "umcg-pz") continue;
+    policy_ = static_cast<int>(p);
+    is_pz_ = name == "umcg-pz";
+    is_v09_ = name == "umcg-v0.9";
+  }
+  is_on_ = is_on_ && policy_ >= 0;
+  locked_ = is_pz_ ? 0 : is_v09_ ? 0x40 : 0x100;
+  preempted_ = is_pz_ ? 0x100 : is_v09_ ? 0x80 : 0x200;
+  cond_wait_ = is_pz_ ? 0x200 : 0;
+  user_bits_ = is_pz_ ? int64_t{0xffff} << 16 : is_v09_ ? int64_t{0x1f} << 13 : int64_t{0xff} << 24;
+  owners_.assign(static_cast<std::size_t>(info.num_locks()), TaskId());
+  std::map<std::string, std::string, std::less<>> process_of;
+  for (const TaskSpec& task : info.scenario().tasks) process_of[task.name] = task.process;
+  for (const UmcgGroupSpec& group : info.scenario().groups) {
+    for (const UmcgServerSpec& server : group.servers) process_of[server.name] = group.process;
+    for (const std::string& worker : group.workers) {
+      if (process_of[worker].empty()) process_of[worker] = group.process;
+    }
+  }
+  for (int32_t i = 0; i < info.num_tasks(); ++i) {
+    const auto found = process_of.find(info.task_name(TaskId(i)));
+    const std::string process = found == process_of.end() ? "" : found->second;
+    auto place = std::find(processes_.begin(), processes_.end(), process);
+    if (place == processes_.end()) place = processes_.insert(place, process);
+    Of(TaskId(i)).process = static_cast<int>(place - processes_.begin());
+  }
+  // Whoever names no process is in the first group's.
+  if (!info.scenario().groups.empty()) {
+    const std::string& first = info.scenario().groups.front().process;
+    const auto index = [this](const std::string& name) {
+      return static_cast<int>(std::find(processes_.begin(), processes_.end(), name) -
+                              processes_.begin());
+    };
+    for (Seen& seen : seen_) {
+      if (seen.process == index("")) seen.process = index(first);
+    }
+  }
+}
+
+UmcgChecker::Seen& UmcgChecker::Of(TaskId task) {
+  if (task.index() >= seen_.size()) seen_.resize(task.index() + 1);
+  return seen_[task.index()];
+}
+
+void UmcgChecker::Report(const char* id, Time at, CpuId cpu, TaskId task, std::string message) {
+  Violation violation;
+  violation.id = id;
+  violation.at = at;
+  violation.cpu = cpu;
+  violation.task = task;
+  violation.message = std::move(message);
+  sink_->Report(std::move(violation), ViolationSink::Severity::kContinue);
+}
+
+// I1: RUNNING with any flags, or in scheduling code.
+bool UmcgChecker::MayRunUser(int64_t word) const {
+  if (StateOf(word) == kRunning) return true;
+  const int64_t code = is_pz_ ? cond_wait_ : locked_;
+  return StateOf(word) == kIdle && (word & code) != 0;
+}
+
+void UmcgChecker::OnEvent(const TraceEvent& event) {
+  if (!is_on_) return;
+  switch (event.kind()) {
+    case EventKind::kSegment:
+      OnSegment(event.As<Segment>(), event);
+      return;
+    case EventKind::kSchedSwitch:
+      OnSwitch(event.As<SchedSwitch>(), event);
+      return;
+    case EventKind::kStepBegin:
+      OnStep(event.As<StepBegin>());
+      return;
+    case EventKind::kMutexWord: {
+      const auto word = event.As<MutexWord>();
+      owners_[word.lock.index()] = word.owner;
+      return;
+    }
+    case EventKind::kSchedProcessExit: {
+      const TaskId task = event.As<SchedProcessExit>().pid;
+      Seen& seen = Of(task);
+      if (seen.pages > 0) {
+        Report("UM-I9", event.t, event.cpu(), task,
+               fmt::format("{} has exited with {} pages pinned", Name(task), seen.pages));
+      }
+      seen.pages = 0;
+      return;
+    }
+    default:
+      break;
+  }
+  const int kind = events_.Find(event.kind());
+  if (kind != UmcgEvents::kCount) OnUmcg(kind, event);
+}
+
+// User code of a worker: its word must have allowed it all the time.
+void UmcgChecker::OnSegment(const Segment& segment, const TraceEvent& event) {
+  if (segment.kind != SegmentKind::kUser || segment.curr == kIdleTask) return;
+  Seen& seen = Of(segment.curr);
+  if (seen.died != kNever && event.t > seen.died && segment.start >= seen.died) {
+    Report("UM-I14", event.t, event.cpu(), segment.curr,
+           fmt::format("{} executes user code after it was killed", Name(segment.curr)));
+  }
+  if (!seen.is_worker) return;
+  seen.rounds = 0;
+  if (seen.bad_since != kNever) seen.bad.emplace_back(seen.bad_since, event.t);
+  for (const auto& [from, to] : seen.bad) {
+    const Time start = std::max(from, segment.start);
+    if (start >= std::min(to, event.t)) continue;
+    Report("UM-I1", start, event.cpu(), segment.curr,
+           fmt::format("{} executes user code although its word does not allow it",
+                       Name(segment.curr)));
+    break;
+  }
+  seen.bad.clear();
+  if (seen.bad_since != kNever) seen.bad_since = event.t;
+}
+
+void UmcgChecker::OnSwitch(const SchedSwitch& change, const TraceEvent& event) {
+  if (change.prev_pid == kIdleTask || change.voluntary == 0) return;
+  Seen& prev = Of(change.prev_pid);
+  if (prev.in_block_path) {
+    Report("UM-I7", event.t, event.cpu(), change.prev_pid,
+           fmt::format("{} sleeps inside block detection", Name(change.prev_pid)));
+  }
+  if (prev.is_worker && StateOf(prev.word) == kBlocked && prev.pages > 0) {
+    Report(
+        "UM-I8", event.t, event.cpu(), change.prev_pid,
+        fmt::format("{} sleeps BLOCKED with {} pages pinned", Name(change.prev_pid), prev.pages));
+  }
+}
+
+// Block detection begins with its first step and is over with its last.
+void UmcgChecker::OnStep(const StepBegin& step) {
+  if (step.policy != policy_) return;
+  const PathInfo& path = info_->policies()[static_cast<std::size_t>(policy_)]
+                             ->paths[static_cast<std::size_t>(step.path)];
+  if (path.name != "block" && path.name != "pz_block") return;
+  Of(step.pid).in_block_path = step.step + 1 < static_cast<int>(path.steps.size());
+}
+
+void UmcgChecker::OnState(const TraceEvent& event, const PolicyEventPayload& p) {
+  const TaskId task(p.narrow[0]);
+  const bool by_kernel = p.narrow[2] != 0;
+  const int64_t from = p.wide[0];
+  const int64_t to = p.wide[1];
+  Seen& seen = Of(task);
+  seen.word = to;
+  const auto report = [&](const char* id, std::string message) {
+    Report(id, event.t, event.cpu(), task, std::move(message));
+  };
+  if (!by_kernel && StateOf(to) == kBlocked && StateOf(from) != kBlocked) {
+    report("UM-I6", fmt::format("the word of {} became BLOCKED by user code", Name(task)));
+  }
+  if (StateOf(to) == kNone && StateOf(from) != kNone && !(by_kernel && is_pz_)) {
+    report("UM-I6", fmt::format("the word of {} became NONE without unregister", Name(task)));
+  }
+  if (by_kernel) CheckKernelChange(event, p);
+  if (is_v09_ && (from >> 18) == (to >> 18)) {
+    report("UM-I15", fmt::format("the word of {} changed without a new time", Name(task)));
+  }
+  if (seen.on_list && StateOf(to) != kIdle) {
+    report("UM-I4",
+           fmt::format("{} is on the list and its word is {}", Name(task), NameOfState(to)));
+  }
+  if (seen.is_worker) {
+    const bool bad = !MayRunUser(to);
+    if (bad && seen.bad_since == kNever) seen.bad_since = event.t;
+    if (!bad && seen.bad_since != kNever) {
+      seen.bad.emplace_back(seen.bad_since, event.t);
+      seen.bad_since = kNever;
+    }
+  }
+  if (StateOf(to) == kRunning) {
+    seen.waits_idle = false;
+    if (!is_pz_) CheckServers(event, task);
+  }
+}
+
+// I11, I12, I13.
+void UmcgChecker::CheckKernelChange(const TraceEvent& event, const PolicyEventPayload& p) {
+  const TaskId task(p.narrow[0]);
+  const TaskId by(p.narrow[1]);
+  const int64_t from = p.wide[0];
+  const int64_t to = p.wide[1];
+  const auto report = [&](const char* id, std::string message) {
+    Report(id, event.t, event.cpu(), task, std::move(message));
+  };
+  if (by.valid() && Of(by).process != Of(task).process) {
+    report("UM-I11",
+           fmt::format("{} changed the word of {} of another process", Name(by), Name(task)));
+  }
+  if (!IsKernelChange(StateOf(from), StateOf(to), is_pz_)) {
+    report("UM-I12", fmt::format("the kernel made the word of {} {} out of {}", Name(task),
+                                 NameOfState(to), NameOfState(from)));
+  }
+  if (((from ^ to) & user_bits_) != 0) {
+    report("UM-I13", fmt::format("the kernel changed user bits of {}", Name(task)));
+  }
+}
+
+// I2: two workers of one server are RUNNING. I3: a server is made RUNNING while its worker is.
+void UmcgChecker::CheckServers(const TraceEvent& event, TaskId task) {
+  const Seen& seen = Of(task);
+  for (std::size_t i = 0; i < seen_.size(); ++i) {
+    const Seen& other = seen_[i];
+    const TaskId id(static_cast<int32_t>(i));
+    if (!other.is_worker || StateOf(other.word) != kRunning || id == task) continue;
+    const bool chosen_only = ((seen.word | other.word) & locked_) != 0;
+    if (seen.is_worker && !chosen_only && seen.runs_for.valid() &&
+        other.runs_for == seen.runs_for) {
+      Report("UM-I2", event.t, event.cpu(), seen.runs_for,
+             fmt::format("{} has two workers RUNNING, {} and {}", Name(seen.runs_for), Name(id),
+                         Name(task)));
+    }
+    PolicyEventPayload p;
+    std::memcpy(&p, event.a, sizeof(p));
+    const bool itself = TaskId(p.narrow[1]) == task;
+    if (seen.is_server && other.runs_for == task && !itself &&
+        (other.word & (preempted_ | locked_)) == 0) {
+      Report("UM-I3", event.t, event.cpu(), task,
+             fmt::format("{} is made RUNNING while its worker {} is", Name(task), Name(id)));
+    }
+  }
+}
+
+void UmcgChecker::OnPush(const TraceEvent& event, TaskId task) {
+  Seen& seen = Of(task);
+  if (seen.on_list) {
+    Report("UM-I4", event.t, event.cpu(), task,
+           fmt::format("{} is pushed on the list a second time", Name(task)));
+  }
+  if (StateOf(seen.word) != kIdle) {
+    Report("UM-I4", event.t, event.cpu(), task,
+           fmt::format("{} is pushed on the list with its word {}", Name(task),
+                       NameOfState(seen.word)));
+  }
+  for (std::size_t lock = 0; lock < owners_.size(); ++lock) {
+    if (owners_[lock] != task) continue;
+    Report("UM-I10", event.t, event.cpu(), task,
+           fmt::format("{} parks with the mutex {}", Name(task),
+                       info_->lock_name(LockId(static_cast<int32_t>(lock)))));
+  }
+  if (++seen.rounds == kLivelockRounds + 1) {
+    Report("UM-livelock", event.t, event.cpu(), task,
+           fmt::format("{} comes back to the list without executing user code", Name(task)));
+  }
+  seen.on_list = seen.pushing = true;
+}
+
+// I5: a worker is on the list, every server of its group waits idle, and nobody is about to look.
+void UmcgChecker::CheckIdle(Time at, CpuId cpu, TaskId task) {
+  if (is_pz_ || Of(task).group < 0 || !Of(task).on_list) return;
+  bool any = false;
+  for (const Seen& other : seen_) {
+    if (other.group != Of(task).group) continue;
+    if (other.pushing) return;
+    if (!other.is_server) continue;
+    any = true;
+    if (!other.waits_idle || StateOf(other.word) != kIdle) return;
+  }
+  if (!any) return;
+  Report("UM-I5", at, cpu, task,
+         fmt::format("{} is on the list and every server of its group sleeps", Name(task)));
+}
+
+void UmcgChecker::OnUmcg(int kind, const TraceEvent& event) {
+  PolicyEventPayload p;
+  std::memcpy(&p, event.a, sizeof(p));
+  const TaskId task(p.narrow[0]);
+  switch (kind) {
+    case UmcgEvents::kState:
+      OnState(event, p);
+      return;
+    case UmcgEvents::kPush:
+      OnPush(event, task);
+      return;
+    case UmcgEvents::kTakeServer:
+      Of(task).pushing = false;
+      if (p.wide[0] == 0 && p.wide[1] == 0) CheckIdle(event.t, event.cpu(), task);
+      return;
+    case UmcgEvents::kQueue:
+      Of(task).on_list = Of(task).pushing = false;
+      return;
+    case UmcgEvents::kIgnored:
+      Of(task).in_block_path = false;
+      return;
+    case UmcgEvents::kServerIdle:
+      Of(task).waits_idle = true;
+      return;
+    case UmcgEvents::kDie:
+      Of(task).died = event.t;
+      Of(task).pushing = false;
+      return;
+    case UmcgEvents::kPin:
+      Of(task).pages = p.narrow[1];
+      return;
+    case UmcgEvents::kHandoff: {
+      const TaskId to(p.narrow[1]);
+      if (!to.valid()) return;
+      if (Of(task).is_server && p.wide[0] == 0) Of(to).runs_for = task;
+      if (p.wide[0] == 2 && Of(task).is_worker) Of(to).runs_for = Of(task).runs_for;
+      return;
+    }
+    case UmcgEvents::kRegister: {
+      Seen& seen = Of(task);
+      seen.is_server = p.wide[0] == 1;
+      seen.is_worker = p.wide[0] == 2;
+      if (p.wide[0] == 0) {
+        seen.on_list = seen.pushing = false;
+        seen.bad.clear();
+        seen.bad_since = kNever;
+        return;
+      }
+      seen.group = static_cast<int>(p.wide[1]);
+      if (seen.word == 0) seen.word = seen.is_server ? kRunning : kIdle;
+      return;
+    }
+    case UmcgEvents::kGone:
+      Report("use-after-free", event.t, event.cpu(), task,
+             fmt::format("{} uses {} after it has gone", Name(task), Name(TaskId(p.narrow[1]))));
+      return;
+    default:
+      return;
+  }
+}
+
+void UmcgChecker::OnEnd(const RunEnd& end) {
+  if (!is_on_ || end.outcome == Outcome::kUntil) return;
+  for (std::size_t i = 0; i < seen_.size(); ++i) {
+    const TaskId task(static_cast<int32_t>(i));
+    if (!seen_[i].on_list) continue;
+    CheckIdle(end.end, CpuId(), task);
+    return;
+  }
+}
+
+}  // namespace rqsim
