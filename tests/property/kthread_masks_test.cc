@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "rqsim/metrics.h"
+#include "rqsim/scenario_reader.h"
 #include "rqsim/simulation.h"
 #include "support/catch.h"
 
@@ -42,14 +44,25 @@ constexpr int kStep = 2000;
 constexpr int kOperations = 12;
 constexpr int kThreads = 4;
 
-enum Happened { kDowns, kUps, kForced, kNarrowed, kBypassed, kRefusedUser, kRefusedIsolate, kLast };
+enum Happened {
+  kDowns,
+  kUps,
+  kForced,
+  kNarrowed,
+  kBypassed,
+  kRefusedUser,
+  kRefusedIsolate,
+  kLeftIsolated,
+  kLast
+};
 constexpr std::array<const char*, kLast> kNames = {"downs",
                                                    "ups",
                                                    "masks forced",
                                                    "masks within the user's",
                                                    "user's masks bypassed",
                                                    "set_affinity refused",
-                                                   "isolate refused"};
+                                                   "isolate refused",
+                                                   "isolated CPUs kept"};
 std::array<int64_t, kLast> happened{};
 
 struct Thread {
@@ -378,11 +391,15 @@ std::string Compare(uint64_t seed, bool is_draft) {
   }
   const auto result = RunScenario(world.scenario, world.scenario.common, {});
   if (!result.ok()) return result.status().ToString();
-  // A user may ask for isolated CPUs, and the fallback gives what is not preferred: neither is
-  // reported. What is left would be a fault.
-  if (!result->violations.empty()) {
-    return fmt::format("{}{} at {}: {}", done, result->violations[0].id,
-                       result->violations[0].at.cycles(), result->violations[0].message);
+  // One breach is the kernel's own: where all that a thread prefers of the housekeeping CPUs is
+  // offline, its mask cannot be set, nobody looks at that, and it keeps isolated CPUs.
+  for (const Violation& violation : result->violations) {
+    if (violation.id == "KA-I4" && MetricValue(*result, "kthread_setaff_ignored").value_or(0) > 0) {
+      ++happened[kLeftIsolated];
+      continue;
+    }
+    return fmt::format("{}\n{}{} at {}: {}", WriteScenario(world.scenario), done, violation.id,
+                       violation.at.cycles(), violation.message);
   }
   return "";
 }

@@ -49,7 +49,8 @@ class Bench final : public WordlessKernel {
     call.task = TaskId(1);
     if (cpus != nullptr) call.cpus = *CpuSet::Parse(cpus);
     placement_->OnKthreadCall(*this, call);
-    for (int i = 0; i < std::exchange(num_requests_, 0); ++i) {
+    const int asked = std::exchange(num_requests_, 0);
+    for (int i = 0; i < asked; ++i) {
       const Request& request = request_store_[static_cast<std::size_t>(i)];
       Task& task = task_store_[request.task.valid() ? request.task.index() : 0];
       if (request.kind == Request::Kind::kSetHousekeeping) {

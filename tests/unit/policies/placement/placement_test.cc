@@ -393,14 +393,5 @@ TEST_CASE("Where CPUs differ in size the task must fit", "[placement]") {
   CHECK(Select(*simple, still, 0) == 1);  // too small, but the largest that is idle
 }
 
-TEST_CASE("What is not modelled is said", "[placement]") {
-  Limits limits;
-  limits.num_cpus = 1;
-  limits.num_tasks = 2;
-  const Given given = {{"kthread", std::string("preferred")}};
-  const PolicyParams params(kPrevPlacementInfo, given, limits.clock_hz);
-  CHECK(MakePrevPlacement(params, limits).status().code() == absl::StatusCode::kUnimplemented);
-}
-
 }  // namespace
 }  // namespace rqsim
