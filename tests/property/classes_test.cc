@@ -94,10 +94,16 @@ std::string LookAtInstants(const Scenario& scenario, const Look& look) {
 // ----------------------------------------------------------------------------------------------
 // work conservation
 
-std::string IdlesBesideWork(const Simulation& simulation) {
+// How often what was seen.
+struct Looked {
+  int64_t idle_cpus = 0, busy_cpus = 0, waiting = 0;
+};
+
+std::string IdlesBesideWork(const Simulation& simulation, Looked& looked) {
   const Kernel& kernel = simulation.kernel();
   for (int c = 0; c < kernel.num_cpus(); ++c) {
     const Cpu& cpu = kernel.cpu(CpuId(c));
+    ++(cpu.curr == kIdleTask ? looked.idle_cpus : looked.busy_cpus);
     if (cpu.curr != kIdleTask || cpu.nr_running <= cpu.nr_delayed) continue;
     return fmt::format("CPU {} idles, {} tasks wait in its queue", c,
                        cpu.nr_running - cpu.nr_delayed);
@@ -106,11 +112,12 @@ std::string IdlesBesideWork(const Simulation& simulation) {
 }
 
 // Of tasks that are all real-time and may run anywhere.
-std::string RunsTheWeaker(const Simulation& simulation) {
+std::string RunsTheWeaker(const Simulation& simulation, Looked& looked) {
   const Kernel& kernel = simulation.kernel();
   for (int id = 1; id < simulation.info().num_tasks(); ++id) {
     const Task& task = kernel.task(TaskId(id));
     if (task.is_kthread || !task.on_rq || task.on_cpu) continue;
+    ++looked.waiting;
     for (int c = 0; c < kernel.num_cpus(); ++c) {
       const TaskId curr = kernel.cpu(CpuId(c)).curr;
       if (curr != kIdleTask && kernel.task(curr).eff.prio <= task.eff.prio) continue;
@@ -450,9 +457,12 @@ std::string Misses(const Scenario& scenario, IsolationSeen& seen) {
 // ----------------------------------------------------------------------------------------------
 // closure
 
-std::string DoesNotClose(const Scenario& scenario) {
+std::string DoesNotClose(const Scenario& scenario, int64_t& overhead) {
   auto result = RunScenario(scenario, PlainSet(), {});
   if (!result.ok()) return kCannotRun;
+  for (const CpuResult& cpu : result->cpus) {
+    for (const auto& [cost, cycles] : cpu.overhead) overhead += cycles.count();
+  }
   for (const Violation& violation : result->violations) {
     if (violation.id.starts_with("AC-")) return violation.id + ": " + violation.message;
   }
@@ -462,18 +472,26 @@ std::string DoesNotClose(const Scenario& scenario) {
 constexpr uint64_t kMany = 1'000'001;  // where the many worlds begin
 
 void CheckConservation(uint64_t first, uint64_t count) {
+  Looked all, real_time;
   for (uint64_t seed = first; seed < first + count; ++seed) {
     for (const Ties ties : {Ties::kCompletionFirst, Ties::kTimersFirst}) {
-      CheckWorld(seed, ClassWorld(seed, {ties, false}),
-                 [](const Scenario& s) { return LookAtInstants(s, IdlesBesideWork); });
+      CheckWorld(seed, ClassWorld(seed, {ties, false}), [&](const Scenario& s) {
+        return LookAtInstants(s, [&](const Simulation& now) { return IdlesBesideWork(now, all); });
+      });
     }
-    CheckWorld(seed, RealTimeWorld(seed), [](const Scenario& s) {
+    CheckWorld(seed, RealTimeWorld(seed), [&](const Scenario& s) {
       for (const TaskSpec& task : s.tasks) {
         if (task.sched.priority == 0) return std::string();  // shrunk to another class
       }
-      return LookAtInstants(s, RunsTheWeaker);
+      return LookAtInstants(s,
+                            [&](const Simulation& now) { return RunsTheWeaker(now, real_time); });
     });
   }
+  WARN("idle CPUs " << all.idle_cpus << ", busy ones " << all.busy_cpus
+                    << ", waiting real-time tasks " << real_time.waiting);
+  CHECK(all.idle_cpus > 0);
+  CHECK(all.busy_cpus > 0);
+  CHECK(real_time.waiting > 0);
 }
 
 void CheckAffinity(uint64_t first, uint64_t count) {
@@ -527,13 +545,16 @@ void CheckIsolation(uint64_t first, uint64_t count) {
 }
 
 void CheckClosure(uint64_t first, uint64_t count) {
+  int64_t overhead = 0;
   for (uint64_t seed = first; seed < first + count; ++seed) {
     for (const Ties ties : {Ties::kCompletionFirst, Ties::kTimersFirst}) {
       Scenario world = ClassWorld(seed, {ties, true});
       AddMoves(world, seed);
-      CheckWorld(seed, world, DoesNotClose);
+      CheckWorld(seed, world, [&](const Scenario& s) { return DoesNotClose(s, overhead); });
     }
   }
+  WARN("cycles of overhead: " << overhead);
+  CHECK(overhead > 0);
 }
 
 }  // namespace
