@@ -237,7 +237,10 @@ void Machine::CreateTask(TaskId id, const TaskPlan& plan) {
   PushFrame(plan.start_cpu, ctx, plan.policy, plan.path, args, 1);
   // Its program begins when the path is over, as if it came back from the kernel.
   Top(ctx).hook = true;
-  if (plan.starts_asleep) ctx.exit_phase = ExitPhase::kSyscallExit;
+  if (plan.starts_asleep) {
+    ctx.exit_phase = ExitPhase::kSyscallExit;
+    task.in_syscall = true;
+  }
 }
 
 // Stop tasks for every possible CPU, then the kthreads that services declare, in the order of the

@@ -137,7 +137,9 @@ void UmcgChecker::OnEvent(const TraceEvent& event) {
       return;
     case EventKind::kMutexWord: {
       const auto word = event.As<MutexWord>();
-      owners_[word.lock.index()] = word.owner;
+      TaskId& owner = owners_[word.lock.index()];
+      if (owner.valid() && owner != word.owner) Of(owner).released = event.t;
+      owner = word.owner;
       return;
     }
     case EventKind::kSchedProcessExit: {
@@ -167,6 +169,11 @@ void UmcgChecker::OnSegment(const Segment& segment, const TraceEvent& event) {
   }
   if (!seen.is_worker) return;
   seen.rounds = 0;
+  // With a kernel mutex it is in the kernel, whatever its program says (MODEL-157).
+  if (HeldMutex(segment.curr, event.t)) {
+    seen.bad.clear();
+    return;
+  }
   if (seen.bad_since != kNever) seen.bad.emplace_back(seen.bad_since, event.t);
   for (const auto& [from, to] : seen.bad) {
     const Time start = std::max(from, segment.start);
@@ -178,6 +185,11 @@ void UmcgChecker::OnSegment(const Segment& segment, const TraceEvent& event) {
   }
   seen.bad.clear();
   if (seen.bad_since != kNever) seen.bad_since = event.t;
+}
+
+bool UmcgChecker::HeldMutex(TaskId task, Time t) const {
+  if (seen_[task.index()].released == t) return true;
+  return std::find(owners_.begin(), owners_.end(), task) != owners_.end();
 }
 
 void UmcgChecker::OnSwitch(const SchedSwitch& change, const TraceEvent& event) {

@@ -36,7 +36,8 @@ class UmcgChecker final : public Listener {
     bool waits_idle = false;  // a server that found no work and waits
     bool in_block_path = false;
     int64_t pages = 0;
-    TaskId runs_for;  // the server of a worker
+    TaskId runs_for;         // the server of a worker
+    Time released = kNever;  // when it last gave up a mutex
     Time died = kNever;
     Time bad_since = kNever;                 // its word forbids it user code
     std::vector<std::pair<Time, Time>> bad;  // … it did, not yet held against user code
@@ -52,6 +53,7 @@ class UmcgChecker final : public Listener {
   void OnUmcg(int kind, const TraceEvent& event);
   void OnSegment(const Segment& segment, const TraceEvent& event);
   void OnSwitch(const SchedSwitch& change, const TraceEvent& event);
+  bool HeldMutex(TaskId task, Time t) const;
   void OnStep(const StepBegin& step);
   void CheckIdle(Time at, CpuId cpu, TaskId task);
 
