@@ -11,7 +11,8 @@ EventMask RtTop::Wants() const {
   return EventMask::Of(EventKind::kTaskAttr, EventKind::kSchedPiSetprio, EventKind::kSchedSwitch,
                        EventKind::kSchedWakeup, EventKind::kSchedQueue, EventKind::kTaskCpus,
                        EventKind::kMutexBlockedOn, EventKind::kMutexWord, EventKind::kProxyWalk,
-                       EventKind::kSchedDlThrottle, EventKind::kSchedDlReplenish);
+                       EventKind::kSchedDlThrottle, EventKind::kSchedDlReplenish,
+                       EventKind::kHotplugMask);
 }
 
 void RtTop::OnStart(const RunInfo& info, ViolationSink& sink) {
@@ -23,12 +24,12 @@ void RtTop::OnStart(const RunInfo& info, ViolationSink& sink) {
   seats_.assign(cpus, 0);
   tried_in_.assign(cpus, 0);
   queued_.clear();
-  online_.Clear();
+  active_.Clear();
   const std::vector<CpuSpec>& specs = info.scenario().machine.cpus;
   for (std::size_t c = 0; c < cpus; ++c) {
-    if (c >= specs.size() || specs[c].online) online_.Add(CpuId(static_cast<int32_t>(c)));
+    if (c >= specs.size() || specs[c].online) active_.Add(CpuId(static_cast<int32_t>(c)));
   }
-  num_online_ = online_.Count();
+  num_active_ = active_.Count();
   round_ = 0;
   now_ = Time();
   is_stale_ = false;
@@ -75,6 +76,13 @@ void RtTop::OnEvent(const TraceEvent& event) {
       if (walk.outcome == WalkOutcome::kRun && walk.why != WalkEnd::kRun) {
         At(walk.end).gated = false;
       }
+      return;
+    }
+    case EventKind::kHotplugMask: {
+      const auto change = event.As<HotplugMask>();
+      if (change.mask != HotplugMaskKind::kActive) return;
+      change.on != 0 ? active_.Add(change.cpu) : active_.Remove(change.cpu);
+      num_active_ = active_.Count();
       return;
     }
     case EventKind::kSchedDlThrottle:
@@ -159,7 +167,7 @@ void RtTop::CollectContexts() {
 
 // Finds a CPU for the context, others moving if that makes room (an augmenting path).
 bool RtTop::Seat(std::size_t context, uint64_t round) {
-  const CpuSet allowed = At(contexts_[context].task).cpus & online_;
+  const CpuSet allowed = At(contexts_[context].task).cpus & active_;
   for (CpuId cpu = allowed.First(); cpu.valid(); cpu = allowed.After(cpu)) {
     if (tried_in_[cpu.index()] == round) continue;
     tried_in_[cpu.index()] = round;
@@ -180,7 +188,7 @@ int64_t RtTop::Missing(TaskId& missing) {
   executing_.clear();
   for (std::size_t i = 0; i < contexts_.size(); ++i) {
     if (executes(contexts_[i])) executing_.push_back(contexts_[i].prio);
-    if (static_cast<int>(wanted_.size()) < num_online_ && Seat(i, ++round_)) {
+    if (static_cast<int>(wanted_.size()) < num_active_ && Seat(i, ++round_)) {
       wanted_.push_back(contexts_[i].prio);
     }
   }

@@ -7,8 +7,7 @@
 // Each queued real-time or deadline task stands for the task at the end of its chain, which is as
 // important as the most important that leads to it. As many as there are CPUs must execute,
 // the most important first, as far as their affinities allow that at once. Deadline tasks count as
-// equally important. Looked at when an instant is over. CPUs count that are online at the start
-// (MODEL-144).
+// equally important. Looked at when an instant is over (MODEL-144).
 #ifndef RQSIM_SIM_VIEWS_RT_TOP_H_
 #define RQSIM_SIM_VIEWS_RT_TOP_H_
 
@@ -72,8 +71,8 @@ class RtTop final : public Listener {
   std::vector<std::size_t> seats_;  // by CPU: 1 + the context that would run there; 0: none
   std::vector<uint64_t> tried_in_;  // by CPU: the round in which a seat was tried
   uint64_t round_ = 0;
-  CpuSet online_;
-  int num_online_ = 0;
+  CpuSet active_;
+  int num_active_ = 0;
   Time now_;
   bool is_stale_ = false;
   int64_t missing_ = 0;

@@ -130,6 +130,18 @@ TEST_CASE("PX-I9: waiters stand for the end of their chain, once", "[views][prox
   CHECK(run.top.violated() == Cycles(3));
 }
 
+TEST_CASE("PX-I9: a CPU that is not active counts for nobody", "[views][proxy]") {
+  Top run;
+  run.feed.At(0, 1, HotplugMask{.cpu = CpuId(1), .mask = HotplugMaskKind::kActive, .on = 0});
+  run.Queue(0, 0, "a");
+  run.Switch(0, 0, "idle", "a", "a");
+  run.Queue(0, 0, "b");
+  run.feed.At(6, 1, HotplugMask{.cpu = CpuId(1), .mask = HotplugMaskKind::kActive, .on = 1});
+  run.feed.End(10);
+  CHECK(run.feed.reported() == "PX-I9@6");
+  CHECK(run.top.violated() == Cycles(4));
+}
+
 TEST_CASE("PX-I9: among equals it does not matter who executes", "[views][proxy]") {
   Top run;
   run.Prio("c", 94);
