@@ -170,6 +170,22 @@ struct KthreadMask {
   std::string cpus;  // a cpulist
 };
 
+// How long a state word of UMCG said so, or a worker stood on a list.
+struct UmcgSpan {
+  enum class Kind : uint8_t { kWord, kList };
+  Kind kind = Kind::kWord;
+  TaskId task;
+  Time start, end;
+  std::string what;  // "RUNNING|LOCKED"; "list" of the kernel, "queue" of user space
+};
+// A hand-off that arrived.
+struct UmcgHandoff {
+  Time start;        // first step of the giver
+  Time first_cycle;  // of the receiver's user code
+  std::string kind;
+  TaskId from, to;
+};
+
 struct Result {
   std::string scenario;
   uint64_t scenario_hash = 0;
@@ -197,6 +213,8 @@ struct Result {
   std::vector<LockPassing> lock_passings;
   // With the timeline: of the scenario's kernel threads, by instant, then task.
   std::vector<KthreadMask> kthread_masks;
+  std::vector<UmcgSpan> umcg_spans;        // with the timeline: by task, then start
+  std::vector<UmcgHandoff> umcg_handoffs;  // … by the receiver's first cycle
 };
 
 }  // namespace rqsim

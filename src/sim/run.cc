@@ -103,7 +103,7 @@ absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& se
   const auto kthread_promises = KthreadPromisesOf(scenario, resolved, registry);
   KthreadChecker kthreads(kthread_promises.value_or(KthreadChecker::Promises()), options.check,
                           options.timeline);
-  UmcgBooks umcg_books;
+  UmcgBooks umcg_books(options.timeline);
   UmcgChecker umcg_checker;
   Timeline timeline;
   Dispatches dispatches;
@@ -166,6 +166,8 @@ absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& se
   if (options.timeline) {
     result.timeline = timeline.cells();
     result.dispatches = dispatches.Take();
+    result.umcg_spans = umcg_books.TakeSpans();
+    result.umcg_handoffs = umcg_books.TakeHandoffs();
     result.chains = lock_history.TakeChains();
     result.lock_waits = lock_history.TakeWaits();
     result.lock_passings = lock_history.TakePassings();

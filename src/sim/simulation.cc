@@ -10,6 +10,7 @@
 
 #include "rqsim/faults.h"
 #include "sim/machine/machine.h"
+#include "sim/scenario/user_space.h"
 
 namespace rqsim {
 namespace {
@@ -87,7 +88,6 @@ class Composer {
   absl::Status PlanServers();
   bool HasServers() const;
   bool HasWatchdogs() const;
-  void DescribeUserSpace();
   void CallFaults();
   void StartInPaths();
   void PlaceFaults();
@@ -320,86 +320,6 @@ bool Composer::HasWatchdogs() const {
     }
   }
   return false;
-}
-
-// Who is who in user space (user_world.h). Tids that nobody states are the lowest left over, tasks
-// first, then servers, whether or not this set has them.
-void Composer::DescribeUserSpace() {
-  std::set<int64_t> used;
-  for (const TaskSpec& spec : scenario_.tasks) used.insert(spec.tid);
-  for (const UmcgGroupSpec& group : scenario_.groups) {
-    for (const UmcgServerSpec& server : group.servers) used.insert(server.tid);
-  }
-  int64_t next = 1;
-  const auto tid_of = [&](int64_t stated) {
-    if (stated != 0) return stated;
-    while (used.count(next) != 0) ++next;
-    used.insert(next);
-    return next;
-  };
-  std::map<std::string, int32_t> processes;
-  const auto process_of = [&](const std::string& name) {
-    return processes.emplace(name, static_cast<int32_t>(processes.size())).first->second;
-  };
-  // The address space of whoever names none is that of the first group.
-  if (!scenario_.groups.empty()) {
-    processes.emplace("", 0);
-    processes.emplace(scenario_.groups.front().process, 0);
-  }
-  user_.tasks.resize(1);
-  std::map<std::string, int32_t> group_of_worker;
-  for (std::size_t g = 0; g < scenario_.groups.size(); ++g) {
-    const UmcgGroupSpec& group = scenario_.groups[g];
-    user_.groups.push_back({group.name, process_of(group.process), {}, {}});
-    for (const std::string& worker : group.workers) {
-      group_of_worker[worker] = static_cast<int32_t>(g);
-    }
-  }
-  for (std::size_t i = 0; i < plan.tasks.size() && specs_[i] != nullptr; ++i) {
-    const TaskSpec& spec = *specs_[i];
-    const auto id = TaskId(static_cast<int32_t>(i) + 1);
-    UserTask task;
-    task.name = plan.tasks[i].name;
-    task.kthread = plan.tasks[i].kthread;
-    task.tid = tid_of(spec.instances > 1 ? 0 : spec.tid);
-    task.process = process_of(spec.process);
-    task.role = spec.basic ? UserRole::kBasic : UserRole::kPlain;
-    auto group = group_of_worker.find(task.name);
-    if (group == group_of_worker.end()) group = group_of_worker.find(spec.name);
-    if (group != group_of_worker.end()) {
-      task.role = UserRole::kWorker;
-      task.group = group->second;
-      UserGroup& its = user_.groups[static_cast<std::size_t>(task.group)];
-      if (spec.process.empty()) task.process = its.process;
-      its.workers.push_back(id);
-    }
-    user_.tasks.push_back(std::move(task));
-  }
-  auto id = static_cast<int32_t>(user_.tasks.size());
-  const bool exist = HasServers();
-  for (std::size_t g = 0; g < scenario_.groups.size(); ++g) {
-    for (const UmcgServerSpec& server : scenario_.groups[g].servers) {
-      UserTask task;
-      task.name = server.name;
-      task.tid = tid_of(server.tid);
-      task.process = user_.groups[g].process;
-      task.group = static_cast<int32_t>(g);
-      task.role = UserRole::kServer;
-      if (!exist) continue;
-      user_.groups[g].servers.push_back(TaskId(id++));
-      user_.tasks.push_back(std::move(task));
-    }
-  }
-  // A watchdog belongs to a group and is neither its server nor its worker.
-  for (std::size_t g = 0; g < scenario_.groups.size() && exist && HasWatchdogs(); ++g) {
-    if (scenario_.groups[g].servers.empty()) continue;
-    UserTask task;
-    task.name = absl::StrCat(scenario_.groups[g].name, ".watchdog");
-    task.tid = tid_of(0);
-    task.process = user_.groups[g].process;
-    task.group = static_cast<int32_t>(g);
-    user_.tasks.push_back(std::move(task));
-  }
 }
 
 // Faults with arguments, of the scenario and of this set, with the tasks they name.
@@ -840,7 +760,11 @@ absl::Status Composer::Compose() {
   absl::Status status = CheckMachine();
   if (status.ok()) status = PlanTasks();
   if (status.ok()) status = PlanServers();
-  DescribeUserSpace();
+  std::vector<PlannedTask> planned;
+  for (std::size_t i = 0; i < plan.tasks.size(); ++i) {
+    planned.push_back({plan.tasks[i].name, plan.tasks[i].kthread, specs_[i]});
+  }
+  user_ = DescribeUserSpace(scenario_, planned, HasServers(), HasWatchdogs());
   CallFaults();
   if (!status.ok()) return status;
   if (set_.kernel != "7.2" && set_.kernel != "6.12") {

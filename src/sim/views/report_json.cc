@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "sim/views/report_text.h"
+#include "sim/views/report_umcg.h"
 #include "sim/views/result_json.h"
 #include "sim/views/summary.h"
 
@@ -88,6 +89,27 @@ Json Locks(const Result& result) {
   return page;
 }
 
+Json Umcg(const Result& result) {
+  Json spans = Json::array();
+  for (const UmcgSpan& span : result.umcg_spans) {
+    spans.push_back(Json{{"kind", span.kind == UmcgSpan::Kind::kWord ? "word" : "list"},
+                         {"task", CommOf(result, span.task)},
+                         {"start", span.start.cycles()},
+                         {"end", span.end.cycles()},
+                         {"what", span.what}});
+  }
+  Json page = Page(result, "umcg", "spans", std::move(spans));
+  page["handoffs"] = Json::array();
+  for (const UmcgHandoff& handoff : result.umcg_handoffs) {
+    page["handoffs"].push_back(Json{{"at", handoff.start.cycles()},
+                                    {"kind", handoff.kind},
+                                    {"from", CommOf(result, handoff.from)},
+                                    {"to", CommOf(result, handoff.to)},
+                                    {"first_cycle", handoff.first_cycle.cycles()}});
+  }
+  return page;
+}
+
 std::string Summary(const Result& result) { return SummaryText(result, kSummaryWidth); }
 
 constexpr ReportView kViews[] = {
@@ -99,6 +121,7 @@ constexpr ReportView kViews[] = {
     {"map", "who ran where, a line for each switch (perf sched map)", true, MapText, Map},
     {"locks", "how mutexes changed hands, who waited for whom, who executed for whom", true,
      LocksText, Locks},
+    {"umcg", "state words, lists and hand-offs of UMCG", true, UmcgText, Umcg},
 };
 
 }  // namespace

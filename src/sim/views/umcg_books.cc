@@ -69,6 +69,11 @@ EventMask UmcgBooks::Wants() const {
 void UmcgBooks::OnStart(const RunInfo& info, ViolationSink&) {
   info_ = &info;
   is_on_ = events_.Bind(info);
+  for (const PolicyInfo* policy : info.policies()) {
+    for (const EventInfo& event : policy->events) {
+      if (event.name == "umcg_state") word_text_ = event.fields.front().text;
+    }
+  }
   const MachineSpec& machine = info.scenario().machine;
   switch_cost_ = machine.costs.c_sched + machine.costs.c_ctx;
   idle_from_.assign(machine.cpus.size(), Time(0));
@@ -184,7 +189,13 @@ void UmcgBooks::OnSegment(const Segment& segment, Time end) {
     samples.push_back((segment.start - since).count());
     since = kNever;
   };
+  const Time begun = task.handoff;
   take(task.handoff, handoffs_[static_cast<std::size_t>(task.handoff_kind)]);
+  if (spans_wanted_ && begun != kNever && task.handoff == kNever) {
+    arrived_.push_back({begun, segment.start,
+                        std::string(kKindNames[static_cast<std::size_t>(task.handoff_kind)]),
+                        task.giver, segment.curr});
+  }
   take(task.blocked_at, block_notify_);
   take(task.pushed, sched_latency_);
   take(task.woken, wake_to_run_);
@@ -194,6 +205,40 @@ void UmcgBooks::OnSegment(const Segment& segment, Time end) {
   if (static_cast<int>(idle_from_.size()) > group.servers) {
     group.user.emplace_back(segment.start, end);
   }
+}
+
+// The word of `task` says something else from now on.
+void UmcgBooks::NoteWord(TaskId task, const PolicyEventPayload& p, Time t) {
+  if (!spans_wanted_ || word_text_ == nullptr) return;
+  Worker& worker = Of(task);
+  if (worker.word.empty()) word_text_(p.wide[0], worker.word);
+  if (t > worker.word_since) {
+    spans_.push_back({UmcgSpan::Kind::kWord, task, worker.word_since, t, worker.word});
+  }
+  worker.word.clear();
+  word_text_(p.wide[1], worker.word);
+  worker.word_since = t;
+}
+
+// `task` is about to join or leave a list.
+void UmcgBooks::NoteList(TaskId task, Time t) {
+  if (!spans_wanted_) return;
+  Worker& worker = Of(task);
+  if (Parked(worker) && t > worker.list_since) {
+    spans_.push_back(
+        {UmcgSpan::Kind::kList, task, worker.list_since, t, worker.in_queue ? "queue" : "list"});
+  }
+  worker.list_since = t;
+}
+
+std::vector<UmcgSpan> UmcgBooks::TakeSpans() {
+  // total order: of one kind a task has one span at a time.
+  std::sort(spans_.begin(), spans_.end(), [](const UmcgSpan& a, const UmcgSpan& b) {
+    if (a.kind != b.kind) return a.kind < b.kind;
+    if (a.task != b.task) return a.task < b.task;
+    return a.start < b.start;
+  });
+  return std::move(spans_);
 }
 
 // The worker can wake its server no more.
@@ -226,15 +271,18 @@ void UmcgBooks::OnUmcg(int kind, const TraceEvent& event) {
   Worker& worker = Of(task);
   switch (kind) {
     case UmcgEvents::kState:
+      NoteWord(task, p, event.t);
       OnState(p, event.t);
       return;
     case UmcgEvents::kPush:
+      NoteList(task, event.t);
       worker.on_list = true;
       worker.is_woken = worker.is_waiting = false;
       worker.pushed = event.t;
       if (worker.woken != kNever) wake_notify_.push_back((event.t - worker.woken).count());
       return;
     case UmcgEvents::kQueue:
+      NoteList(task, event.t);
       worker.in_queue = p.wide[0] == 1;
       worker.on_list = false;
       return;
@@ -266,6 +314,7 @@ void UmcgBooks::OnUmcg(int kind, const TraceEvent& event) {
       if (!worker.gives.valid()) return;
       Worker& to = Of(worker.gives);
       to.handoff = event.t;
+      to.giver = task;
       to.handoff_kind = static_cast<int>(p.wide[0]);
       if (worker.is_server) worker.runs = worker.gives;
       if (p.wide[0] == kYieldKind) to.runs = TaskId();
@@ -318,7 +367,14 @@ void UmcgBooks::OnEnd(const RunEnd& end) {
   if (!is_on_) return;
   Accumulate(end.end);
   end_ = end.end;
-  for (const Worker& worker : workers_) lost_ += worker.is_lost ? 1 : 0;
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    const TaskId task(static_cast<int32_t>(i));
+    Worker& worker = workers_[i];
+    lost_ += worker.is_lost ? 1 : 0;
+    NoteList(task, end.end);
+    if (worker.word.empty() || end.end <= worker.word_since) continue;
+    spans_.push_back({UmcgSpan::Kind::kWord, task, worker.word_since, end.end, worker.word});
+  }
   for (Group& group : groups_) {
     // Begins and ends in order of time; ends first.
     std::vector<std::pair<Time, int>> changes;

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "rqsim/listener.h"
+#include "rqsim/result.h"
 #include "rqsim/trace_event.h"
 
 namespace rqsim {
@@ -67,10 +68,15 @@ class UmcgEvents {
 
 class UmcgBooks final : public Listener {
  public:
+  // `spans`: also what the view `umcg` shows.
+  explicit UmcgBooks(bool spans) : spans_wanted_(spans) {}
   EventMask Wants() const override;
   void OnStart(const RunInfo& info, ViolationSink& sink) override;
   void OnEvent(const TraceEvent& event) override;
   void OnEnd(const RunEnd& end) override;
+  // Words and lists by task and start, hand-offs by arrival. To be called after OnEnd, once.
+  std::vector<UmcgSpan> TakeSpans();
+  std::vector<UmcgHandoff> TakeHandoffs() { return std::move(arrived_); }
   // Appends the metrics, if the run has UMCG.
   void AddTo(std::vector<std::pair<std::string, int64_t>>& metrics) const;
 
@@ -91,6 +97,9 @@ class UmcgBooks final : public Listener {
     TaskId gives;  // whom it hands its CPU to
     TaskId runs;   // of a server: its worker
     bool is_lost = false;
+    Time word_since, list_since;
+    std::string word;  // as text; empty: not seen yet
+    TaskId giver;      // of the hand-off to it
   };
   struct Group {
     int servers = 0;
@@ -105,10 +114,16 @@ class UmcgBooks final : public Listener {
   void OnState(const PolicyEventPayload& p, Time t);
   void OnSegment(const Segment& segment, Time end);
   void OnSwitch(const TraceEvent& event);
+  void NoteWord(TaskId task, const PolicyEventPayload& p, Time t);
+  void NoteList(TaskId task, Time t);
   void Lost(TaskId worker);
   static void Add(std::vector<std::pair<std::string, int64_t>>& metrics, const std::string& name,
                   std::vector<int64_t> samples);
 
+  bool spans_wanted_;
+  std::vector<UmcgSpan> spans_;
+  std::vector<UmcgHandoff> arrived_;
+  void (*word_text_)(int64_t value, std::string& out) = nullptr;
   UmcgEvents events_;
   bool is_on_ = false;
   const RunInfo* info_ = nullptr;

@@ -99,8 +99,7 @@ void Engine::OnTask(Kernel& kernel, TaskId task, TaskChange change) {
       thread.resume = variant_ == Variant::kPz;
       kernel.Store(Word(kernel, task, kState), kIdle);
       Emit(kernel, kEvRegister, 2, user->group, task.value(), HeadOwner(task).value());
-      QueueWorker(kernel, groups_[static_cast<std::size_t>(user->group)].servers.front(), task,
-                  false);
+      QueueInOrder(kernel, task);
       return;
     }
     case TaskChange::kExec:
@@ -120,6 +119,19 @@ void Engine::OnTask(Kernel& kernel, TaskId task, TaskChange change) {
     case TaskChange::kSched:
       return;
   }
+}
+
+// A worker that is there from the start is queued in the order of its group.
+void Engine::QueueInOrder(Kernel& kernel, TaskId task) {
+  const Group& group = groups_[static_cast<std::size_t>(UserOf(task)->group)];
+  const auto rank = [&group](TaskId worker) {
+    return std::find(group.workers.begin(), group.workers.end(), worker);
+  };
+  std::vector<TaskId>& queue = QueueOf(group.servers.front());
+  auto place = queue.begin();
+  while (place != queue.end() && rank(*place) < rank(task)) ++place;
+  queue.insert(place, task);
+  Emit(kernel, kEvQueue, 1, 0, task.value(), group.servers.front().value());
 }
 
 // Registration is over: by unregister (0), exit (1), exec (2).

@@ -231,6 +231,7 @@ class Engine final : public KernelService, private WorkerQueues {
   Next Watchdog(Kernel& kernel, Frame& frame);
   bool TakeList(Kernel& kernel, TaskId server, WordId& pending);
   void QueueWorker(Kernel& kernel, TaskId server, TaskId worker, bool tells);
+  void QueueInOrder(Kernel& kernel, TaskId task);
   void LeaveQueue(Kernel& kernel, TaskId worker, TaskId server);
   std::vector<TaskId>& QueueOf(TaskId server);
   const std::vector<TaskId>& QueueOf(TaskId server) const;

@@ -471,6 +471,11 @@ Next Engine::Watchdog(Kernel& kernel, Frame& frame) {
         if (thread.slice_end > kernel.now()) continue;
         thread.slice_end = kNever;
         if (StateOf(LoadState(kernel, worker)) != kRunning) continue;
+        UserScheduler* scheduler = SchedulerOf(worker);
+        if (scheduler != nullptr && !scheduler->Preempts(kernel, worker, *this)) {
+          StartSlice(kernel, worker);  // looked at again
+          continue;
+        }
         frame.r[kWorker] = worker.value();
         return Userly(kWatchCas, costs_.u_cas);
       }

@@ -1,0 +1,24 @@
+// The view `umcg`: state words of workers and servers, who stood on a list when, and hand-offs.
+//
+//   words
+//     S   [0,5)RUNNING [5,32)IDLE …
+//   lists
+//     W1  [96,102)list [102,103)queue
+//   hand-offs
+//     AT  KIND      FROM  TO  CYCLES
+//      4  dispatch  S     W1      14
+//   `list` is the kernel's, `queue` that of user space; CYCLES to the receiver's first user cycle.
+#ifndef RQSIM_SIM_VIEWS_REPORT_UMCG_H_
+#define RQSIM_SIM_VIEWS_REPORT_UMCG_H_
+
+#include <string>
+
+#include "rqsim/result.h"
+
+namespace rqsim {
+
+std::string UmcgText(const Result& result);
+
+}  // namespace rqsim
+
+#endif  // RQSIM_SIM_VIEWS_REPORT_UMCG_H_
