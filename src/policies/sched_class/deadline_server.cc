@@ -232,7 +232,7 @@ void FairServers::StopTimer(Kernel& kernel, Server& server) {
 }
 
 DlPayload FairServers::PayloadOf(const Server& server) {
-  return {Time(server.deadline), Cycles(server.runtime), TaskId(), 1};
+  return {Time(server.deadline), Cycles(server.runtime), TaskId(), 1, 0};
 }
 
 void FairServers::Describe(CpuId cpu, StateWriter& writer) const {

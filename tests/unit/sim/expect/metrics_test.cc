@@ -12,7 +12,8 @@ TEST_CASE("Every metric of the table has a value when there is something to meas
   task.response.n = task.wakeup_latency.n = 1;
   LockResult lock;
   lock.wait.n = lock.hold.n = 1;
-  const CpuResult cpu;
+  CpuResult cpu;
+  cpu.domains.resize(1);
   Result result;
   // Those of a run are filled in by its listeners.
   for (const MetricRow& row : MetricTable()) {
@@ -75,6 +76,24 @@ TEST_CASE("Causes of waiting, single costs and metrics of services go by name",
   Result result;
   result.metrics = {{"proxy_migrations", 2}};
   CHECK(MetricValue(result, "proxy_migrations") == 2);
+}
+
+TEST_CASE("Counters of a CPU's domains go by the number of the domain", "[expect][metrics]") {
+  CpuResult cpu;
+  cpu.domains.resize(2);
+  cpu.domains[1].newly_idle.lb_gained = 4;
+  cpu.domains[1].alb_pushed = 2;
+  CHECK(MetricValue(cpu, "domain1.newly_idle.lb_gained") == 4);
+  CHECK(MetricValue(cpu, "domain1.alb_pushed") == 2);
+  CHECK(MetricValue(cpu, "domain0.newly_idle.lb_gained") == 0);
+  CHECK_FALSE(MetricValue(cpu, "domain2.newly_idle.lb_gained").has_value());
+  const Registry registry;
+  CHECK(IsMetric(MetricOf::kCpu, "domain3.busy.lb_nobusyq", registry));
+  CHECK(IsMetric(MetricOf::kCpu, "domain3.ttwu_wake_remote", registry));
+  for (const char* name : {"domain", "domain1", "domain1.", "domain.lb_count", "domain1.lb_count",
+                           "domain1.busy", "domain1.busy.lb", "domainx.busy.lb_count"}) {
+    CHECK_FALSE(IsMetric(MetricOf::kCpu, name, registry));
+  }
 }
 
 TEST_CASE("The kernel's longer names mean the same", "[expect][metrics]") {
