@@ -93,6 +93,8 @@ Scenario Contended(bool shared) {
 constexpr int kPokes = 200;
 Scenario Chain(int links, int pokes) {
   Scenario scenario = Bare();
+  // All of them begin to wait at one instant.
+  scenario.machine.limit_instant_passes = kMaxLivelockLimit;
   for (int i = 0; i <= links; ++i) scenario.mutexes.push_back("m" + std::to_string(i));
   for (int i = 0; i <= links; ++i) {
     const std::string own = "m" + std::to_string(i);

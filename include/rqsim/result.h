@@ -155,7 +155,7 @@ struct LockWaitSpan {
 
 // How a contended mutex changed hands without being free for all.
 struct LockPassing {
-  enum class Kind : uint8_t { kSteal, kHandoffFlag, kHandoffDonor, kHandoffAlways };
+  enum class Kind : uint8_t { kSteal, kFlag, kDonor, kAlways };
   Time at;
   LockId lock;
   Kind kind = Kind::kSteal;

@@ -78,9 +78,9 @@ void LockHistory::OnEvent(const TraceEvent& event) {
 }
 
 void LockHistory::OnHandoff(const MutexHandoff& handoff, Time t) {
-  LockPassing passing{t, handoff.lock, LockPassing::Kind::kHandoffFlag, handoff.pid, handoff.to};
-  if (handoff.reason == HandoffReason::kDonor) passing.kind = LockPassing::Kind::kHandoffDonor;
-  if (handoff.reason == HandoffReason::kAlways) passing.kind = LockPassing::Kind::kHandoffAlways;
+  LockPassing passing{t, handoff.lock, LockPassing::Kind::kFlag, handoff.pid, handoff.to};
+  if (handoff.reason == HandoffReason::kDonor) passing.kind = LockPassing::Kind::kDonor;
+  if (handoff.reason == HandoffReason::kAlways) passing.kind = LockPassing::Kind::kAlways;
   passings_.push_back(passing);
 }
 
