@@ -186,6 +186,35 @@ struct UmcgHandoff {
   TaskId from, to;
 };
 
+// A callback of a hotplug state, or a round of notifiers.
+struct HotplugStep {
+  CpuId cpu;  // who ran it
+  Time start, end;
+  std::string what;  // "235 down", "DOWN_PREPARE"
+  int64_t result = 0;
+};
+// For how long a CPU could do nothing but wait for an operation on another one.
+struct HotplugWindow {
+  CpuId cpu;
+  Cycles cycles;
+};
+struct HotplugMove {
+  TaskId task;
+  CpuId from, to;
+  Time at;
+};
+struct HotplugOpResult {
+  int32_t id = 0;
+  CpuId cpu;           // invalid: all of them
+  int32_t target = 0;  // the state it is brought to; 0 offline
+  Time requested;
+  std::optional<Time> locked, done;
+  int64_t result = 0;
+  std::vector<HotplugStep> steps;
+  std::vector<HotplugWindow> windows;  // those that are not 0
+  std::vector<HotplugMove> moves;      // who left the CPU meanwhile
+};
+
 struct Result {
   std::string scenario;
   uint64_t scenario_hash = 0;
@@ -211,6 +240,7 @@ struct Result {
   std::vector<ProxyChain> chains;
   std::vector<LockWaitSpan> lock_waits;
   std::vector<LockPassing> lock_passings;
+  std::vector<HotplugOpResult> hotplug;  // as they were asked for
   // With the timeline: of the scenario's kernel threads, by instant, then task.
   std::vector<KthreadMask> kthread_masks;
   std::vector<UmcgSpan> umcg_spans;        // with the timeline: by task, then start

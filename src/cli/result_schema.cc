@@ -158,6 +158,23 @@ std::string ResultSchema() {
                      {"to", OrNull("string")}}));
   schema["properties"]["kthread_masks"] =
       ListOf(Object({{"task", Text()}, {"at", Count()}, {"cpus", Text()}}));
+  const Json integer{{"type", "integer"}};
+  schema["properties"]["hotplug"] = ListOf(Object(
+      {{"id", Count()},
+       {"cpu", OrNull("integer")},
+       {"target", integer},
+       {"requested", Count()},
+       {"locked", OrNull("integer")},
+       {"done", OrNull("integer")},
+       {"result", integer},
+       {"steps", ListOf(Object({{"cpu", OrNull("integer")},
+                                {"start", Count()},
+                                {"end", Count()},
+                                {"what", Text()},
+                                {"result", integer}}))},
+       {"windows", ListOf(Object({{"cpu", Count()}, {"cycles", Count()}}))},
+       {"moves",
+        ListOf(Object({{"task", Text()}, {"from", Count()}, {"to", Count()}, {"at", Count()}}))}}));
   return schema.dump(2) + "\n";
 }
 

@@ -159,6 +159,7 @@ absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& se
     std::sort(result.metrics.begin(), result.metrics.end());
   }
   if (has_hotplug) {
+    result.hotplug = hotplug_books.Take();
     hotplug_books.AddTo(result.metrics);
     // total order: names differ.
     std::sort(result.metrics.begin(), result.metrics.end());

@@ -22,6 +22,9 @@ CLASS_FEATURES = {
 }
 # Those that are parameters of their own, for several classes.
 CLASS_FLAGS = {"HRTICK": "hrtick", "HRTICK_DL": "hrtick_dl"}
+# What hotplug takes here and took no time there.
+HOTPLUG_COSTS = ("c_lock", "c_unlock", "c_cb", "c_sync", "c_park", "c_unpark", "c_stage", "c_boot", "c_disable", "c_idle_dead",
+                 "c_die", "c_rcu_mig")
 IDLE_TICKS = 20  # the recorded CPUs were idle before T0
 POLICIES = {"other": "normal", "normal": "normal", "batch": "batch", "idle": "idle", "fifo": "fifo", "rr": "rr",
             "deadline": "deadline"}
@@ -152,6 +155,10 @@ def locks_of(ops):
     return locks
 
 
+def uses_hotplug(ops):
+    return any(op[0] in ("offline", "online") or (op[0] == "repeat" and uses_hotplug(op[2])) for op in ops)
+
+
 def lock_policy(workload, facts):
     kernel = workload.get("kernel", {})
     spin = bool(kernel.get("mutex_spin", facts.get("mutex_spin", False)))
@@ -213,6 +220,8 @@ def make(workload, facts, recorded):
     policies["placement"] = {"wake": "simple"}
     if cpus > 1:
         policies["placement"].update({"balance": "faithful", "balance_last": -IDLE_TICKS})
+    if any(uses_hotplug(task["ops"]) for task in tasks):
+        policies["services"] = [{"name": "cpuhp", **{cost: 0 for cost in HOTPLUG_COSTS}}]
     result = {
         "version": 1,
         "name": workload.get("name", "recorded"),

@@ -232,7 +232,8 @@ class Fair final : public SchedClass {
     }
   }
 
-  void RqChanged(Kernel&, CpuId, bool) override { base_slice_ = 0; }
+  // update_sysctl(): the CPUs that are online now count, and one that is to go is still online.
+  void RqChanged(Kernel& kernel, CpuId, bool) override { ScaleBaseSlice(kernel); }
 
   // fair.c: task_is_ineligible_on_dst_cpu(). The donor's time may not be booked up to now; the
   // kernel does not bring it up to date either.
@@ -404,14 +405,15 @@ class Fair final : public SchedClass {
                                    : custom;
     }
     if (params_.base_slice > 0) return params_.base_slice;
-    if (base_slice_ == 0) {
-      const auto cpus = static_cast<unsigned>(std::clamp(kernel.online().Count(), 1, 8));
-      int64_t factor = 1;
-      if (params_.scaling == "log") factor = std::bit_width(cpus);
-      if (params_.scaling == "linear") factor = static_cast<int64_t>(cpus);
-      base_slice_ = params_.scaled_slice * factor;
-    }
+    if (base_slice_ == 0) ScaleBaseSlice(kernel);
     return base_slice_;
+  }
+  void ScaleBaseSlice(const Kernel& kernel) {
+    const auto cpus = static_cast<unsigned>(std::clamp(kernel.online().Count(), 1, 8));
+    int64_t factor = 1;
+    if (params_.scaling == "log") factor = std::bit_width(cpus);
+    if (params_.scaling == "linear") factor = static_cast<int64_t>(cpus);
+    base_slice_ = params_.scaled_slice * factor;
   }
 
   // fair.c: hrtick_start_fair(). The slice timer ends the slice of `donor`.

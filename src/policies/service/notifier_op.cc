@@ -124,6 +124,7 @@ Next Notifier2012::Remove(Kernel& kernel, Frame& frame) {
   const CpuId cpu = CpuOf(frame);
   if (is_idle_loop_) {
     // iii and iv: nobody counts on the CPU any more, and whoever did is done.
+    kernel.SetQueueOnline(cpu, false);
     kernel.SetOnline(cpu, false);
     if (ra_since_ != kNever) {
       Set(kernel, kRaWindowEvent, (kernel.now() - ra_since_).count(), cpu.value(), 0);

@@ -37,7 +37,6 @@ void Machine::SetMask(CpuId c, HotplugMaskKind mask, bool on) {
 
 void Machine::SetOnlineNow(CpuId c, bool online) {
   online ? online_.Add(c) : online_.Remove(c);
-  TellQueueChanged(c, online);
   CpuState& s = State(c);
   if (!online) {
     FlushWakeList(c);
@@ -178,6 +177,20 @@ void Machine::MoveTasksNow(CpuId from) {
 }
 
 // ------------------------------------------------------------------------------------------ others
+
+// A deadline task that has its budget again, on the runqueue of a CPU that went meanwhile
+// (deadline.c: dl_task_offline_migration()): where its class would wake it, else any active CPU of
+// its affinity, else any.
+void Machine::LeaveOfflineQueue(TaskId task) {
+  const Task& t = task_store_[task.index()];
+  CpuId dest;
+  if (ClassHas(t.sched_class, Hook::kSelectCpu)) {
+    dest = ClassOf(task).SelectCpu(*this, task, CpuId(), WakeFlags::kNone);
+  }
+  if (!dest.valid() || !MayRunOn(task, dest)) dest = AnyCpu(t.cpus_allowed & active_);
+  if (!dest.valid()) dest = AnyCpu(active_);
+  MoveQueuedTask(task, dest);
+}
 
 // Wake-ups on their way to a CPU that is gone are placed anew.
 void Machine::FlushWakeList(CpuId c) {

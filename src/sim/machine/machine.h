@@ -744,6 +744,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   void PushAfterSchedule(CpuId c);
   void WakeIfVacated(CpuId c);
   void PushNow(CpuId c, TaskId task);
+  void LeaveOfflineQueue(TaskId task);
   void FlushWakeList(CpuId c);
   void MoveTimersNow(CpuId from, CpuId to);
   void MoveTasksNow(CpuId from);

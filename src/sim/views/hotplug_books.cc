@@ -17,7 +17,9 @@ constexpr int64_t kOkPerSecond = 100;
 EventMask HotplugBooks::Wants() const {
   return EventMask::Of(EventKind::kHotplugMask, EventKind::kHotplugOp, EventKind::kSegment,
                        EventKind::kOpBegin, EventKind::kOpEnd, EventKind::kSchedSwitch,
-                       EventKind::kSchedMigrateTask, EventKind::kSchedQueue, EventKind::kCpuhpExit)
+                       EventKind::kSchedMigrateTask, EventKind::kSchedQueue, EventKind::kCpuhpEnter,
+                       EventKind::kCpuhpMultiEnter, EventKind::kCpuhpExit,
+                       EventKind::kSchedDlThrottle, EventKind::kSchedDlReplenish)
       .AddPolicyEvents();
 }
 
@@ -74,18 +76,28 @@ void HotplugBooks::OnEvent(const TraceEvent& event) {
       return;
     case EventKind::kSchedSwitch:
       return OnSwitch(event);
-    case EventKind::kSchedMigrateTask:
-      if (in_operation_ && event.As<SchedMigrateTask>().orig_cpu == meant_) ++moved_;
+    case EventKind::kSchedMigrateTask: {
+      const auto move = event.As<SchedMigrateTask>();
+      if (!in_operation_ || move.orig_cpu != meant_) return;
+      ++moved_;
+      if (HotplugOpResult* op = Present()) {
+        op->moves.push_back({move.pid, move.orig_cpu, move.dest_cpu, event.t});
+      }
       return;
+    }
     case EventKind::kSchedQueue: {
       const auto queue = event.As<SchedQueue>();
       if (queue_of_.size() <= queue.pid.index()) queue_of_.resize(queue.pid.index() + 1);
       queue_of_[queue.pid.index()] = queue.queued != 0 ? queue.queue : CpuId();
       return;
     }
+    case EventKind::kSchedDlThrottle:
+    case EventKind::kSchedDlReplenish:
+      return OnBudget(event);
+    case EventKind::kCpuhpEnter:
+    case EventKind::kCpuhpMultiEnter:
     case EventKind::kCpuhpExit:
-      ++callbacks_;
-      return;
+      return OnCallback(event);
     default:
       return OnDeclared(event);
   }
@@ -126,15 +138,30 @@ void HotplugBooks::OnOp(const TraceEvent& event) {
   const auto op = event.As<HotplugOp>();
   if (op.phase == HotplugPhase::kRequested) {
     open_.push_back({op.id, op.cpu, event.t, false});
+    HotplugOpResult& record = records_.emplace_back();
+    record.id = op.id;
+    record.cpu = op.cpu;
+    record.target = op.target;
+    record.requested = event.t;
     return;
   }
   if (op.phase == HotplugPhase::kLocked) {
     in_operation_ = true;
     meant_ = op.cpu;
+    present_ = op.id;
+    if (HotplugOpResult* record = Present(); record != nullptr && !record->locked) {
+      record->locked = event.t;
+    }
     for (OfCpu& cpu : cpus_) cpu.window = kZeroCycles;
     return;
   }
+  present_ = op.id;
   EndWindows();
+  if (HotplugOpResult* record = Present()) {
+    record->done = event.t;
+    if (record->result == 0) record->result = op.result;
+  }
+  present_ = 0;
   in_operation_ = false;
   ++ops_;
   if (op.result < 0) ++failed_;
@@ -151,6 +178,8 @@ void HotplugBooks::OnOp(const TraceEvent& event) {
   if (op.result != 0 || !op.cpu.valid() || cpus_[op.cpu.index()].online) return;
   for (std::size_t id = 1; id < queue_of_.size(); ++id) {
     if (queue_of_[id] != op.cpu) continue;
+    // Without budget it waits there for its timer, and goes elsewhere then.
+    if (id < throttled_.size() && throttled_[id]) continue;
     // A task that 2012 leaves behind is what HP-T2 reports.
     if (stragglers_ > 0) continue;
     const TaskId task(static_cast<int32_t>(id));
@@ -165,8 +194,78 @@ void HotplugBooks::EndWindows() {
     if (meant_.valid() && c == meant_.index()) continue;
     window_max_ = std::max(window_max_, cpus_[c].window.count());
     window_sum_ += cpus_[c].window.count();
+    HotplugOpResult* const record = Present();
+    if (record != nullptr && cpus_[c].window > kZeroCycles) {
+      record->windows.push_back({CpuId(static_cast<int32_t>(c)), cpus_[c].window});
+    }
     cpus_[c].window = kZeroCycles;
   }
+}
+
+void HotplugBooks::OnBudget(const TraceEvent& event) {
+  const auto payload = event.kind() == EventKind::kSchedDlThrottle
+                           ? static_cast<DlPayload>(event.As<SchedDlThrottle>())
+                           : static_cast<DlPayload>(event.As<SchedDlReplenish>());
+  if (!payload.pid.valid()) return;
+  const std::size_t id = payload.pid.index();
+  if (throttled_.size() <= id) throttled_.resize(id + 1);
+  throttled_[id] = event.kind() == EventKind::kSchedDlThrottle;
+}
+
+// The one that has the lock.
+HotplugOpResult* HotplugBooks::Present() {
+  for (auto record = records_.rbegin(); record != records_.rend() && present_ != 0; ++record) {
+    if (record->id == present_) return &*record;
+  }
+  return nullptr;
+}
+
+void HotplugBooks::OnCallback(const TraceEvent& event) {
+  HotplugOpResult* const op = Present();
+  if (event.kind() == EventKind::kCpuhpExit) {
+    ++callbacks_;
+    const auto exit = event.As<CpuhpExit>();
+    if (op == nullptr) return;
+    // The last one of that state that is open: callbacks of other CPUs come inside that of 83 and
+    // 143.
+    for (auto step = op->steps.rbegin(); step != op->steps.rend(); ++step) {
+      if (step->end != kNever || !step->what.starts_with(fmt::format("{} ", exit.idx))) continue;
+      step->end = event.t;
+      step->result = exit.ret;
+      return;
+    }
+    return;
+  }
+  if (op == nullptr) return;
+  HotplugStep step;
+  step.cpu = event.cpu();
+  step.start = event.t;
+  step.end = kNever;
+  if (event.kind() == EventKind::kCpuhpEnter) {
+    const auto enter = event.As<CpuhpEnter>();
+    step.what = fmt::format("{} {}", enter.idx, enter.up != 0 ? "up" : "down");
+  } else {
+    const auto enter = event.As<CpuhpMultiEnter>();
+    step.what = fmt::format("{} {} {}", enter.idx, enter.up != 0 ? "up" : "down", enter.instance);
+  }
+  op->steps.push_back(std::move(step));
+}
+
+// Notifiers of one round are one step.
+void HotplugBooks::OnNotify(const TraceEvent& event, const PolicyEventPayload& payload) {
+  static constexpr const char* kRounds[] = {
+      "",     "",      "ONLINE",    "UP_PREPARE", "UP_CANCELED", "DOWN_PREPARE", "DOWN_FAILED",
+      "DEAD", "DYING", "POST_DEAD", "STARTING",   "DOWN"};
+  HotplugOpResult* const op = Present();
+  if (op == nullptr || payload.wide[0] < 2 || payload.wide[0] > 11) return;
+  const char* const round = kRounds[payload.wide[0]];
+  if (!op->steps.empty() && op->steps.back().what == round) {
+    op->steps.back().end = event.t;
+    op->steps.back().result = std::min(op->steps.back().result, payload.wide[1]);
+    return;
+  }
+  const Time since = op->steps.empty() ? op->locked.value_or(op->requested) : op->steps.back().end;
+  op->steps.push_back({event.cpu(), since, event.t, round, payload.wide[1]});
 }
 
 // A stop task has its CPU to itself: nothing else can be done there.
@@ -196,6 +295,7 @@ void HotplugBooks::OnDeclared(const TraceEvent& event) {
   for (const auto& [kind, name] : declared_) {
     if (kind != event.kind()) continue;
     const auto payload = event.As<PolicyEventPayload>();
+    if (name == "hotplug_notify") OnNotify(event, payload);
     if (name == "hotplug_dying_race") ++races_;
     if (name == "hotplug_dying_bad") ++bads_;
     if (name == "hotplug_kthreads") kthread_cycles_ += payload.wide[0];
@@ -210,6 +310,9 @@ void HotplugBooks::OnDeclared(const TraceEvent& event) {
 }
 
 void HotplugBooks::OnEnd(const RunEnd& end) {
+  for (HotplugOpResult& op : records_) {
+    for (HotplugStep& step : op.steps) step.end = std::min(step.end, end.end);
+  }
   const int64_t hz = info_->scenario().machine.clock_hz;
   for (const Op& open : open_) {
     if ((end.end - open.requested).count() >= hz) ++bad_;

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "rqsim/listener.h"
+#include "rqsim/result.h"
 #include "rqsim/trace_event.h"
 
 namespace rqsim {
@@ -34,6 +35,8 @@ class HotplugBooks final : public Listener {
   void OnEvent(const TraceEvent& event) override;
   void OnEnd(const RunEnd& end) override;
 
+  // Every operation, as it was asked for. Precondition: the run is over.
+  std::vector<HotplugOpResult> Take() { return std::move(records_); }
   // The metrics of the run, by name. Precondition: the run is over.
   void AddTo(std::vector<std::pair<std::string, int64_t>>& metrics) const;
 
@@ -62,15 +65,22 @@ class HotplugBooks final : public Listener {
   void OnDeclared(const TraceEvent& event);
   void Break(const char* id, Time at, CpuId cpu, TaskId task, std::string message);
   void EndWindows();
+  HotplugOpResult* Present();
+  void OnCallback(const TraceEvent& event);
+  void OnBudget(const TraceEvent& event);
+  void OnNotify(const TraceEvent& event, const PolicyEventPayload& payload);
 
   bool checks_;
   const RunInfo* info_ = nullptr;
   ViolationSink* sink_ = nullptr;
   std::vector<OfCpu> cpus_;
   std::vector<Op> open_;
+  std::vector<bool> throttled_;  // by task
   std::vector<CpuId> queue_of_;  // by task: the runqueue it is on
   std::vector<std::pair<EventKind, std::string>> declared_;
-  CpuId meant_;  // of the operation that has the lock
+  std::vector<HotplugOpResult> records_;
+  int32_t present_ = 0;  // id of the operation that has the lock; 0: none
+  CpuId meant_;          // of the operation that has the lock
   bool in_operation_ = false;
   Time last_;
   int64_t ops_ = 0, failed_ = 0, latency_max_ = 0, latency_sum_ = 0, window_max_ = 0,

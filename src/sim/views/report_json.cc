@@ -110,6 +110,12 @@ Json Umcg(const Result& result) {
   return page;
 }
 
+Json Hotplug(const Result& result) {
+  Json document = ResultToJson(result);
+  return Page(result, "hotplug", "operations",
+              document.contains("hotplug") ? std::move(document["hotplug"]) : Json::array());
+}
+
 std::string Summary(const Result& result) { return SummaryText(result, kSummaryWidth); }
 
 constexpr ReportView kViews[] = {
@@ -122,6 +128,8 @@ constexpr ReportView kViews[] = {
     {"locks", "how mutexes changed hands, who waited for whom, who executed for whom", true,
      LocksText, Locks},
     {"umcg", "state words, lists and hand-offs of UMCG", true, UmcgText, Umcg},
+    {"hotplug", "CPUs that went and came: step by step, who was disturbed, who moved where", false,
+     HotplugText, Hotplug},
 };
 
 }  // namespace

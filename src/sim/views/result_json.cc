@@ -164,6 +164,40 @@ Json ToJson(const Result& result, const KthreadMask& mask) {
   return Json{{"task", NameOf(result, mask.task)}, {"at", mask.at.cycles()}, {"cpus", mask.cpus}};
 }
 
+Json ToJson(const Result& result, const HotplugOpResult& op) {
+  const auto cpu = [](CpuId id) { return id.valid() ? Json(id.value()) : Json(nullptr); };
+  const auto instant = [](const std::optional<Time>& at) {
+    return at ? Json(at->cycles()) : Json(nullptr);
+  };
+  Json steps = Json::array(), windows = Json::array(), moves = Json::array();
+  for (const HotplugStep& step : op.steps) {
+    steps.push_back(Json{{"cpu", cpu(step.cpu)},
+                         {"start", step.start.cycles()},
+                         {"end", step.end.cycles()},
+                         {"what", step.what},
+                         {"result", step.result}});
+  }
+  for (const HotplugWindow& window : op.windows) {
+    windows.push_back(Json{{"cpu", cpu(window.cpu)}, {"cycles", window.cycles.count()}});
+  }
+  for (const HotplugMove& move : op.moves) {
+    moves.push_back(Json{{"task", NameOf(result, move.task)},
+                         {"from", cpu(move.from)},
+                         {"to", cpu(move.to)},
+                         {"at", move.at.cycles()}});
+  }
+  return Json{{"id", op.id},
+              {"cpu", cpu(op.cpu)},
+              {"target", op.target},
+              {"requested", op.requested.cycles()},
+              {"locked", instant(op.locked)},
+              {"done", instant(op.done)},
+              {"result", op.result},
+              {"steps", std::move(steps)},
+              {"windows", std::move(windows)},
+              {"moves", std::move(moves)}};
+}
+
 template <class List, class Convert>
 Json ListOf(const List& list, Convert convert) {
   Json out = Json::array();
@@ -209,6 +243,7 @@ nlohmann::ordered_json ResultToJson(const Result& result) {
   put("lock_waits", result.lock_waits);
   put("lock_passings", result.lock_passings);
   put("kthread_masks", result.kthread_masks);
+  put("hotplug", result.hotplug);
   return out;
 }
 

@@ -328,6 +328,34 @@ class Reader {
       out.kthread_masks.push_back(
           {TaskOf(item, "task"), Time(Integer(item, "at")), Text(item, "cpus")});
     });
+    read("hotplug", [&](const Json& item) { out.hotplug.push_back(ReadHotplug(item)); });
+  }
+
+  CpuId CpuOrAll(const Json& item, const char* key) {
+    return item.contains(key) && item[key].is_null() ? CpuId() : ReadCpuId(item, key);
+  }
+
+  HotplugOpResult ReadHotplug(const Json& item) {
+    HotplugOpResult op;
+    op.id = static_cast<int32_t>(Integer(item, "id"));
+    op.cpu = CpuOrAll(item, "cpu");
+    op.target = static_cast<int32_t>(Integer(item, "target"));
+    op.requested = Time(Integer(item, "requested"));
+    op.locked = Instant(item, "locked");
+    op.done = Instant(item, "done");
+    op.result = Integer(item, "result");
+    ForEach(item, "steps", [&](const Json& step) {
+      op.steps.push_back({CpuOrAll(step, "cpu"), Time(Integer(step, "start")),
+                          Time(Integer(step, "end")), Text(step, "what"), Integer(step, "result")});
+    });
+    ForEach(item, "windows", [&](const Json& window) {
+      op.windows.push_back({ReadCpuId(window, "cpu"), Cycles(Integer(window, "cycles"))});
+    });
+    ForEach(item, "moves", [&](const Json& move) {
+      op.moves.push_back({TaskOf(move, "task"), ReadCpuId(move, "from"), ReadCpuId(move, "to"),
+                          Time(Integer(move, "at"))});
+    });
+    return op;
   }
 
   ProxyChain ReadChain(const Json& item, const Result& result) {
