@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "rqsim/result.h"
+#include "rqsim/scenario_reader.h"
 #include "rqsim/simulation.h"
 #include "support/catch.h"
 
@@ -146,6 +147,7 @@ TEST_CASE("Groups that keep the contract keep every invariant", "[property][umcg
         set.name = "random";
         const auto result = RunScenario(scenario, set, {});
         REQUIRE(result.ok());
+        INFO(WriteScenario(scenario));
         INFO(service << (fixes ? " fixed, " : " as posted, ") << Told(seed, *result));
         CHECK(result->violations.empty());
         CHECK(result->outcome == Outcome::kDone);

@@ -195,6 +195,7 @@ bool UmcgChecker::HeldMutex(TaskId task, Time t) const {
 void UmcgChecker::OnSwitch(const SchedSwitch& change, const TraceEvent& event) {
   if (change.prev_pid == kIdleTask || change.voluntary == 0) return;
   Seen& prev = Of(change.prev_pid);
+  prev.pushing = false;
   if (prev.in_block_path) {
     Report("UM-I7", event.t, event.cpu(), change.prev_pid,
            fmt::format("{} sleeps inside block detection", Name(change.prev_pid)));
@@ -222,6 +223,7 @@ void UmcgChecker::OnState(const TraceEvent& event, const PolicyEventPayload& p) 
   const int64_t to = p.wide[1];
   Seen& seen = Of(task);
   seen.word = to;
+  seen.was_running = StateOf(from) == kRunning;
   const auto report = [&](const char* id, std::string message) {
     Report(id, event.t, event.cpu(), task, std::move(message));
   };
@@ -317,7 +319,9 @@ void UmcgChecker::OnPush(const TraceEvent& event, TaskId task) {
            fmt::format("{} parks with the mutex {}", Name(task),
                        info_->lock_name(LockId(static_cast<int32_t>(lock)))));
   }
-  if (++seen.rounds == kLivelockRounds + 1) {
+  // Not after a block: its next one may follow without user code in between.
+  seen.rounds = seen.was_running ? seen.rounds + 1 : 0;
+  if (seen.rounds == kLivelockRounds + 1) {
     Report("UM-livelock", event.t, event.cpu(), task,
            fmt::format("{} comes back to the list without executing user code", Name(task)));
   }
@@ -352,8 +356,10 @@ void UmcgChecker::OnUmcg(int kind, const TraceEvent& event) {
       OnPush(event, task);
       return;
     case UmcgEvents::kTakeServer:
+      // One that took a server is about to mark it, until it parks.
+      if (p.wide[0] != 0 || p.wide[1] != 0) return;
       Of(task).pushing = false;
-      if (p.wide[0] == 0 && p.wide[1] == 0) CheckIdle(event.t, event.cpu(), task);
+      CheckIdle(event.t, event.cpu(), task);
       return;
     case UmcgEvents::kQueue:
       Of(task).on_list = Of(task).pushing = false;

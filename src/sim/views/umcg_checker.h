@@ -30,7 +30,8 @@ class UmcgChecker final : public Listener {
     int process = 0;
     bool is_worker = false, is_server = false;
     int64_t word = 0;
-    int rounds = 0;  // pushed so often without a cycle of user code in between
+    int rounds = 0;            // pushed so often without a cycle of user code in between
+    bool was_running = false;  // before the last change of its word
     bool on_list = false;
     bool pushing = false;     // between the push and the look for an idle server
     bool waits_idle = false;  // a server that found no work and waits

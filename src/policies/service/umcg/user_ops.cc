@@ -19,10 +19,11 @@ Next Engine::YieldTo(Kernel& kernel, Frame& frame, TaskId server) {
   const int64_t own = LoadState(kernel, frame.task);
   switch (frame.step.value()) {
     case kBegin:
-      thread.requeue = (frame.path == PathId(kOpYield) ? frame.r[0] : frame.r[1]) == 1;
       if (thread.is_worker) Announce(kernel, Handoff::kYield, frame.task, server);
       return Userly(kFirst, costs_.u_cas);
     case kFirst:
+      // Said in user code: before its first cycle the worker may have had to park.
+      thread.requeue = (frame.path == PathId(kOpYield) ? frame.r[0] : frame.r[1]) == 1;
       // A request to preempt it is satisfied by the yield (umcg.md 7).
       ChangeState(
           kernel, frame.task, own,
