@@ -105,7 +105,8 @@ class Affinity2 final : public KernelService {
         const Task& task = kernel.task(id);
         // Not active yet: nobody is asked.
         kernel.ForceAffinity(id, CpuSet::Of(cpu));
-        if (!task.on_rq || task.cpu == cpu) continue;
+        // A blocked donor stays with its owner, and comes when it wakes.
+        if (!task.on_rq || task.cpu == cpu || task.is_blocked) continue;
         if (task.on_cpu) {
           ++on_the_way_;
           kernel.QueueStopWork(task.cpu, self_, kMove, cpu.value() << 20 | id.value());

@@ -100,7 +100,10 @@ class HotplugSignal final : public KernelService {
   Next Step(Kernel& kernel, Frame& frame) override {
     if (frame.path == kHandler) {
       if (frame.step != StepId(0)) return Next::Return(0);
-      tasks_[frame.task.index()].handler_due = false;
+      TaskPart& task = tasks_[frame.task.index()];
+      task.handler_due = false;
+      // Its section has been aborted, if it had begun: the state is read anew in any case.
+      if (task.has_entered) kernel.AbortProgram(frame.task);
       return Next::Run(StepId(1), c_sighand_, RunMode::kUser);
     }
     const CpuId cpu(static_cast<int32_t>(frame.r[0]));
@@ -115,6 +118,7 @@ class HotplugSignal final : public KernelService {
       return Next::Return(0);
     }
     if (frame.path == kLeave) {
+      tasks_[frame.task.index()].has_entered = false;
       locks_.Leave(kernel, cpu, frame.task);
       GoBack(kernel, frame.task);
       std::erase(registered_[cpu.index()], frame.task);
@@ -126,6 +130,7 @@ class HotplugSignal final : public KernelService {
  private:
   struct TaskPart {
     bool handler_due = false;
+    bool has_entered = false;  // between signal_enter and signal_leave
     bool is_moved = false;
     CpuSet before;
   };
@@ -145,6 +150,8 @@ class HotplugSignal final : public KernelService {
   Next Enter(Kernel& kernel, Frame& frame, CpuId cpu) {
     TaskPart& task = tasks_[frame.task.index()];
     Register(cpu, frame.task);
+    task.has_entered = true;
+    kernel.SetAbort(frame.task);
     if (frame.step == StepId(1) && frame.result == kEINTR) {
       // The signal comes first. The section that follows finds out, and comes back here.
       if (!locks_.Has(cpu, frame.task)) locks_.Leave(kernel, cpu, frame.task);

@@ -158,7 +158,7 @@ class PairSpin final : public KernelService {
   void OnTask(Kernel& kernel, TaskId id, TaskChange change) override {
     TaskPart& task = Of(id);
     if (!task.pair_cpu.valid()) return;
-    if (change == TaskChange::kDead) kernel.LookAgain(Of(task.pair_cpu).spinner);
+    if (change == TaskChange::kDead) GoOn(kernel, task.pair_cpu);
     if (change == TaskChange::kExec) Release(kernel, id);
   }
 
@@ -244,7 +244,16 @@ class PairSpin final : public KernelService {
     task.pair_cpu = CpuId();
     EmitTask(kernel, id);
     Emit(kernel, PairEvent::kClear, id, cpu, 0);
-    kernel.LookAgain(Of(cpu).spinner);
+    GoOn(kernel, cpu);
+  }
+
+  // The spinner of that CPU reads again what it waits for, spinning or asleep.
+  void GoOn(Kernel& kernel, CpuId cpu) {
+    const CpuPart& part = Of(cpu);
+    kernel.LookAgain(part.spinner);
+    if (part.serves.valid() && kernel.task(part.spinner).state == TaskState::kInterruptible) {
+      kernel.Wake(part.spinner);
+    }
   }
 
   // pairing.md 7.2.
@@ -292,6 +301,18 @@ class PairSpin final : public KernelService {
       Emit(kernel, PairEvent::kPublish, id, cpu, 0);
       kernel.Wake(id);
       return Next::Run(skips_phase_a_ ? kPhaseB : kPhaseA, kZeroCycles, RunMode::kKernelNoPreempt);
+    }
+    const bool shares_cpu = kernel.task(id).cpu == frame.cpu;
+    // Woken on the CPU it is paired with, the task needs nobody.
+    if (frame.step == kPhaseA && shares_cpu && frame.cpu == cpu) {
+      return Next::Run(kStop, kZeroCycles, RunMode::kKernelNoPreempt);
+    }
+    if ((frame.step == kPhaseA || frame.step == kPhaseB) && shares_cpu && frame.cpu != cpu) {
+      // The CPU is offline, and its spinner sits on that of its task: nobody is to be kept off, and
+      // spinning would keep off the task (MODEL-201). It holds the others back by waiting.
+      if (is_paired && task.worker_active) {
+        return Next::Block(kPhaseB, TaskState::kInterruptible);
+      }
     }
     if (frame.step == kPhaseA) {
       if (!on_cpu && is_paired && task.worker_active) return Poll(kernel, kPhaseA, id);
@@ -351,7 +372,7 @@ class PairSpin final : public KernelService {
       Of(id).worker_active = false;
       Of(id).notify_resume = Of(id).pair_cpu.valid();
       EmitTask(kernel, id);
-      kernel.LookAgain(part.spinner);
+      GoOn(kernel, cpu);
       Message message;
       message.policy = self_;
       return Next::CallCpu(StepId(1), kernel.task(id).cpu, message, true);

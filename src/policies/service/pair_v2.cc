@@ -157,7 +157,7 @@ constexpr FaultInfo kFaults[] = {
     {"pair.no_cond_resched", "the worker's loop gives the CPU to nobody", "bystander_wait_max"},
     {"pair.ipi_offline_hang", "an IPI to an offline CPU waits for ever", "outcome livelock"},
     {"pair.v1_current_not_prev", "the task hook looks at the next task instead (v1)", "PA-I2"},
-    {"pair.exec_leak", "execve() forgets the queued work (v1)", "PA-I3"},
+    {"pair.exec_leak", "execve() forgets the queued work (v1)", "PA-I2"},
     {"pair.leak_ref", "work that ended keeps its reference", "PA-I3"},
     {"pair.skip_store.w1.running", "publishing does not say for whom", "PA-I2"},
     {"pair.skip_store.w1.worker_active", "publishing does not tell the task", "PA-I2"},
@@ -260,7 +260,8 @@ void PairV2::OnTask(Kernel& kernel, TaskId id, TaskChange change) {
   task.pair_cpu = CpuId();
   task.notify_resume = false;
   EmitTask(kernel, id);
-  Emit(kernel, PairEvent::kClear, id, cpu, task.worker_active ? 1 : 0);
+  // execve() waits for nobody: the worker ends at its next look.
+  Emit(kernel, PairEvent::kClear, id, cpu, 0);
 }
 
 void PairV2::OnCall(Kernel& kernel, CpuId cpu, const Message& message) {

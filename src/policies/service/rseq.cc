@@ -87,7 +87,7 @@ constexpr ParamInfo kParams[] = {
      .summary = "1: the ids are rewritten after every switch; 2: only where they may have changed"},
 };
 constexpr FaultInfo kFaults[] = {
-    {"rseq.no_abort", "the way to user code forgets critical sections", "PA-S1"},
+    {"rseq.no_abort", "the way to user code forgets critical sections", "PA-LU"},
 };
 
 class Rseq final : public KernelService {

@@ -493,7 +493,8 @@ Next Machine::StopperStep(CpuId c, Frame& frame) {
     PushNow(c, work.task);
   } else if (frame.step == StepId(1)) {
     const Task& t = task_store_[work.task.index()];
-    if (t.cpu == c && t.cpus_allowed.Contains(work.dest)) MoveQueuedTask(work.task, work.dest);
+    // It stays where it is if it may not run there any more (is_cpu_allowed()).
+    if (t.cpu == c && MayRunOn(work.task, work.dest)) MoveQueuedTask(work.task, work.dest);
   }
   FinishStopWork(c);
   return Next::Run(StepId(0), kZeroCycles, RunMode::kKernel);

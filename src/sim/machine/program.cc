@@ -310,6 +310,7 @@ class Compiler {
     if (!rule.enter.empty()) Call(program, rule.enter, {args[0]});
     const std::size_t begin = CriticalSection(program, args, rule.guard);
     program.code[begin].target = static_cast<int32_t>(rule.restarts ? enter : begin);
+    if (rule.restarts) program.code[enter].target = static_cast<int32_t>(enter);
     if (!rule.leave.empty()) Call(program, rule.leave, {args[0]});
     if (rule.tries_native) {
       program.code[jump_at].target = static_cast<int32_t>(program.code.size());

@@ -152,6 +152,11 @@ void PairChecker::OnSegment(const TraceEvent& event) {
     }
     if (!is_user && task.pair_cpu.valid()) users_kernel_ += event.t - segment.start;
     if (is_user) {
+      CpuBook& here = At(cpu);
+      if (here.is_open && !here.reported && here.open_since < segment.start) {
+        here.reported = true;
+        Report("PA-I2", segment.start, segment.curr, cpu, here.problem);
+      }
       found_.clear();
       overlaps_.AddUser(cpu, segment.curr, segment.start, event.t, found_);
       for (const UserOverlaps::Overlap& overlap : found_) {
@@ -384,9 +389,14 @@ void PairChecker::CheckCpu(CpuId id) {
                           id.value());
   }
   if (problem.empty()) {
+    // Put right, but too late.
+    if (cpu.is_open && !cpu.reported && cpu.executed_since > poll_ * 2) {
+      Report("PA-I2", now_, TaskId(), id, std::move(cpu.problem));
+    }
     cpu.is_open = cpu.reported = false;
     return;
   }
+  cpu.problem = problem;
   if (!cpu.is_open) {
     cpu.is_open = true;
     cpu.open_since = now_;

@@ -76,6 +76,7 @@ class PairChecker final : public Listener {
     bool is_online = true;
     bool is_open = false;  // PA-I2 does not hold just now …
     bool reported = false;
+    std::string problem;
     Time open_since;
     Cycles executed_since;  // … what its worker has executed since
   };
