@@ -49,7 +49,11 @@ std::vector<Scenario> TheTree() {
     if (scenario->until && *scenario->until > Time(kLongest)) continue;
     const bool on_purpose = std::any_of(scenario->policies.begin(), scenario->policies.end(),
                                         [](const PolicySet& set) { return !set.faults.empty(); });
-    if (!on_purpose) scenarios.push_back(*scenario);
+    // A storm can leave no housekeeping CPU, and then isolation cannot be kept.
+    const bool isolates =
+        std::any_of(scenario->actions.begin(), scenario->actions.end(),
+                    [](const ActionSpec& action) { return action.kind == ActionKind::kIsolate; });
+    if (!on_purpose && !isolates) scenarios.push_back(*scenario);
   }
   return scenarios;
 }

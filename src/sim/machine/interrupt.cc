@@ -300,6 +300,7 @@ void Machine::DoExt(int32_t index) {
       CreateKthread(action.spawn);
       return;
     }
+    if (StartsParked(action.spawn)) return;
     Emit(CpuId(), SchedProcessFork{TaskId(), action.spawn});
     SpawnTask(action.spawn, CpuId(), WakeFlags::kNone);
     return;

@@ -48,13 +48,16 @@ bool Machine::ParksInside(const Frame& frame, OpKind kind) const {
          (kind == OpKind::kBlock || kind == OpKind::kSleep);
 }
 
-// A thread whose CPU is not there is made parked.
+// A thread whose CPU is not there is made parked: it has been there before, as the policies' own.
 bool Machine::StartsParked(TaskId task) {
   Task& t = MutableTask(task);
   const KthreadAffinity* const affinity = kthread_affinity(task);
   if (affinity == nullptr || affinity->kind != KthreadKind::kPerCpu) return false;
   const CpuId cpu = t.cpus_allowed.First();
   if (online_.Contains(cpu)) return false;
+  CreateKthread(task);
+  CallAboutKthread(KthreadCall::Kind::kFirstWake, task, CpuSet());
+  contexts_[task.index()].started = now_;
   t.cpu = t.wake_cpu = cpu;
   t.state = TaskState::kParked;
   t.should_park = true;

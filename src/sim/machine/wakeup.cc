@@ -444,7 +444,6 @@ void Machine::SpawnTask(TaskId task, CpuId waker, WakeFlags flags) {
   ctx.started = now_;
   CreateKthread(task);
   CallAboutKthread(KthreadCall::Kind::kFirstWake, task, CpuSet());
-  if (StartsParked(task)) return;
   const bool forked = Has(flags, WakeFlags::kFork);
   CpuId target = t.cpu;
   if (forked) {
