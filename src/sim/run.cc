@@ -102,7 +102,7 @@ absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& se
   PairChecker pair_checker(PollOf(resolved, scenario.machine.clock_hz, registry));
   const auto kthread_promises = KthreadPromisesOf(scenario, resolved, registry);
   KthreadChecker kthreads(kthread_promises.value_or(KthreadChecker::Promises()), options.check,
-                          options.timeline);
+                          options.timeline || !scenario.hotplug.empty());
   UmcgBooks umcg_books(options.timeline);
   UmcgChecker umcg_checker;
   Timeline timeline;

@@ -17,6 +17,7 @@
 #include <string>
 
 #include "rqsim/policy.h"
+#include "sim/views/report_kthreads.h"
 #include "sim/views/report_text.h"
 #include "sim/views/text_table.h"
 
@@ -111,6 +112,8 @@ std::string HotplugText(const Result& result) {
   AppendSteps(result, out);
   AppendWindows(result, out);
   AppendMoves(result, out);
+  const std::string masks = KthreadMasksText(result);
+  if (!masks.empty()) out += '\n' + masks;
   return out;
 }
 

@@ -112,8 +112,12 @@ Json Umcg(const Result& result) {
 
 Json Hotplug(const Result& result) {
   Json document = ResultToJson(result);
-  return Page(result, "hotplug", "operations",
-              document.contains("hotplug") ? std::move(document["hotplug"]) : Json::array());
+  Json page = Page(result, "hotplug", "operations",
+                   document.contains("hotplug") ? std::move(document["hotplug"]) : Json::array());
+  if (document.contains("kthread_masks")) {
+    page["kthread_masks"] = std::move(document["kthread_masks"]);
+  }
+  return page;
 }
 
 std::string Summary(const Result& result) { return SummaryText(result, kSummaryWidth); }

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "sim/views/report_text.h"
+#include "sim/views/text_table.h"
 
 namespace rqsim {
 
@@ -26,19 +28,22 @@ std::vector<KthreadMaskSpan> KthreadMaskSpans(const Result& result) {
 std::string KthreadMasksText(const Result& result) {
   const std::vector<KthreadMaskSpan> spans = KthreadMaskSpans(result);
   if (spans.empty()) return "";
-  std::size_t width = 0;
-  for (const KthreadMaskSpan& span : spans) {
-    width = std::max(width, CommOf(result, span.mask->task).size());
-  }
-  std::string text = "kernel threads\n";
+  TextTable table;
+  table.AddColumn("THREAD", TextTable::Align::kLeft, 0);
+  table.AddColumn("FROM", TextTable::Align::kRight, 0);
+  table.AddColumn("UNTIL", TextTable::Align::kRight, 0);
+  table.AddColumn("MAY RUN ON CPU", TextTable::Align::kLeft, 0);
   TaskId last;
   for (const KthreadMaskSpan& span : spans) {
-    const std::string_view name =
-        span.mask->task == last ? std::string_view() : CommOf(result, span.mask->task);
+    std::string name;
+    if (span.mask->task != last) name = CommOf(result, span.mask->task);
     last = span.mask->task;
-    text += fmt::format("  {:{}}  [{}, {})  CPU {}\n", name, width, span.start.cycles(),
-                        span.end.cycles(), span.mask->cpus);
+    table.AddRow({std::move(name), fmt::format("{}", span.start.cycles()),
+                  fmt::format("{}", span.end.cycles()), span.mask->cpus});
   }
+  std::string text;
+  constexpr std::size_t kPageWidth = 120;
+  table.AppendTo(text, kPageWidth);
   return text;
 }
 

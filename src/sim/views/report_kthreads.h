@@ -1,9 +1,9 @@
 // The masks of kernel threads over time, as a table that a page of `rqsim report` may show.
 //
-//   kernel threads
-//     k        [0, 2009)  CPU 2-3
-//              [2009, 3046)  CPU 0-3
-//              [3046, 5000)  CPU 2-3
+//   THREAD  FROM  UNTIL  MAY RUN ON CPU
+//   k          0   2009  2-3
+//           2009   3057  0-7
+//           3057   5000  2-3
 #ifndef RQSIM_SIM_VIEWS_REPORT_KTHREADS_H_
 #define RQSIM_SIM_VIEWS_REPORT_KTHREADS_H_
 
