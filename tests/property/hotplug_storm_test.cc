@@ -60,6 +60,27 @@ std::vector<Scenario> TheTree() {
 
 bool EndsWell(Outcome outcome) { return outcome == Outcome::kDone || outcome == Outcome::kUntil; }
 
+// A wake-up that comes before its block is lost, and a storm changes which comes first: such a
+// workload may sleep for ever, and that is its own doing.
+bool MayMissItsWakeUp(const std::vector<OpSpec>& ops) {
+  return std::any_of(ops.begin(), ops.end(), [](const OpSpec& op) {
+    const bool waits = op.kind == OpKind::kBlock || op.kind == OpKind::kWait ||
+                       op.kind == OpKind::kSync || op.kind == OpKind::kSuspend ||
+                       op.kind == OpKind::kService;
+    return (waits && !op.timeout) || MayMissItsWakeUp(op.ops) || MayMissItsWakeUp(op.otherwise);
+  });
+}
+bool MayMissItsWakeUp(const Scenario& scenario) {
+  return std::any_of(scenario.tasks.begin(), scenario.tasks.end(),
+                     [](const TaskSpec& task) { return MayMissItsWakeUp(task.ops); });
+}
+
+// Pairing promises progress while the CPUs it needs are there.
+bool IsClean(const Result& result) {
+  return std::all_of(result.violations.begin(), result.violations.end(),
+                     [](const Violation& violation) { return violation.id == "PA-L1"; });
+}
+
 struct Calm {
   bool ok = false;
   bool is_clean = false, ends_well = false;
@@ -68,7 +89,7 @@ struct Calm {
 Calm RunCalm(const Scenario& scenario, const PolicySet& set) {
   const auto result = RunScenario(scenario, set, {}, Registry::BuiltIn());
   if (!result.ok()) return {};
-  return {true, result->violations.empty(), EndsWell(result->outcome)};
+  return {true, IsClean(*result), EndsWell(result->outcome) && !MayMissItsWakeUp(scenario)};
 }
 
 // Returns what occurred, by metric.
@@ -98,7 +119,7 @@ std::map<std::string, int64_t> RunStorms(int64_t left) {
       CHECK(result.ok() == calm->second.ok);
       if (!result.ok()) continue;
       for (const Violation& violation : result->violations) UNSCOPED_INFO(violation.message);
-      if (calm->second.is_clean) CHECK(result->violations.empty());
+      if (calm->second.is_clean) CHECK(IsClean(*result));
       INFO(result->message);
       if (calm->second.ends_well) CHECK(EndsWell(result->outcome));
       for (const auto& [name, value] : result->metrics) {
