@@ -192,7 +192,7 @@ void Cpuhp::OnStart(Kernel& kernel) {
     PerCpu& cpu = cpus_[static_cast<std::size_t>(i)];
     const bool online = kernel.cpu(CpuId(i)).online;
     cpu.state = cpu.target = online ? kOnline : kOffline;
-    cpu.sync = online ? Sync::kOnline : Sync::kDead;
+    cpu.sync = online ? Sync::kIsOnline : Sync::kDead;
     cpu.booted_once = online;
   }
   const auto callbacks = kernel.hotplug_callbacks();

@@ -33,7 +33,7 @@ inline constexpr PathId kToyUpPath{12};
 inline constexpr PathId kToyDownPath{13};
 inline constexpr PathId kRequestPath{14};
 
-enum class Sync : uint8_t { kDead, kKicked, kAlive, kShouldOnline, kOnline };
+enum class Sync : uint8_t { kDead, kKicked, kAlive, kShouldOnline, kIsOnline };
 
 // hotplug.md 5.2.
 struct PerCpu {

@@ -50,7 +50,7 @@ Next Cpuhp::ApStep(Kernel& kernel, Frame& frame) {
     return RunStates(StepId(1), cpu, std::min(c.target, kApOnline), true, true);
   }
   kernel.SetOnline(cpu, true);
-  c.sync = Sync::kOnline;
+  c.sync = Sync::kIsOnline;
   c.booted_once = true;
   c.state = kOnlineIdle;
   kernel.Wake(c.controller);

@@ -139,7 +139,7 @@ Next Cpuhp::Unpark(Kernel& kernel, Frame& frame) {
 Next Cpuhp::Bringup(Kernel& kernel, Frame& frame) {
   const CpuId cpu = CpuOf(frame);
   PerCpu& c = At(cpu);
-  if (c.sync == Sync::kShouldOnline || c.sync == Sync::kOnline) {
+  if (c.sync == Sync::kShouldOnline || c.sync == Sync::kIsOnline) {
     return EndCallback(kernel, frame, kEAGAIN);
   }
   if (c.sync == Sync::kDead) kernel.RunInIdle(cpu, self_, kApPath, c_boot_);
@@ -153,7 +153,7 @@ Next Cpuhp::BringupStep(Kernel& kernel, Frame& frame) {
   const CpuId cpu = CpuOf(frame);
   PerCpu& c = At(cpu);
   if (frame.step == kUp) {
-    if (c.sync != Sync::kOnline) return Next::Block(kUp, TaskState::kUninterruptible);
+    if (c.sync != Sync::kIsOnline) return Next::Block(kUp, TaskState::kUninterruptible);
     return Next::Run(kUpUnpark, c_unpark_, RunMode::kKernel);
   }
   if (frame.step == kUpUnpark) {

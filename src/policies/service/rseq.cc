@@ -44,6 +44,7 @@ constexpr ServiceOpInfo kOps[] = {
      .role = OpRole::kSectionEnd,
      .summary = "The critical section writes what it read plus one."},
     {.name = "percpu",
+     .path = PathId(),  // its role says what it does
      .pays_syscall = false,
      .args = "cpu run",
      .role = OpRole::kPercpu,

@@ -139,7 +139,7 @@ Knobs ReadKnobs(const PolicyParams& params, Variant variant) {
   knobs.preempt_source = source == "watchdog"         ? PreemptSource::kWatchdog
                          : source == "server-timeout" ? PreemptSource::kServerTimeout
                          : source == "kernel-tick"    ? PreemptSource::kKernelTick
-                                                      : PreemptSource::kNone;
+                                                      : PreemptSource::kOff;
   knobs.preempt_at_schedule = params.Text("preempt.trigger") == "next-schedule";
   knobs.timeout_restores = params.Text("server.timeout_protocol") == "libumcg";
   knobs.server_timeout = params.Length("server.timeout");

@@ -13,7 +13,7 @@ struct Costs {
       pick, push_window, spin_poll;
 };
 
-enum class PreemptSource : uint8_t { kNone, kWatchdog, kServerTimeout, kKernelTick };
+enum class PreemptSource : uint8_t { kOff, kWatchdog, kServerTimeout, kKernelTick };
 
 struct Knobs {
   int vpid_lookups = 2;
@@ -28,7 +28,7 @@ struct Knobs {
   bool hook_in_wait = false;   // true: block detection is asked inside the idle loop too
   bool nopreempt_hook = true;  // it runs with preemption off
   bool handoff_direct = false;
-  PreemptSource preempt_source = PreemptSource::kNone;
+  PreemptSource preempt_source = PreemptSource::kOff;
   bool preempt_at_schedule = false;  // trigger next-schedule
   bool timeout_restores = false;     // server.timeout_protocol libumcg
   Cycles server_timeout;             // 0: none, or the slice of the user scheduler
