@@ -255,9 +255,11 @@ PathCall Engine::UserReturnPath(Kernel& kernel, TaskId task) {
   return PathCall::None();
 }
 
-PathCall Engine::KernelEntryPath(Kernel&, TaskId task) {
+PathCall Engine::KernelEntryPath(Kernel& kernel, TaskId task) {
   const Thread& thread = Of(task);
   if (!thread.registered || !thread.is_worker) return PathCall::None();
+  // With a mutex it has not left the kernel (MODEL-157).
+  if (HoldsMutex(kernel, task)) return PathCall::None();
   return PathCall::To(PathId(kPzEntry));
 }
 

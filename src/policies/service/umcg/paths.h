@@ -71,7 +71,7 @@ inline constexpr StepInfo kDeliver[] = {{"D1"}, {"D2"}, {"D3"}};
 inline constexpr StepInfo kPzEntry[] = {{"E1"}, {"E2"}};
 inline constexpr StepInfo kPzExit[] = {{"X1"}, {"X2"}, {"X3"}, {"X4"}, {"X5"}, {"X6"}};
 inline constexpr StepInfo kPzPark[] = {{"U1"}, {"U2"}, {"U3"}, {"U4"}, {"U5"}, {"U6"}, {"U7"}};
-inline constexpr StepInfo kPzBlock[] = {{"Z1"}, {"Z2"}, {"Z3"}, {"Z4"}};
+inline constexpr StepInfo kPzBlock[] = {{"Z1"}, {"Z_pin"}, {"Z2"}, {"Z3"}, {"Z4"}};
 inline constexpr StepInfo kPzWait[] = {{"Y1"}, {"Y2"}, {"Y3"}, {"Y4"},  {"Y5"}, {"Y6"},
                                        {"Y7"}, {"Y8"}, {"Y9"}, {"Y10"}, {"Y11"}};
 inline constexpr StepInfo kPzCtl[] = {{"G1"}, {"G2"}, {"G3"}};

@@ -127,26 +127,38 @@ Next Engine::PzBlock(Kernel& kernel, Frame& frame) {
   Thread& thread = Of(frame.task);
   switch (frame.step.value()) {
     case 0:
+      // MODEL-159: the operations on mutexes are no system calls, so nothing is pinned yet.
+      if (!thread.pinned_self && kernel.task(frame.task).blocked_on.valid() &&
+          StateOf(LoadState(kernel, frame.task)) == kRunning) {
+        return Kernelly(1, Cycles(2 * costs_.pin.count()) + costs_.vpid);
+      }
       if (!thread.pinned_self) {
         Emit(kernel, kEvIgnored, static_cast<int64_t>(Reason::kNoServer), 0, frame.task.value());
         return Next::Return(0);
       }
       Announce(kernel, Handoff::kBlock, frame.task, thread.server);
-      return Kernelly(1, costs_.k_cas);
-    case 1: {
+      return Kernelly(2, costs_.k_cas);
+    case 1:
+      if (PzPin(kernel, frame.task) != 0) {
+        Die(kernel, frame.task, Reason::kPin);
+        return Kernelly(4, Cycles(2 * costs_.unpin.count()));
+      }
+      Announce(kernel, Handoff::kBlock, frame.task, thread.server);
+      return Kernelly(2, costs_.k_cas);
+    case 2: {
       // A task that announced a wait may block before it.
       const bool blocked = PzUpdate(kernel, frame.task, kRunning, kBlocked, frame.task) ||
                            PzUpdate(kernel, frame.task, kIdle, kBlocked, frame.task);
       if (!blocked) {
         Die(kernel, frame.task, Reason::kWordChanged);
-        return Kernelly(3, Cycles(2 * costs_.unpin.count()));
+        return Kernelly(4, Cycles(2 * costs_.unpin.count()));
       }
       thread.parked_pz = true;
-      return Kernelly(2, costs_.k_cas);
+      return Kernelly(3, costs_.k_cas);
     }
-    case 2:
+    case 3:
       PzWakeServer(kernel, frame.task);
-      return Kernelly(3, Cycles(2 * costs_.unpin.count()));
+      return Kernelly(4, Cycles(2 * costs_.unpin.count()));
     default:
       Unpin(kernel, frame.task);
       return Next::Return(0);
