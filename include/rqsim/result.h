@@ -215,6 +215,17 @@ struct HotplugOpResult {
   std::vector<HotplugMove> moves;      // who left the CPU meanwhile
 };
 
+// A task was paired with a CPU (pairing.md 5), from `set` to `cleared`; kNever: not by the end.
+struct Pairing {
+  TaskId task;
+  CpuId cpu;
+  Time set;
+  Time let_in = kNever;  // the first time its CPU was occupied for it
+  Time cleared = kNever;
+  int64_t times = 0;  // it was let in so often
+  int64_t aborts = 0, commits = 0;
+};
+
 struct Result {
   std::string scenario;
   uint64_t scenario_hash = 0;
@@ -230,6 +241,7 @@ struct Result {
                                   // policies' own, then forked
   std::vector<CpuResult> cpus;
   std::vector<LockResult> locks;
+  std::vector<Pairing> pairings;  // with the checkers: in the order of `set`
   std::vector<std::pair<std::string, int64_t>>
       metrics;                          // of the run, and of the services in use; by name
   std::vector<TimelineCell> timeline;   // by cpu, then start; empty unless asked for

@@ -153,7 +153,10 @@ absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& se
   if (options.check && !scenario.mutexes.empty()) {
     result.metrics.emplace_back("rt_violation_cycles", rt_top.violated().count());
   }
-  if (checks_pairs) pair_checker.AddTo(result.metrics);
+  if (checks_pairs) {
+    pair_checker.AddTo(result.metrics);
+    result.pairings = pair_checker.TakePairings();
+  }
   if (options.check) {
     // total order: names differ.
     std::sort(result.metrics.begin(), result.metrics.end());

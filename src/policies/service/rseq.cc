@@ -13,7 +13,7 @@
 // include/linux/rseq_entry.h: rseq_update_user_cs(). Part of every run whose programs use it,
 // whatever its services, and asked after them on the way to user code (MODEL-195); what it costs
 // stands with it (`{"name": "rseq", "c_abort": 50}`).
-// Cost: every hook O(1). Tested by scenarios/pairing and tests/unit/policies/service/rseq_test.cc.
+// Cost: every hook O(1). Tested by scenarios/pairing and tests/property/pairing_test.cc.
 #include <vector>
 
 #include "policies.h"

@@ -82,6 +82,11 @@ PairChecker::TaskBook& PairChecker::At(TaskId task) {
   return tasks_[task.index()];
 }
 
+Pairing* PairChecker::PairingOf(TaskId task) {
+  const int at = At(task).pairing;
+  return at < 0 ? nullptr : &pairings_[static_cast<std::size_t>(at)];
+}
+
 void PairChecker::Report(const char* id, Time at, TaskId task, CpuId cpu, std::string message) {
   Violation violation;
   violation.id = id;
@@ -252,10 +257,12 @@ void PairChecker::OnRseq(const TraceEvent& event, int which) {
     overlaps_.SetData(id, CpuId(), event.t);
     ++aborts_;
     ++task.aborts;
+    if (Pairing* const pairing = PairingOf(id)) ++pairing->aborts;
   }
   if (which != kCommit) return;
   overlaps_.SetData(id, CpuId(), event.t);
   ++commits_;
+  if (Pairing* const pairing = PairingOf(id)) ++pairing->commits;
   if (payload.wide[1] != 0) {
     lost_ += payload.wide[1];
     Report("PA-LU", event.t, id, data,
@@ -276,11 +283,14 @@ void PairChecker::OnPair(const TraceEvent& event, int which) {
   switch (static_cast<Which>(which)) {
     case kSet:
       if (value != 0) return;
-      ++pairings_;
+      At(id).pairing = static_cast<int>(pairings_.size());
+      pairings_.push_back({id, cpu, event.t, kNever, kNever, 0, 0, 0});
       At(id).set_at = event.t;
       At(id).entries = At(id).aborts = 0;
       return;
     case kClear:
+      if (Pairing* const pairing = PairingOf(id)) pairing->cleared = event.t;
+      At(id).pairing = -1;
       At(id).set_at = kNever;
       if (value != 0) {
         Report("PA-S4", event.t, id, cpu,
@@ -294,6 +304,9 @@ void PairChecker::OnPair(const TraceEvent& event, int which) {
       return;
     case kPublish:
       ++At(id).entries;
+      if (Pairing* const pairing = PairingOf(id)) {
+        if (pairing->times++ == 0) pairing->let_in = event.t;
+      }
       return;
     case kRun:
       if (!At(id).pair_cpu.valid()) {
@@ -442,7 +455,7 @@ void PairChecker::AddTo(std::vector<std::pair<std::string, int64_t>>& metrics) c
   metrics.insert(metrics.end(),
                  {{"s2_overlap_cycles", overlaps_.cycles(Kind::kOnPairedCpu).count()},
                   {"s3_overlap_cycles", overlaps_.cycles(Kind::kSamePair).count()},
-                  {"pairings", pairings_},
+                  {"pairings", static_cast<int64_t>(pairings_.size())},
                   {"soak_cycles", soak_.count()},
                   {"pair_ipis", ipis_},
                   {"ipi_failed", ipi_failed_},

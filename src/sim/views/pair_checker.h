@@ -29,6 +29,7 @@
 #include <vector>
 
 #include "rqsim/listener.h"
+#include "rqsim/result.h"
 #include "rqsim/trace_event.h"
 #include "sim/views/declared_events.h"
 #include "sim/views/user_overlaps.h"
@@ -49,6 +50,7 @@ class PairChecker final : public Listener {
   void OnEvent(const TraceEvent& event) override;
   void OnEnd(const RunEnd& end) override;
 
+  std::vector<Pairing> TakePairings() { return std::move(pairings_); }
   // Adds its metrics to `metrics`, which is sorted afterwards by whoever owns it.
   void AddTo(std::vector<std::pair<std::string, int64_t>>& metrics) const;
 
@@ -64,6 +66,7 @@ class PairChecker final : public Listener {
     Time waits_since;
     CpuId works_for;       // workers: the CPU that is theirs
     Time set_at = kNever;  // since when it has been paired without a commit
+    int pairing = -1;      // the present one, in pairings_
     int entries = 0;       // times it was let in since
     int aborts = 0;        // critical sections started anew since
     int64_t refs = 0;      // as the service says
@@ -82,6 +85,7 @@ class PairChecker final : public Listener {
   };
 
   TaskBook& At(TaskId task);
+  Pairing* PairingOf(TaskId task);
   CpuBook& At(CpuId cpu) { return cpus_[cpu.index()]; }
 
   void OnSegment(const TraceEvent& event);
@@ -109,10 +113,11 @@ class PairChecker final : public Listener {
   std::vector<TaskBook> tasks_;
   std::vector<CpuBook> cpus_;
   std::vector<TaskId> workers_;  // by CPU
+  std::vector<Pairing> pairings_;
   std::vector<TaskId> touched_;  // tasks whose references changed at this instant
   bool is_dirty_ = false;
   int64_t commits_ = 0, aborts_ = 0, guard_fails_ = 0, lost_ = 0;
-  int64_t pairings_ = 0, ipis_ = 0, ipi_failed_ = 0, cancels_ = 0, timeouts_ = 0;
+  int64_t ipis_ = 0, ipi_failed_ = 0, cancels_ = 0, timeouts_ = 0;
   int64_t hook_cycles_ = 0, hook_cycles_others_ = 0, hook_lines_others_ = 0, switches_others_ = 0;
   int64_t moves_ = 0, hotplug_refused_ = 0;
   Time asked_at_;

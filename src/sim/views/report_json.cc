@@ -120,6 +120,22 @@ Json Hotplug(const Result& result) {
   return page;
 }
 
+Json Pairs(const Result& result) {
+  const auto at = [](Time t) { return t == kNever ? Json(nullptr) : Json(t.cycles()); };
+  Json pairings = Json::array();
+  for (const Pairing& pairing : result.pairings) {
+    pairings.push_back(Json{{"task", CommOf(result, pairing.task)},
+                            {"cpu", pairing.cpu.value()},
+                            {"set", at(pairing.set)},
+                            {"let_in", at(pairing.let_in)},
+                            {"cleared", at(pairing.cleared)},
+                            {"times", pairing.times},
+                            {"aborts", pairing.aborts},
+                            {"commits", pairing.commits}});
+  }
+  return Page(result, "pair", "pairings", std::move(pairings));
+}
+
 std::string Summary(const Result& result) { return SummaryText(result, kSummaryWidth); }
 
 constexpr ReportView kViews[] = {
@@ -134,6 +150,7 @@ constexpr ReportView kViews[] = {
     {"umcg", "state words, lists and hand-offs of UMCG", true, UmcgText, Umcg},
     {"hotplug", "CPUs that went and came: step by step, who was disturbed, who moved where", false,
      HotplugText, Hotplug},
+    {"pair", "who had the data of which CPU when, and what that took", false, PairText, Pairs},
 };
 
 }  // namespace

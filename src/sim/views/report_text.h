@@ -63,6 +63,8 @@ std::string LocksText(const Result& result);
 
 std::string HotplugText(const Result& result);
 
+std::string PairText(const Result& result);
+
 // "12.345": milliseconds of a length, cut off or rounded to the nearest microsecond.
 enum class Rounding : uint8_t { kDown, kNearest };
 std::string MillisecondsText(Cycles cycles, int64_t clock_hz, Rounding rounding);
