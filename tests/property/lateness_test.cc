@@ -5,8 +5,8 @@
 // execute goes to the end of its chain, to a former owner that runs on at its expense (an overrun),
 // or comes after H gave up because its chain ended at a lock that is on its way to a waiter. In
 // worlds in which the others contend with H only: under proxy-v9 and proxy-local the schedule is
-// that of pi; under proxy-7.2 H is later by at most its overruns and what it then waits for locks
-// that were taken in an overrun.
+// that of pi until H ends; under proxy-7.2 H is later by at most its overruns and what it then
+// waits for locks that were taken in an overrun.
 #include <fmt/core.h>
 
 #include <cstdint>
@@ -27,7 +27,7 @@ namespace {
 class Ledger final : public Listener {
  public:
   int64_t for_it = 0, behind_overrun = 0, overrun = 0, given_up = 0, for_others = 0;
-  std::string cells;  // who executes, whoever it is for
+  std::string cells;  // who executes, whoever it is for, until the first task ends
 
   EventMask Wants() const override {
     return ProxyWorld::Wants() |
@@ -45,7 +45,9 @@ class Ledger final : public Listener {
         is_alive_ = is_alive_ || event.As<SchedWakeupNew>().pid == kFirst;
         break;
       case EventKind::kSchedProcessExit:
-        if (event.As<SchedProcessExit>().pid == kFirst) is_alive_ = false;
+        if (event.As<SchedProcessExit>().pid != kFirst) break;
+        is_alive_ = false;
+        has_ended_ = true;
         break;
       case EventKind::kProxyDeactivate:
         if (event.As<ProxyDeactivate>().pid == kFirst) has_given_up_ = WaitsForFreeLock();
@@ -105,7 +107,9 @@ class Ledger final : public Listener {
   void PassTo(Time t) {
     const int64_t length = (t - now_).count();
     const ProxyCpu cpu = Cpu();
-    if (cpu.curr != last_) cells += fmt::format("{}:{} ", now_.cycles(), cpu.curr.value());
+    // Afterwards equals may come in another order: an owner that yields has yielded for its donor.
+    if (cpu.curr != last_ && !has_ended_)
+      cells += fmt::format("{}:{} ", now_.cycles(), cpu.curr.value());
     last_ = cpu.curr;
     now_ = t;
     if (!is_alive_ || cpu.curr == kFirst) return;
@@ -122,7 +126,7 @@ class Ledger final : public Listener {
   ProxyWorld world_;
   Time now_;
   TaskId last_ = kIdleTask;
-  bool is_alive_ = false, has_given_up_ = false;
+  bool is_alive_ = false, has_ended_ = false, has_given_up_ = false;
   std::vector<bool> taken_in_overrun_;  // by lock
 };
 
@@ -251,11 +255,10 @@ TEST_CASE(
   CheckWorlds(1, 300, true);
 }
 
-TEST_CASE("So it is in ten thousand worlds, or as many as RQSIM_WORLDS says",
+TEST_CASE("So it is in thousands of worlds, or as many as RQSIM_WORLDS says",
           "[lock][property][slow]") {
-  const uint64_t count = Wanted(10'000);
-  CheckWorlds(1'000'001, count, false);
-  CheckWorlds(1'000'001, count, true);
+  CheckWorlds(1'000'001, Wanted(10'000), false);
+  CheckWorlds(1'000'001, Wanted(4'000), true);
 }
 
 }  // namespace rqsim
