@@ -216,7 +216,12 @@ Next Engine::PzWait(Kernel& kernel, Frame& frame) {
       }
       kernel.Store(Word(kernel, frame.task, kNextTid), frame.r[2] | kTidRunning);
       Of(next).attached = thread.is_worker ? thread.attached : frame.task;
-      WakeOrSwitch(kernel, frame.task, next);
+      // A worker wakes its server after that, which may get the CPU directly.
+      if (thread.is_worker) {
+        kernel.Wake(next, WakeFlags::kCurrentCpu);
+      } else {
+        WakeOrSwitch(kernel, frame.task, next);
+      }
       return Kernelly(5, costs_.k_put);
     }
     case 5:
@@ -305,7 +310,11 @@ Next Engine::PzUnregister(Kernel& kernel, Frame& frame) {
       return Kernelly(3, thread.is_worker ? costs_.k_cas : kZeroCycles);
     }
     case 3:
-      if (thread.is_worker) PzWakeServer(kernel, frame.task);
+      // It does not go to sleep, so there is nobody's CPU to hand over.
+      if (thread.is_worker && thread.server.valid() &&
+          PzUpdate(kernel, thread.server, kIdle, kRunning, frame.task)) {
+        kernel.Wake(thread.server, WakeFlags::kCurrentCpu);
+      }
       return Kernelly(4, Cycles(2 * costs_.unpin.count()));
     default:
       Unpin(kernel, frame.task);
