@@ -369,16 +369,34 @@ class Compiler {
     return nullptr;
   }
 
+  static std::vector<std::string_view> Split(std::string_view text, char separator) {
+    std::vector<std::string_view> parts;
+    while (!text.empty()) {
+      const std::size_t end = std::min(text.find(separator), text.size());
+      parts.push_back(text.substr(0, end));
+      text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return parts;
+  }
+
   // Which of its arguments has that name; -1 none.
   static int ArgIndex(const ServiceOpInfo& info, std::string_view name) {
-    std::string_view rest = info.args;
-    for (int i = 0; !rest.empty(); ++i) {
-      const std::size_t space = std::min(rest.find(' '), rest.size());
-      const std::string_view arg = rest.substr(0, space);
-      if (arg.substr(0, arg.find(':')) == name) return i;
-      rest.remove_prefix(std::min(space + 1, rest.size()));
-    }
-    return -1;
+    const std::vector<std::string_view> args = Split(info.args, ' ');
+    const auto found = std::find_if(args.begin(), args.end(), [name](std::string_view arg) {
+      return arg.substr(0, arg.find(':')) == name;
+    });
+    return found == args.end() ? -1 : static_cast<int>(found - args.begin());
+  }
+
+  // Which of the words that an argument may be is `word`; -1 if it has none, or not this one.
+  static int WordIndex(const ServiceOpInfo& info, int arg, std::string_view word) {
+    if (arg < 0) return -1;
+    const std::string_view declared = Split(info.args, ' ')[static_cast<std::size_t>(arg)];
+    const std::size_t colon = declared.find(':');
+    if (colon == std::string_view::npos) return -1;
+    const std::vector<std::string_view> words = Split(declared.substr(colon + 1), '|');
+    const auto found = std::find(words.begin(), words.end(), word);
+    return found == words.end() ? -1 : static_cast<int>(found - words.begin());
   }
 
   // In the order of the declaration; one that has no place there comes after the one before it.
@@ -396,8 +414,13 @@ class Compiler {
       } else if (const auto* flag = std::get_if<bool>(&value)) {
         arg = *flag ? 1 : 0;
       } else {
-        const auto& task = std::get<std::string>(value);
-        arg = names_.absent.count(task) != 0 ? -1 : Lookup(names_.tasks, task, "task");
+        const auto& text = std::get<std::string>(value);
+        const int word = WordIndex(info, place, text);
+        if (word >= 0) {
+          arg = word;
+        } else {
+          arg = names_.absent.count(text) != 0 ? -1 : Lookup(names_.tasks, text, "task");
+        }
       }
     }
     return args;

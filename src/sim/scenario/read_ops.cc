@@ -410,7 +410,7 @@ class OpReader {
     } else if (value.is(Kind::kInteger)) {
       op.args.emplace_back(name, value.integer);
     } else if (value.is(Kind::kString) && word != words.end()) {
-      op.args.emplace_back(name, static_cast<int64_t>(word - words.begin()));
+      op.args.emplace_back(name, *word);
     } else if (value.is(Kind::kString) && words.empty() && IsLengthText(value.text)) {
       if (const auto length = context_.LengthOf(value)) op.args.emplace_back(name, *length);
     } else if (value.is(Kind::kString) && words.empty()) {
