@@ -140,7 +140,7 @@ std::string Told(uint64_t seed, const Result& result) {
 TEST_CASE("Groups that keep the contract keep every invariant", "[property][umcg]") {
   int64_t blocks = 0, preempted = 0, parked = 0, many_servers = 0;
   for (const bool fixes : {true, false}) {
-    for (const char* service : {"umcg-v0.6", "umcg-v0.9"}) {
+    for (const char* service : {"umcg-v0.6", "umcg-v0.9", "umcg-pz"}) {
       for (uint64_t seed = 1; seed <= 250; ++seed) {
         const Scenario scenario = RandomGroup(seed, service, fixes);
         PolicySet set;

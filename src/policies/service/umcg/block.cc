@@ -48,6 +48,7 @@ Next Engine::Block(Kernel& kernel, Frame& frame) {
     case kK5:
       return BlockExchange(kernel, frame);
     case kK9:
+      Of(frame.task).hands_to = TaskId();  // it sleeps
       Unpin(kernel, frame.task);
       return Next::Return(0);
     default:

@@ -400,11 +400,21 @@ void Engine::WakeOrSwitch(Kernel& kernel, TaskId by, TaskId target) {
   for (std::size_t k = 0; direct && k < t.sched_class; ++k) {
     direct = kernel.cpu(here).nr_queued[k] == (k == own ? 1 : 0);
   }
+  Of(by).hands_to = direct ? target : TaskId();
   if (direct) {
     kernel.SwitchAtSleep(target, costs_.direct);
   } else {
     kernel.Wake(target, WakeFlags::kCurrentCpu);
   }
+}
+
+// The task meant to sleep and finds that it need not: whom it has named is woken after all.
+void Engine::StaysAwake(Kernel& kernel, TaskId task) {
+  TaskId& target = Of(task).hands_to;
+  if (!target.valid()) return;
+  kernel.SwitchAtSleep(TaskId(), kZeroCycles);
+  kernel.Wake(target, WakeFlags::kCurrentCpu);
+  target = TaskId();
 }
 
 void Engine::Announce(Kernel& kernel, Handoff kind, TaskId from, TaskId to) {

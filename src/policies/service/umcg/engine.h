@@ -96,6 +96,7 @@ class Engine final : public KernelService, private WorkerQueues {
     bool mapping_gone = false;  // its page was unmapped by force
     bool parked_pz = false;     // pz: asleep in unblock-and-wait, or on its way
     TaskId server;              // pz: the pinned one, with a reference
+    TaskId hands_to;            // gets its CPU directly when it sleeps
     int64_t last_stamp = 0;
     // user space's own
     TaskId attached;          // of a server: the worker it runs; of a worker: its server
@@ -173,6 +174,7 @@ class Engine final : public KernelService, private WorkerQueues {
   bool HoldsMutex(const Kernel& kernel, TaskId task) const;
   void WakeOrSwitch(Kernel& kernel, TaskId by, TaskId target);
   bool IsAwake(int64_t word) const;
+  void StaysAwake(Kernel& kernel, TaskId task);
   void Announce(Kernel& kernel, Handoff kind, TaskId from, TaskId to);
   Next Kernelly(int step, Cycles cycles) const {
     return Next::Run(StepId(step), cycles, RunMode::kKernelNoPreempt);

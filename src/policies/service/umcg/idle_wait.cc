@@ -127,11 +127,13 @@ Next Engine::IdleLoop(Kernel& kernel, Frame& frame) {
         } else if (frame.r[0] >= 0 && kernel.now() >= Time(frame.r[0])) {
           result = kETIMEDOUT;
         } else {
+          thread.hands_to = TaskId();
           return Next::Block(StepId(2), TaskState::kInterruptible,
                              frame.r[0] >= 0 ? Time(frame.r[0]) : kNever);
         }
       }
       thread.in_idle_loop = false;
+      StaysAwake(kernel, frame.task);
       return Next::Return(result);
     }
     case 2:  // I5

@@ -44,8 +44,11 @@ void Engine::PzPush(Kernel& kernel, TaskId task) {
   Emit(kernel, kEvPush, AddressOf(head), 0, task.value());
 }
 
+// MODEL-159: who has waited for a mutex and has had no user code since comes out of that wait first.
 Next Engine::PzEntry(Kernel& kernel, Frame& frame) {
-  if (frame.step == StepId(0)) return Kernelly(1, Cycles(2 * costs_.pin.count()) + costs_.vpid);
+  if (frame.step == StepId(0) && Of(frame.task).parked_pz) return CallPath(2, kPzExit);
+  if (frame.step == StepId(2) && FatalPending(kernel, frame.task)) return Next::Return(0);
+  if (frame.step != StepId(1)) return Kernelly(1, Cycles(2 * costs_.pin.count()) + costs_.vpid);
   if (PzPin(kernel, frame.task) != 0) {
     Die(kernel, frame.task, Reason::kPin);
   } else {
@@ -160,6 +163,7 @@ Next Engine::PzBlock(Kernel& kernel, Frame& frame) {
       PzWakeServer(kernel, frame.task);
       return Kernelly(4, Cycles(2 * costs_.unpin.count()));
     default:
+      thread.hands_to = TaskId();  // it sleeps
       Unpin(kernel, frame.task);
       return Next::Return(0);
   }

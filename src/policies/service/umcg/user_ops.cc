@@ -254,6 +254,8 @@ Next Engine::Register(Kernel& kernel, Frame& frame) {
 Next Engine::Unregister(Kernel& kernel, Frame& frame) {
   Thread& thread = Of(frame.task);
   if (!thread.registered && frame.step == StepId(kBegin)) return Next::Return(kEINVAL);
+  // MODEL-159
+  if (thread.parked_pz && frame.step == StepId(kBegin)) return CallPath(kBegin, kPzExit);
   const TaskId server = thread.attached;
   const bool by_hand = variant_ != Variant::kPz && thread.is_worker && server.valid();
   switch (frame.step.value()) {
