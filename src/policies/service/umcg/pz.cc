@@ -44,7 +44,8 @@ void Engine::PzPush(Kernel& kernel, TaskId task) {
   Emit(kernel, kEvPush, AddressOf(head), 0, task.value());
 }
 
-// MODEL-159: who has waited for a mutex and has had no user code since comes out of that wait first.
+// MODEL-159: who has waited for a mutex and has had no user code since comes out of that wait
+// first.
 Next Engine::PzEntry(Kernel& kernel, Frame& frame) {
   if (frame.step == StepId(0) && Of(frame.task).parked_pz) return CallPath(2, kPzExit);
   if (frame.step == StepId(2) && FatalPending(kernel, frame.task)) return Next::Return(0);
