@@ -32,6 +32,7 @@ class Random {
   }
   int Between(int low, int high) { return low + Below(high - low + 1); }
   bool OneIn(int n) { return Below(n) == 0; }
+  // One number a statement: compilers order the arguments of a call as they like.
 
  private:
   uint64_t state_;
@@ -41,6 +42,20 @@ struct WorldText {
   std::string text;
   int updates = 0;  // that its users make
 };
+
+// Signals and wake-ups out of the blue.
+std::string Storm(Random& random, int users) {
+  std::string actions;
+  for (int i = random.Below(5); i > 0; --i) {
+    const int at = random.Below(200);
+    const int user = random.Below(users);
+    if (!actions.empty()) actions += ", ";
+    actions += random.OneIn(2)
+                   ? fmt::format(R"({{"at": {}, "signal": {{"task": "U{}"}}}})", at, user)
+                   : fmt::format(R"({{"at": {}, "wake": "U{}"}})", at, user);
+  }
+  return actions;
+}
 
 // `service` is the entry of `services`; HOST in it becomes a CPU for workers of offline CPUs.
 WorldText World(uint64_t seed, std::string service, const std::string& faults, bool storms) {
@@ -56,43 +71,48 @@ WorldText World(uint64_t seed, std::string service, const std::string& faults, b
   const int users = random.Between(1, 3);
   for (int i = 0; i < users; ++i) {
     const int loop = random.Between(1, 4);
+    const int cpu = random.Below(cpus);
+    const int start = random.Below(30);
+    const int section = random.Between(1, 30);
+    const int rest = random.Below(20);
     world.updates += loop;
     tasks.push_back(fmt::format(
         R"({{"name": "U{}", "sched": {{"priority": 5}}, "start_cpu": {}, "start": {}, "loop": {},
              "ops": [{{"percpu": {{"cpu": {}, "run": {}}}}}, {{"run": {}}}]}})",
-        i, random.Below(cpus), random.Below(30), loop, data, random.Between(1, 30),
-        random.Below(20)));
+        i, cpu, start, loop, data, section, rest));
   }
   if (random.OneIn(4)) {
+    const int cpu = random.Below(cpus);
+    const int start = random.Below(60);
     tasks.push_back(fmt::format(
         R"({{"name": "E", "sched": {{"priority": 5}}, "start_cpu": {}, "start": {},
              "ops": [{{"pair": {}}}, {{"run": 9}}, {{"exec": {{}}}}, {{"run": 5}}]}})",
-        random.Below(cpus), random.Below(60), data));
+        cpu, start, data));
   }
   constexpr int kPriorities[] = {1, 5, 9};
   for (int i = random.Below(4); i > 0; --i) {
+    const int priority = kPriorities[random.Below(3)];
+    const int cpu = random.Below(cpus);
+    const int start = random.Below(60);
+    const int loop = random.Between(1, 4);
+    const int busy = random.Between(1, 20);
+    const int idle = random.Between(1, 40);
     tasks.push_back(fmt::format(
         R"({{"name": "P{}", "sched": {{"priority": {}}}, "cpus": "{}", "start": {}, "loop": {},
              "ops": [{{"run": {}}}, {{"sleep": {}}}]}})",
-        i, kPriorities[random.Below(3)], random.Below(cpus), random.Below(60), random.Between(1, 4),
-        random.Between(1, 20), random.Between(1, 40)));
+        i, priority, cpu, start, loop, busy, idle));
   }
-  std::string actions;
-  for (int i = storms ? random.Below(5) : 0; i > 0; --i) {
-    const int at = random.Below(200);
-    const int user = random.Below(users);
-    if (!actions.empty()) actions += ", ";
-    actions += random.OneIn(2)
-                   ? fmt::format(R"({{"at": {}, "signal": {{"task": "U{}"}}}})", at, user)
-                   : fmt::format(R"({{"at": {}, "wake": "U{}"}})", at, user);
-  }
+  const std::string actions = storms ? Storm(random, users) : "";
   std::string hotplug;
   if (cpus > 2 && random.OneIn(2)) {
     const int down = random.Below(100);
+    const int up = down + random.Between(30, 150);
     hotplug = fmt::format(
         R"({{"at": {}, "cpu": {}, "to": "offline"}}, {{"at": {}, "cpu": {}, "to": "online"}})",
-        down, data, down + random.Between(30, 150), data);
+        down, data, up, data);
   }
+  const char* const preempt = random.OneIn(2) ? "none" : "full";
+  const int slice = random.OneIn(2) ? 0 : 100;
   std::string all;
   for (const std::string& task : tasks) all += (all.empty() ? "" : ",\n") + task;
   world.text = fmt::format(
@@ -102,8 +122,7 @@ WorldText World(uint64_t seed, std::string service, const std::string& faults, b
            "common": {{"preset": "PA", "class": {{"name": "fifo", "preempt": "{}", "slice": {}}}}},
            "policies": {{"set": {{"services": [{{"name": "cpuhp", "table": "toy"}}, {}],
                                  "faults": [{}]}}}}}})",
-      seed, cpus - 1, all, actions, hotplug, random.OneIn(2) ? "none" : "full",
-      random.OneIn(2) ? 0 : 100, service, faults);
+      seed, cpus - 1, all, actions, hotplug, preempt, slice, service, faults);
   return world;
 }
 
