@@ -266,7 +266,7 @@ class PairSpin final : public KernelService {
     task.notify_resume = false;
     if (!task.pair_cpu.valid()) return Next::Return(0);
     if (task.pair_cpu == frame.cpu) {
-      if (task.is_waiting) Unlink(Of(task.pair_cpu), frame.task);
+      if (task.is_waiting) TakeBack(kernel, task.pair_cpu, frame.task);
       EmitTask(kernel, frame.task);
       Emit(kernel, PairEvent::kSameCpu, frame.task, task.pair_cpu, 0);
       kernel.LookAgain(Of(task.pair_cpu).spinner);
@@ -347,7 +347,10 @@ class PairSpin final : public KernelService {
       const TaskId id = part.head;
       Unlink(part, id);
       const bool is_dead = kernel.task(id).state == TaskState::kDead;
-      if (Of(id).pair_cpu != cpu || is_dead) continue;
+      if (Of(id).pair_cpu != cpu || is_dead) {
+        Emit(kernel, PairEvent::kCancel, id, cpu, 1);
+        continue;
+      }
       part.serves = id;
       frame.r[1] = kernel.now().cycles();
       frame.r[2] = id.value();
@@ -395,6 +398,12 @@ class PairSpin final : public KernelService {
     if (cpu.tail == id) cpu.tail = before;
     Of(id).is_waiting = false;
     Of(id).next = TaskId();
+  }
+
+  // A waiter that needs its CPU no more leaves the list.
+  void TakeBack(Kernel& kernel, CpuId cpu, TaskId id) {
+    Unlink(Of(cpu), id);
+    Emit(kernel, PairEvent::kCancel, id, cpu, 1);
   }
 
   void Emit(Kernel& kernel, PairEvent which, TaskId task, CpuId cpu, int64_t value) {
