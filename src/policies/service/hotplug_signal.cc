@@ -7,7 +7,10 @@
 // user code have been interrupted with the signal pending (sig_wait delivered; with sent it does
 // not wait, and loses). A signal aborts a critical section, so its task reads the state anew: it
 // goes to the CPU if that is online, and takes the mutex of its data if not, because knowing the
-// state does not keep several users of an offline CPU apart (fault pair.no_off_lock).
+// state does not keep several users of an offline CPU apart (fault pair.no_off_lock). Who was sent
+// to the CPU is in no section elsewhere: its sections compare the number of the CPU with that of
+// the data, as native ones do, also while the CPU goes away and its signal is on the way
+// (MODEL-202).
 //
 // Cost: a hotplug operation visits every registered task; other hooks O(1).
 // Tested by scenarios/pairing.
@@ -27,13 +30,16 @@ constexpr PathId kEnter{2};
 constexpr PathId kLeave{3};
 constexpr PathId kChange{4};
 constexpr PathId kHandler{5};
+constexpr PathId kGuard{6};
 constexpr StepInfo kOneStep[] = {{"effect"}};
 constexpr StepInfo kEnterSteps[] = {{"look"}, {"locked"}};
 constexpr StepInfo kChangeSteps[] = {{"signal"}, {"delivered"}};
 constexpr StepInfo kHandlerSteps[] = {{"handler"}, {"handled"}};
+constexpr StepInfo kGuardSteps[] = {{"compare"}, {"branch"}};
 constexpr PathInfo kPaths[] = {{"hotplug_register", kOneStep}, {"hotplug_unregister", kOneStep},
                                {"signal_enter", kEnterSteps},  {"signal_leave", kOneStep},
-                               {"change", kChangeSteps},       {"handler", kHandlerSteps}};
+                               {"change", kChangeSteps},       {"handler", kHandlerSteps},
+                               {"guard", kGuardSteps}};
 constexpr ServiceOpInfo kOps[] = {
     {.name = "hotplug_register",
      .path = kRegister,
@@ -71,8 +77,8 @@ class HotplugSignal final : public KernelService {
         locks_(limits.num_cpus, limits.num_tasks),
         registered_(static_cast<std::size_t>(limits.num_cpus)),
         tasks_(static_cast<std::size_t>(limits.num_tasks)) {
-    for (std::vector<TaskId>& list : registered_) {
-      list.reserve(static_cast<std::size_t>(limits.num_tasks));
+    for (Registered& of : registered_) {
+      of.tasks.reserve(static_cast<std::size_t>(limits.num_tasks));
     }
   }
 
@@ -80,15 +86,17 @@ class HotplugSignal final : public KernelService {
 
   // The handler runs when the signal has been delivered.
   PathCall UserReturnPath(Kernel& kernel, TaskId id) override {
-    const bool is_due = tasks_[id.index()].handler_due && kernel.task(id).pending_signals == 0;
-    return is_due ? PathCall::To(kHandler) : PathCall::None();
+    const TaskPart& task = tasks_[id.index()];
+    if (task.handler_due && kernel.task(id).pending_signals == 0) return PathCall::To(kHandler);
+    const bool is_elsewhere = task.belongs_on.valid() && task.belongs_on != kernel.task(id).cpu;
+    return is_elsewhere && !task.handler_due ? PathCall::To(kGuard) : PathCall::None();
   }
 
   void OnTask(Kernel& kernel, TaskId id, TaskChange change) override {
     if (change != TaskChange::kDead) return;
     for (std::size_t c = 0; c < registered_.size(); ++c) {
-      if (std::erase(registered_[c], id) == 0) continue;
-      locks_.Leave(kernel, CpuId(static_cast<int32_t>(c)), id);
+      const CpuId cpu(static_cast<int32_t>(c));
+      if (Unregister(cpu, id)) locks_.Leave(kernel, cpu, id);
     }
     tasks_[id.index()] = TaskPart();
   }
@@ -106,6 +114,14 @@ class HotplugSignal final : public KernelService {
       if (task.has_entered) kernel.AbortProgram(frame.task);
       return Next::Run(StepId(1), c_sighand_, RunMode::kUser);
     }
+    if (frame.path == kGuard) {
+      if (frame.step == StepId(0)) {
+        tasks_[frame.task.index()].belongs_on = CpuId();
+        return Next::Run(StepId(1), Cycles(1), RunMode::kUser);
+      }
+      kernel.AbortProgram(frame.task);
+      return Next::Return(0);
+    }
     const CpuId cpu(static_cast<int32_t>(frame.r[0]));
     if (cpu.value() < 0 || cpu.value() >= kernel.num_cpus()) return Next::Return(kEINVAL);
     if (frame.path == kChange) return Change(kernel, frame, cpu);
@@ -114,14 +130,15 @@ class HotplugSignal final : public KernelService {
       return Next::Return(0);
     }
     if (frame.path == kUnregister) {
-      std::erase(registered_[cpu.index()], frame.task);
+      Unregister(cpu, frame.task);
       return Next::Return(0);
     }
     if (frame.path == kLeave) {
       tasks_[frame.task.index()].has_entered = false;
+      tasks_[frame.task.index()].belongs_on = CpuId();
       locks_.Leave(kernel, cpu, frame.task);
       GoBack(kernel, frame.task);
-      std::erase(registered_[cpu.index()], frame.task);
+      Unregister(cpu, frame.task);
       return Next::Return(0);
     }
     return Enter(kernel, frame, cpu);
@@ -133,11 +150,27 @@ class HotplugSignal final : public KernelService {
     bool has_entered = false;  // between signal_enter and signal_leave
     bool is_moved = false;
     CpuSet before;
+    CpuId belongs_on;  // where its sections must be, unless it has the mutex
+  };
+
+  struct Registered {
+    std::vector<TaskId> tasks;  // in the order of registration
+    std::size_t next = 0;       // the first that a change has not visited yet
   };
 
   void Register(CpuId cpu, TaskId task) {
-    std::vector<TaskId>& list = registered_[cpu.index()];
+    std::vector<TaskId>& list = registered_[cpu.index()].tasks;
     if (std::find(list.begin(), list.end(), task) == list.end()) list.push_back(task);
+  }
+
+  // Also while a change waits for one of them: those behind it move up, and are not passed over.
+  bool Unregister(CpuId cpu, TaskId task) {
+    Registered& of = registered_[cpu.index()];
+    const auto at = std::find(of.tasks.begin(), of.tasks.end(), task);
+    if (at == of.tasks.end()) return false;
+    if (static_cast<std::size_t>(at - of.tasks.begin()) < of.next) --of.next;
+    of.tasks.erase(at);
+    return true;
   }
 
   void GoBack(Kernel& kernel, TaskId id) {
@@ -151,6 +184,7 @@ class HotplugSignal final : public KernelService {
     TaskPart& task = tasks_[frame.task.index()];
     Register(cpu, frame.task);
     task.has_entered = true;
+    task.belongs_on = cpu;
     kernel.SetAbort(frame.task);
     if (frame.step == StepId(1) && frame.result == kEINTR) {
       // The signal comes first. The section that follows finds out, and comes back here.
@@ -165,16 +199,19 @@ class HotplugSignal final : public KernelService {
       kernel.SetAffinity(frame.task, CpuSet::Of(cpu));
       return Next::Return(0);
     }
-    if (no_off_lock_ || locks_.Take(cpu, frame.task)) return Next::Return(0);
+    if (no_off_lock_ || locks_.Take(cpu, frame.task)) {
+      task.belongs_on = CpuId();
+      return Next::Return(0);
+    }
     return Next::Block(StepId(1), TaskState::kInterruptible);
   }
 
-  // The CPU has come, or has gone. r[1] is the next registered task to be signalled.
+  // The CPU has come, or has gone. Who registers meanwhile is visited too.
   Next Change(Kernel& kernel, Frame& frame, CpuId cpu) {
-    if (frame.step == StepId(0)) frame.r[1] = 0;
-    const std::vector<TaskId>& list = registered_[cpu.index()];
-    while (frame.r[1] < static_cast<int64_t>(list.size())) {
-      const TaskId id = list[static_cast<std::size_t>(frame.r[1]++)];
+    Registered& of = registered_[cpu.index()];
+    if (frame.step == StepId(0)) of.next = 0;
+    while (of.next < of.tasks.size()) {
+      const TaskId id = of.tasks[of.next++];
       const Task& task = kernel.task(id);
       tasks_[id.index()].handler_due = true;
       const bool executes = task.on_cpu && kernel.cpu(task.cpu).curr == id && task.cpu != frame.cpu;
@@ -196,7 +233,7 @@ class HotplugSignal final : public KernelService {
   Cycles c_sighand_;
   bool no_off_lock_;
   OffLocks locks_;
-  std::vector<std::vector<TaskId>> registered_;  // by CPU, in the order of registration
+  std::vector<Registered> registered_;  // by CPU
   std::vector<TaskPart> tasks_;
 };
 
