@@ -351,10 +351,11 @@ bool Machine::AtRest() {
   bool any_spins = false;
   for (std::size_t i = 0; i < cpu_states_.size(); ++i) {
     if (cpu_states_[i].mode == Mode::kIdle || cpu_states_[i].is_stuck) continue;
-    // A tick ends no spin unless somebody else waits for the CPU.
-    const bool spins = spinning_.Test(CpuId(static_cast<int32_t>(i))) &&
-                       cpu_states_[i].end_event == EventQueue::kNone &&
-                       cpu_store_[i].nr_running == 1;
+    // A tick ends no spin unless somebody else waits for the CPU, and it looks whether one does.
+    const CpuId c(static_cast<int32_t>(i));
+    const bool spins = spinning_.Test(c) && cpu_states_[i].end_event == EventQueue::kNone &&
+                       (cpu_store_[i].nr_running == 1 ||
+                        (!SpinOf(c).watch.need_resched && !SpinOf(c).watch.interrupt));
     if (!spins) return false;
     any_spins = true;
   }
