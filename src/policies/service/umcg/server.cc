@@ -90,6 +90,8 @@ void Engine::QueueWorker(Kernel& kernel, TaskId server, TaskId worker, bool tell
 
 void Engine::LeaveQueue(Kernel& kernel, TaskId worker, TaskId server) {
   for (std::vector<TaskId>& queue : GroupOf(server).queues) std::erase(queue, worker);
+  // What was left of its last slice is over; the next counts from its first user cycle.
+  Of(worker).slice_end = kNever;
   Emit(kernel, kEvQueue, 0, 0, worker.value(), server.value());
 }
 
