@@ -134,7 +134,7 @@ void Engine::QueueInOrder(Kernel& kernel, TaskId task) {
   Emit(kernel, kEvQueue, 1, 0, task.value(), group.servers.front().value());
 }
 
-// Registration is over: by unregister (0), exit (1), exec (2).
+// Registration is over: by unregister (0), exit (1; whose order is MODEL-160), exec (2).
 void Engine::Forget(Kernel& kernel, TaskId task, int how) {
   Thread& thread = Of(task);
   thread.registered = thread.is_worker = thread.hooks = thread.resume = false;
@@ -418,7 +418,10 @@ void Engine::StaysAwake(Kernel& kernel, TaskId task) {
 }
 
 void Engine::Announce(Kernel& kernel, Handoff kind, TaskId from, TaskId to) {
-  Emit(kernel, kEvHandoff, static_cast<int64_t>(kind), 0, from.value(), to.value());
+  // Whether the hook of a block runs with preemption on is told and costs nothing (umcg.md 12).
+  const bool preemptible = kind == Handoff::kBlock && !knobs_.nopreempt_hook;
+  Emit(kernel, kEvHandoff, static_cast<int64_t>(kind), preemptible ? 1 : 0, from.value(),
+       to.value());
 }
 
 // --- faults --------------------------------------------------------------------------------------

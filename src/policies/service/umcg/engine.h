@@ -204,6 +204,7 @@ class Engine final : public KernelService, private WorkerQueues {
   Next WaitBack(Kernel& kernel, Frame& frame);
   Next IdleLoop(Kernel& kernel, Frame& frame);
   Next Ctl(Kernel& kernel, Frame& frame);
+  Next CtlUnregister(Kernel& kernel, Frame& frame);
   Next PzEntry(Kernel& kernel, Frame& frame);
   Next PzExit(Kernel& kernel, Frame& frame);
   Next PzPark(Kernel& kernel, Frame& frame);

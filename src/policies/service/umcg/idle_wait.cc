@@ -173,15 +173,41 @@ Next Engine::IdleLoop(Kernel& kernel, Frame& frame) {
   }
 }
 
+// C2, after its checks. As posted nobody is woken; corrected a worker that still has a server makes
+// it RUNNING and wakes it (umcg.md 12, wake_on_unregister).
+Next Engine::CtlUnregister(Kernel& kernel, Frame& frame) {
+  switch (frame.step.value()) {
+    case 0:
+      if (!knobs_.wake_on_unregister || !Of(frame.task).is_worker) break;
+      return Kernelly(3, costs_.k_get);
+    case 3:
+      frame.r[2] = kernel.Load(Word(kernel, frame.task, kNextTid)).old & kTidMask;
+      if (frame.r[2] == 0) break;
+      // First it is no worker any more: a RUNNING one and its server exclude each other (I3).
+      Unpin(kernel, frame.task);
+      Forget(kernel, frame.task, 0);
+      return CallPath(4, kMark, frame.r[2]);
+    default:
+      // v0.9 wakes whom it marks; it does not sleep itself, so no CPU is handed over.
+      if (frame.result == 0 && variant_ == Variant::kV06) {
+        kernel.Wake(ByTid(frame.r[2]), WakeFlags::kCurrentCpu);
+      }
+      StaysAwake(kernel, frame.task);
+      return Next::Return(0);
+  }
+  Unpin(kernel, frame.task);
+  Forget(kernel, frame.task, 0);
+  return Next::Return(0);
+}
+
 // r[0] flags, r[1] self: 0 null, 1 given.
 Next Engine::Ctl(Kernel& kernel, Frame& frame) {
   Thread& thread = Of(frame.task);
+  if (frame.step >= StepId(3)) return CtlUnregister(kernel, frame);
   if (frame.step == StepId(0)) {  // C1 … C5
     if (frame.r[0] == kCtlUnregister) {
       if (frame.r[1] != 0 || !thread.registered) return Next::Return(kEINVAL);
-      Unpin(kernel, frame.task);
-      Forget(kernel, frame.task, 0);
-      return Next::Return(0);
+      return CtlUnregister(kernel, frame);
     }
     const int64_t rest = frame.r[0] & ~(kCtlRegister | kCtlWorker);
     const bool ok =

@@ -40,7 +40,7 @@ constexpr std::string_view kFixes =
     "nopreempt_hook";
 
 constexpr auto MakeParams(int lookups, std::string_view handoff) {
-  std::array<ParamInfo, kNumCosts + 14> params{};
+  std::array<ParamInfo, kNumCosts + 13> params{};
   std::size_t next = 0;
   for (const CostRow& row : kRows) {
     ParamInfo& p = params[next++];
@@ -62,7 +62,8 @@ constexpr auto MakeParams(int lookups, std::string_view handoff) {
   add("costs.preset", ParamKind::kEnum, "default", "default EX",
       "EX: the costs of umcg.md's examples; single costs come first");
   add("fixes", ParamKind::kStringList, "", kFixes,
-      "what is corrected of the variant as it was posted (umcg.md 12); `all`");
+      "what is corrected of the variant as it was posted (umcg.md 12); `all`; kthread_check and "
+      "exit_order make no difference (MODEL-154, MODEL-160)");
   ParamInfo& vpid = add("vpid_lookups", ParamKind::kInteger, "", "",
                         "look-ups of a block: 2 as v0.6 was posted, 1 corrected");
   vpid.default_value = lookups;
@@ -70,8 +71,9 @@ constexpr auto MakeParams(int lookups, std::string_view handoff) {
   vpid.max = 2;
   add("handoff", ParamKind::kEnum, handoff, "ttwu direct",
       "ttwu: a hand-off is a wake-up and a sleep; direct: the CPU is given to the server");
-  add("preempt.source", ParamKind::kEnum, "none", "none watchdog server-timeout kernel-tick",
-      "who preempts a worker whose slice is over: nobody, a watchdog thread, the server's timeout");
+  add("preempt.source", ParamKind::kEnum, "none", "none watchdog server-timeout",
+      "who preempts a worker whose slice is over: nobody, a watchdog thread, the server's timeout "
+      "(the kernel's tick does in umcg-ev only, which is not modelled)");
   add("preempt.trigger", ParamKind::kEnum, "signal", "signal next-schedule",
       "whether the signal alone starts the resume path, or only the next pass of schedule()");
   add("server.timeout_protocol", ParamKind::kEnum, "stay-idle", "stay-idle libumcg",
@@ -90,9 +92,6 @@ constexpr auto MakeParams(int lookups, std::string_view handoff) {
   ParamInfo& donors = add("proxy_donor", ParamKind::kEnum, "fires", "fires silent",
                           "block detection of a worker that a lock protocol keeps queued as donor");
   donors.default_value = 0;
-  ParamInfo& blocked = add("pz.blocked_list", ParamKind::kBool, "", "",
-                           "umcg-pz: a blocked worker stands on a list of its server");
-  blocked.default_value = 0;
   return params;
 }
 constexpr auto kParams06 = MakeParams(2, "ttwu");
@@ -138,7 +137,6 @@ Knobs ReadKnobs(const PolicyParams& params, Variant variant) {
   const std::string_view source = params.Text("preempt.source");
   knobs.preempt_source = source == "watchdog"         ? PreemptSource::kWatchdog
                          : source == "server-timeout" ? PreemptSource::kServerTimeout
-                         : source == "kernel-tick"    ? PreemptSource::kKernelTick
                                                       : PreemptSource::kOff;
   knobs.preempt_at_schedule = params.Text("preempt.trigger") == "next-schedule";
   knobs.timeout_restores = params.Text("server.timeout_protocol") == "libumcg";

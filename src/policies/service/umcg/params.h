@@ -13,7 +13,7 @@ struct Costs {
       pick, push_window, spin_poll;
 };
 
-enum class PreemptSource : uint8_t { kOff, kWatchdog, kServerTimeout, kKernelTick };
+enum class PreemptSource : uint8_t { kOff, kWatchdog, kServerTimeout };
 
 struct Knobs {
   int vpid_lookups = 2;
@@ -26,7 +26,7 @@ struct Knobs {
   bool signals_delivered = false;
   bool list_push_atomic = false;
   bool hook_in_wait = false;   // true: block detection is asked inside the idle loop too
-  bool nopreempt_hook = true;  // it runs with preemption off
+  bool nopreempt_hook = true;  // block detection runs with preemption off
   bool handoff_direct = false;
   PreemptSource preempt_source = PreemptSource::kOff;
   bool preempt_at_schedule = false;  // trigger next-schedule

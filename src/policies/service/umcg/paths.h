@@ -63,7 +63,7 @@ inline constexpr StepInfo kBlock[] = {{"K1"}, {"K2"}, {"K5"}, {"K6"}, {"K7"}, {"
 inline constexpr StepInfo kWait[] = {{"A1"}, {"A2"}, {"A3"}, {"A4"},  {"A5"}, {"A5a"},
                                      {"A6"}, {"A7"}, {"A8"}, {"A8a"}, {"A9"}, {"A6a"}};
 inline constexpr StepInfo kIdle[] = {{"I1"}, {"I2"}, {"I5"}, {"I5a"}, {"I_pin"}};
-inline constexpr StepInfo kCtl[] = {{"C1"}, {"C6"}, {"C10"}};
+inline constexpr StepInfo kCtl[] = {{"C1"}, {"C6"}, {"C10"}, {"C2"}, {"C2a"}};
 inline constexpr StepInfo kMark[] = {{"M1"}, {"M2"}, {"M3"}, {"M4"}};
 inline constexpr StepInfo kPush[] = {{"P1"}, {"P2"}, {"P3"}, {"P4"}, {"push_window"}};
 inline constexpr StepInfo kTake[] = {{"T1"}, {"T2"}, {"T3"}};

@@ -43,7 +43,7 @@ constexpr std::array<EventFieldInfo, 3> kReasonFields = {{
 }};
 constexpr std::array<EventFieldInfo, 4> kHandoffFields = {{
     {"kind", FieldKind::kSymbol, umcg::AppendHandoff},
-    {"unused", FieldKind::kInteger, nullptr},
+    {"preemptible", FieldKind::kInteger, nullptr},
     {"tid", FieldKind::kTask, nullptr},
     {"to", FieldKind::kTask, nullptr},
 }};
