@@ -13,6 +13,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -128,7 +129,7 @@ class UmcgBooks final : public Listener {
   bool is_on_ = false;
   const RunInfo* info_ = nullptr;
   Cycles switch_cost_;
-  std::vector<Worker> workers_;
+  std::deque<Worker> workers_;  // a reference stays good when it grows
   std::vector<Group> groups_;
   std::vector<Time> idle_from_;
   Time last_;

@@ -7,6 +7,7 @@
 #define RQSIM_SIM_VIEWS_UMCG_CHECKER_H_
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <utility>
 #include <vector>
@@ -65,7 +66,7 @@ class UmcgChecker final : public Listener {
   int policy_ = -1;
   const RunInfo* info_ = nullptr;
   ViolationSink* sink_ = nullptr;
-  std::vector<Seen> seen_;
+  std::deque<Seen> seen_;  // a reference stays good when it grows
   std::vector<TaskId> owners_;
   std::vector<std::string> processes_;
 };
