@@ -284,6 +284,7 @@ Next PairV2::Step(Kernel& kernel, Frame& frame) {
   if (frame.path == kPairV2Switched) return Switched(kernel, frame);
   if (frame.path == kPairV2Startup) return Startup(kernel, frame);
   if (frame.path == kPairV2Teardown) {
+    Of(CpuId(static_cast<int32_t>(frame.r[0]))).comes_up = false;
     kernel.SetAffinity(Of(CpuId(static_cast<int32_t>(frame.r[0]))).worker, HostsOf(kernel));
     return Next::Return(0);
   }

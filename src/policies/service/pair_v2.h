@@ -59,6 +59,7 @@ class PairV2 final : public KernelService {
     TaskId flush_waiter;  // sleeps until that work has ended
     TaskId running;       // for whom it occupies the CPU
     bool worker_preempted = false;
+    bool comes_up = false;  // its worker takes no work until it is back (MODEL-198)
   };
 
   TaskPart& Of(TaskId id) { return tasks_[id.index()]; }

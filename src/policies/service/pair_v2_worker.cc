@@ -50,6 +50,11 @@ Next PairV2::Work(Kernel& kernel, Frame& frame) {
   if (frame.step == kNextWork) return NextWork(kernel, frame, cpu);
   const TaskId task(static_cast<int32_t>(frame.r[2]));
   CpuPart& part = Of(cpu);
+  if (frame.step == kPublish && part.comes_up) {
+    // Taken on the host, and the CPU comes up: its task queues anew.
+    kernel.Wake(task);
+    return Next::Run(kWorkEnd, kZeroCycles, RunMode::kKernel);
+  }
   if (frame.step == kPublish) {
     part.worker_preempted = false;
     Store(Site::kPublishRunning, part.running, task);
@@ -72,6 +77,12 @@ Next PairV2::NextWork(Kernel& kernel, Frame& frame, CpuId cpu) {
     kernel.Wake(part.flush_waiter);
     part.flush_waiter = TaskId();
     return Next::Run(kNextWork, kZeroCycles, RunMode::kKernel);
+  }
+  if (part.comes_up && frame.cpu == cpu) part.comes_up = false;
+  if (part.comes_up) {
+    const bool is_bound = kernel.task(part.worker).cpus_allowed == CpuSet::Of(cpu);
+    return is_bound ? Next::Schedule(kNextWork)
+                    : Next::Block(kNextWork, TaskState::kInterruptible);
   }
   if (!part.head.valid()) return Next::Block(kNextWork, TaskState::kInterruptible);
   const TaskId task = part.head;
@@ -253,6 +264,7 @@ Next PairV2::Startup(Kernel& kernel, Frame& frame) {
   CpuPart& part = Of(cpu);
   if (frame.step == kEntry) {
     const TaskId task = part.running;
+    part.comes_up = true;
     if (!task.valid()) return Next::Run(kBind, kZeroCycles, RunMode::kKernel);
     part.worker_preempted = true;
     Of(task).worker_active = false;
@@ -266,6 +278,10 @@ Next PairV2::Startup(Kernel& kernel, Frame& frame) {
   }
   // MODEL-198: bound when its work has ended, so that it need not be carried over while it spins.
   kernel.SetAffinity(part.worker, CpuSet::Of(cpu));
+  if (kernel.task(part.worker).state == TaskState::kInterruptible) {
+    part.comes_up = false;
+    if (part.head.valid()) kernel.Wake(part.worker);
+  }
   return Next::Return(0);
 }
 
