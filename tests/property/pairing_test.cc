@@ -218,6 +218,9 @@ struct Fault {
 };
 constexpr const char* kV2 =
     R"({"name": "pair-v2", "startup_ipi": "task_cpu", "worker_host": HOST})";
+// Not here: the startup IPI as posted, which wants somebody to start on the CPU within the rest of
+// a section. These worlds have caught only the worker's next work instead, which MODEL-198 repairs;
+// PA-12 shows it.
 constexpr Fault kFaults[] = {
     {kV2, "pair.ipi_no_resched", "PA-S2"},
     {kV2, "pair.no_worker_hook", "PA-S2"},
@@ -234,7 +237,6 @@ constexpr Fault kFaults[] = {
     {kV2, "pair.skip_store.hook_worker.worker_preempted", "stuck"},
     {kV2, "pair.skip_store.hook_task.need_worker", "PA-I2"},
     {kV2, "pair.skip_store.clear.need_worker", "stuck"},
-    {R"({"name": "pair-v2", "worker_host": HOST})", "", "PA-S2"},
     {R"({"name": "pair-spin", "worker_host": HOST, "spin_exit": "literal", "spin_exit_gap": 6})",
      "", "PA-S2"},
     {R"({"name": "pair-spin", "worker_host": HOST, "spin_phase_a": "literal"})", "", "stuck"},

@@ -81,8 +81,7 @@ Next PairV2::NextWork(Kernel& kernel, Frame& frame, CpuId cpu) {
   if (part.comes_up && frame.cpu == cpu) part.comes_up = false;
   if (part.comes_up) {
     const bool is_bound = kernel.task(part.worker).cpus_allowed == CpuSet::Of(cpu);
-    return is_bound ? Next::Schedule(kNextWork)
-                    : Next::Block(kNextWork, TaskState::kInterruptible);
+    return is_bound ? Next::Schedule(kNextWork) : Next::Block(kNextWork, TaskState::kInterruptible);
   }
   if (!part.head.valid()) return Next::Block(kNextWork, TaskState::kInterruptible);
   const TaskId task = part.head;
