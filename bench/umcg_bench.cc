@@ -69,3 +69,5 @@ BENCHMARK(Handoffs)->DenseRange(0, 3)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace rqsim
+
+BENCHMARK_MAIN();
