@@ -103,7 +103,7 @@ class FaithfulSource final : public SourceFinder {
                       int64_t util) {
     const int64_t x = util / domain.weight;
     const int64_t pct = domain.imbalance_pct;
-    const int64_t busy = std::min<int64_t>(1024, x * x * pct * pct / int64_t{10000 * 1024});
+    const int64_t busy = std::min<int64_t>(1024, x * x * pct * pct / (int64_t{10000} * 1024));
     shared_.IdleScan(kernel, pass.dst) = (1024 - busy) * domain.weight / 1024;
   }
 
