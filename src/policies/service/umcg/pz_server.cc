@@ -4,34 +4,11 @@
 #include <algorithm>
 
 #include "service/umcg/engine.h"
+#include "service/umcg/server_steps.h"
 
 namespace rqsim::umcg {
 namespace {
 
-enum : int {
-  kAnnounce,
-  kTakeList,
-  kPickOne,
-  kOwnIdle,
-  kPublish,
-  kRetake,
-  kGoBack,
-  kEnterIdle,
-  kWaited,
-  kWoken,
-  kClear,
-  kOwn,
-  kLockWorker,
-  kUnlockWorker,
-  kCallWait,
-  kRan,
-  kAfter,
-  kRestore,
-  kPreOwn,
-  kPreemptIt,
-  kKick,
-  kAgain
-};
 constexpr int kWorker = 1;
 constexpr int kResult = 4;
 
@@ -39,7 +16,7 @@ constexpr int kResult = 4;
 
 Next Engine::PzServer(Kernel& kernel, Frame& frame) {
   switch (frame.step.value()) {
-    case kAnnounce:
+    case kLook:
       return Userly(kOwnIdle, costs_.u_cas);
     case kOwnIdle: {
       const int64_t own = LoadState(kernel, frame.task);
@@ -112,22 +89,22 @@ Next Engine::PzServerRan(Kernel& kernel, Frame& frame) {
       } else if (frame.r[kResult] == kETIMEDOUT && worker.valid()) {
         return Userly(kPreemptIt, costs_.u_cas);
       }
-      return Userly(kAnnounce, kZeroCycles);
+      return Userly(kLook, kZeroCycles);
     }
     case kPreemptIt: {
       const int64_t word = LoadState(kernel, worker);
       const bool runs = StateOf(word) == kRunning && !IsPreempted(word);
       Emit(kernel, kEvPreempt, runs ? 0 : kEAGAIN, 0, worker.value(), frame.task.value());
-      if (!runs) return Userly(kAnnounce, kZeroCycles);
+      if (!runs) return Userly(kLook, kZeroCycles);
       ChangeState(kernel, worker, word, word | layout_.preempted, frame.task, false);
-      return Next::Run(StepId(kKick), kernel.facts().c_syscall + costs_.vpid, RunMode::kKernel);
+      return Next::Run(StepId(kSignalIt), kernel.facts().c_syscall + costs_.vpid, RunMode::kKernel);
     }
-    case kKick:
+    case kSignalIt:
       // A reschedule interrupt: the task passes the return to user mode, no handler runs.
       if (kernel.task(worker).on_cpu) kernel.Resched(kernel.task(worker).cpu, ReschedKind::kFull);
       return Next::ToUser(StepId(kAgain));
     default:
-      return Userly(kAnnounce, kZeroCycles);
+      return Userly(kLook, kZeroCycles);
   }
 }
 

@@ -4,45 +4,11 @@
 #include <algorithm>
 
 #include "service/umcg/engine.h"
+#include "service/umcg/server_steps.h"
 
 namespace rqsim::umcg {
 namespace {
 
-enum : int {
-  kLook,
-  kTakeList,
-  kPickOne,
-  kOwnIdle,
-  kPublish,
-  kRetake,
-  kGoBack,
-  kEnterIdle,
-  kWaited,
-  kWoken,
-  kClear,
-  kOwn,
-  kLockWorker,
-  kUnlockWorker,
-  kCallWait,
-  kRan,
-  kAfter,
-  kRestore,
-  kPreOwn,
-  kPreemptIt,
-  kSignalIt,
-  kAgain,
-  kRecall,
-  kGone,
-  kChain,
-  kChainMark,
-  kChainCall,
-  kChained,
-  kWatch,
-  kWatchCas,
-  kWatchSignal,
-  kWatchDone,
-  kChainBack
-};
 // Registers: the chosen worker, the result of a wait, since when it polls (+ 1).
 constexpr int kWorker = 1;
 constexpr int kResult = 4;
