@@ -9,7 +9,9 @@
 #include <set>
 
 #include "cli/compare_pair.h"
+#include "cli/compare_tables.h"
 #include "cli/lanes.h"
+#include "cli/set_table.h"
 #include "cli/units.h"
 #include "rqsim/expect.h"
 #include "rqsim/metrics.h"
@@ -23,42 +25,6 @@ constexpr std::size_t kListedSpans = 3;
 // With more spells than this the whole of them would be a blur: the first are drawn.
 constexpr std::size_t kSpellsToSee = 40;
 constexpr std::size_t kFirstSpells = 8;
-constexpr const char* kAllTogether = "all together";
-// Tasks (locks, CPUs) whose numbers are printed without --all.
-constexpr std::size_t kThingsShown = 12;
-// Sets beside the baseline in one table when there are several of them.
-constexpr std::size_t kSetsBeside = 3;
-
-// What people ask for first; the other metrics are shown with --all, or when they alone differ.
-constexpr std::array kHeadline = {"finish",
-                                  "exec",
-                                  "run_delay",
-                                  "blocked",
-                                  "sleeping",
-                                  "response.max",
-                                  "response.n",
-                                  "wakeup_latency.max",
-                                  "nr_switches",
-                                  "nr_migrations",
-                                  "nr_involuntary_switches",
-                                  "deadline_misses",
-                                  "acquisitions",
-                                  "fast",
-                                  "osq_spin",
-                                  "slow",
-                                  "steals",
-                                  "handoffs",
-                                  "wakeups",
-                                  "spin_cycles",
-                                  "wait.max",
-                                  "hold.max",
-                                  "end",
-                                  "violations"};
-
-bool IsHeadline(const std::string& name) {
-  return std::find(kHeadline.begin(), kHeadline.end(), name) != kHeadline.end();
-}
-
 class Page {
  public:
   Page(const Comparison& comparison, const CompareTextOptions& options, const Terminal& terminal)
@@ -67,10 +33,10 @@ class Page {
   std::string Text() {
     Headline();
     Remarks();
-    for (const SetComparison& set : c_.against) Parting(set);
+    Partings();
     Timelines();
     DifferingCycles();
-    Tables();
+    out_ += CompareTables(c_, options_, t_);
     if (const std::string pairs = PairTable(c_, options_.width); !pairs.empty()) {
       Line();
       out_ += pairs;
@@ -104,8 +70,40 @@ class Page {
   void Remarks() {
     if (c_.remarks.empty()) return;
     Line();
+    const std::string* last = nullptr;
+    std::size_t more = 0;
+    const auto close = [&] {
+      if (more > 0) Line(fmt::format("  … and {} more under {}", more, *last));
+      more = 0;
+    };
     for (const Remark& remark : c_.remarks) {
+      // With many sets one of each says enough.
+      if (HasManySets(c_) && last != nullptr && *last == remark.policy) {
+        ++more;
+        continue;
+      }
+      close();
+      last = &remark.policy;
       Line(t_.Red(fmt::format("! {}: {}", remark.policy, remark.text)));
+    }
+    close();
+  }
+
+  void Partings() {
+    if (!HasManySets(c_)) {
+      for (const SetComparison& set : c_.against) Parting(set);
+      return;
+    }
+    Line();
+    Line(fmt::format("Where they part from {}; two sets, with -p, show it event by event",
+                     t_.Bold(baseline())));
+    for (const SetComparison& set : c_.against) {
+      const std::string name = PadRight(Shortened(set.policy, NameWidth()), NameWidth());
+      const std::string where =
+          set.divergence
+              ? fmt::format("at {}: {}", At(set.divergence->at), set.divergence->cause)
+              : std::string(set.same_schedule ? "never" : "decides alike, yet its CPUs differ");
+      Line(Shortened(fmt::format("  {}  {}", name, where), options_.width));
     }
   }
 
@@ -308,7 +306,7 @@ class Page {
       const std::string lane = DrawLane(TimelineOf(result, cpu), scale, letters);
       Line(fmt::format("{}{}{}", name,
                        PadRight(Shortened(result.policy, NameWidth()), NameWidth() + 2), lane));
-      if (i == 0 || cpu.index() >= c_.against[i - 1].cpus.size()) continue;
+      if (i == 0 || cpu.index() >= c_.against[i - 1].cpus.size() || HasManySets(c_)) continue;
       const std::string marks = DrawMarks(c_.against[i - 1].cpus[cpu.index()].spans, scale);
       if (!marks.empty()) Line(std::string(8 + NameWidth() + 2, ' ') + t_.Yellow(TrimRight(marks)));
     }
@@ -339,6 +337,10 @@ class Page {
   void DifferingCycles() {
     if (AllSame()) return;
     Line();
+    if (HasManySets(c_)) {
+      DifferingCyclesOfMany();
+      return;
+    }
     Line(t_.Bold("Cycles in which a CPU did something else") + " than under " + baseline());
     for (const SetComparison& set : c_.against) {
       for (const CpuDifference& cpu : set.cpus) {
@@ -364,138 +366,21 @@ class Page {
     }
   }
 
-  void Tables() {
-    Section("Tasks", c_.tasks);
-    Section("Locks", c_.locks);
-    Section("CPUs", c_.cpus);
-    RunSection();
-  }
-
-  // What the run did as a whole, as far as no task, lock or CPU says it: chains, moves, their
-  // price.
-  void RunSection() {
-    ComparedThing run;
-    run.name = kAllTogether;
-    for (const ComparedMetric& metric : c_.run.metrics) {
-      const MetricRow* const row = FindMetricRow(MetricOf::kRun, metric.name);
-      if (row != nullptr && !row->in_compare && !options_.all) continue;
-      run.differs = run.differs || metric.differs;
-      run.metrics.push_back(metric);
-    }
-    if (run.differs || options_.all) Section("Run", {run});
-  }
-
-  void Section(const std::string& title, const std::vector<ComparedThing>& things) {
-    if (things.empty()) return;
-    std::vector<std::string> same, others;
-    std::vector<const ComparedThing*> shown;
-    for (const ComparedThing& thing : things) {
-      if (thing.differs || options_.all) {
-        shown.push_back(&thing);
-      } else {
-        same.push_back(thing.name);
+  void DifferingCyclesOfMany() {
+    std::vector<std::string> names;
+    for (const SetComparison& set : c_.against) names.push_back(Shortened(set.policy, NameWidth()));
+    SetTable table("not as " + Shortened(baseline(), NameWidth()), std::move(names));
+    for (std::size_t cpu = 0; cpu < c_.cpus.size(); ++cpu) {
+      std::vector<std::string> cells;
+      for (const SetComparison& set : c_.against) {
+        const bool differs = cpu < set.cpus.size() && !set.cpus[cpu].spans.empty();
+        cells.push_back(differs ? std::to_string(set.cpus[cpu].cycles.count()) : "-");
       }
+      table.AddColumn(fmt::format("CPU {}", cpu), std::move(cells));
     }
-    KeepMostAffected(shown, others);
-    Line();
-    if (shown.empty()) {
-      Line(fmt::format("{}: every number is the same under every set.", t_.Bold(title)));
-      return;
-    }
-    for (std::size_t from = 1; from < c_.results.size(); from += kSetsBeside) {
-      const std::size_t to = std::min(from + kSetsBeside, c_.results.size());
-      std::string head =
-          PadRight(t_.Bold(title), kMetricWidth) + PadLeft(baseline(), BaselineWidth());
-      for (std::size_t i = from; i < to; ++i) {
-        head += PadLeft(Shortened(c_.results[i].policy, ValueWidth() - 2), ValueWidth()) +
-                std::string(ChangeWidth(), ' ');
-      }
-      Line(TrimRight(head));
-      for (const ComparedThing* thing : shown) Thing(*thing, from, to);
-    }
-    if (!others.empty()) {
-      Wrapped("  ", "less affected (--all prints them): " + absl::StrJoin(others, ", "));
-    }
-    if (!same.empty()) Wrapped("  ", "the same under every set: " + absl::StrJoin(same, ", "));
+    Line(t_.Bold("Cycles in which a CPU did something else") + " than under " + baseline());
+    out_ += table.Text(options_.width);
   }
-
-  // Of many things those whose lengths changed most, in their old order; the names of the others.
-  void KeepMostAffected(std::vector<const ComparedThing*>& shown,
-                        std::vector<std::string>& others) const {
-    if (options_.all || shown.size() <= kThingsShown) return;
-    std::vector<std::pair<int64_t, std::size_t>> weights;
-    for (std::size_t i = 0; i < shown.size(); ++i)
-      weights.emplace_back(-LargestChange(*shown[i]), i);
-    std::sort(weights.begin(), weights.end());
-    std::vector<bool> kept(shown.size());
-    for (std::size_t i = 0; i < kThingsShown; ++i) kept[weights[i].second] = true;
-    std::vector<const ComparedThing*> all;
-    std::swap(all, shown);
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      if (kept[i]) {
-        shown.push_back(all[i]);
-      } else {
-        others.push_back(all[i]->name);
-      }
-    }
-  }
-
-  static int64_t LargestChange(const ComparedThing& thing) {
-    int64_t largest = 0;
-    for (const ComparedMetric& metric : thing.metrics) {
-      if (metric.unit == MetricUnit::kCount || !metric.values[0]) continue;
-      for (const std::optional<int64_t>& value : metric.values) {
-        if (value) largest = std::max(largest, std::abs(*value - *metric.values[0]));
-      }
-    }
-    return largest;
-  }
-
-  void Thing(const ComparedThing& thing, std::size_t from, std::size_t to) {
-    // Of the run as a whole every row counts.
-    const bool headline_differs =
-        thing.name != kAllTogether &&
-        std::any_of(thing.metrics.begin(), thing.metrics.end(), [](const ComparedMetric& metric) {
-          return metric.differs && IsHeadline(metric.name);
-        });
-    Line("  " + t_.Cyan(thing.name));
-    for (const ComparedMetric& metric : thing.metrics) {
-      const bool shown = metric.differs && (IsHeadline(metric.name) || !headline_differs);
-      if (!shown && !options_.all) continue;
-      std::string line =
-          PadRight("    " + metric.name, kMetricWidth) +
-          PadLeft(ValueText(metric.values[0], Unit(metric), c_.clock_hz), BaselineWidth());
-      for (std::size_t i = from; i < to; ++i) {
-        line += PadLeft(ValueText(metric.values[i], Unit(metric), c_.clock_hz), ValueWidth());
-        const std::string change = PadRight("  " + Change(metric, i), ChangeWidth());
-        line += metric.values[i] == metric.values[0] ? change : t_.Yellow(change);
-      }
-      Line(TrimRight(line));
-    }
-  }
-
-  // With one set beside the baseline there is room for units; with more, the plain cycles.
-  bool Narrow() const { return c_.results.size() > 2; }
-  MetricUnit Unit(const ComparedMetric& metric) const {
-    return Narrow() ? MetricUnit::kCount : metric.unit;
-  }
-  std::size_t BaselineWidth() const { return Narrow() ? 15 : 24; }
-  std::size_t ValueWidth() const { return Narrow() ? 12 : 24; }
-  std::size_t ChangeWidth() const { return Narrow() ? 7 : 20; }
-
-  std::string Change(const ComparedMetric& metric, std::size_t i) const {
-    const std::optional<int64_t>& from = metric.values[0];
-    const std::optional<int64_t>& to = metric.values[i];
-    if (from == to) return "=";
-    if (!from || !to) return "*";
-    std::string text = ChangeText(*from, *to, metric.unit, c_.clock_hz);
-    if (!Narrow()) return text;
-    const std::size_t blank = text.find(' ');
-    if (blank != std::string::npos) return text.substr(blank + 1);
-    return Columns(text) + 2 <= ChangeWidth() ? text : "*";
-  }
-
-  static constexpr std::size_t kMetricWidth = 28;
 
   const Comparison& c_;
   const CompareTextOptions& options_;

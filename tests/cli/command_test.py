@@ -494,6 +494,28 @@ class Compare(Command):
             self.assertLessEqual(len(line), 100, line)
             self.assertEqual(line, line.rstrip())
 
+    def test_numbers_that_are_0_under_every_set_are_not_shown(self):
+        self.file("s.json", INVERSION)
+        self.assertNotIn("steals", self.rqsim("compare", "s.json")[0])
+        self.assertIn("steals", self.rqsim("compare", "s.json", "--all")[0])
+
+    def test_many_sets_have_a_line_each(self):
+        sets = {"mutex": {"lock": "mutex"}, "pi": {"lock": "pi"}}
+        sets.update({f"again-{i}": {"lock": "mutex"} for i in range(3)})
+        self.file("s.json", changed(INVERSION, policies=sets))
+        out, _ = self.rqsim("compare", "s.json")
+        self.assertIn("  pi       at 1: H raised L to priority 3 under pi", out)
+        self.assertIn("  again-2  never\n", out)
+        self.assertIn("not as mutex  CPU 0\npi                6\nagain-0           -\n", out)
+        # Under mutex L is preempted by M for its 3 cycles before the unlock and by H for 1 behind it; under pi by
+        # both behind it. H waits for the lock from 1 to 7, or to 4. M
+        # under pi waits for the rest of L's section and for H.
+        self.assertIn("Tasks: run_delay  L  H  M\nmutex             4  0  0\npi                4  0  3\n", out)
+        self.assertIn("Tasks: blocked  L  H  M\nmutex           0  6  0\npi              0  3  0\n", out)
+        for line in out.splitlines():
+            self.assertLessEqual(len(line), 100, line)
+            self.assertEqual(line, line.rstrip())
+
     def test_json_has_all_of_it(self):
         self.file("s.json", INVERSION)
         page = json.loads(self.rqsim("compare", "s.json", "--json")[0])
