@@ -696,7 +696,8 @@ class Kernel {
   // those bound to it for good (migrate_tasks() of 2012).
   void MoveTasks(CpuId from) { Add(Request::Kind::kMoveTasks).cpu = from; }
   // The idle loop of `id` runs `path` of `policy`, interrupts off, with r[0] = `id` and r[1] =
-  // `arg`, in `after` cycles; nothing happens if it is not idle then.
+  // `arg`, in `after` cycles; nothing happens if it is not idle then. Less than 0: after `l_call`,
+  // as a kick by an IPI does whose handler costs nothing (hotplug.md 4.5, step v).
   void RunInIdle(CpuId id, PolicyId policy, PathId path, Cycles after, int32_t arg = 0) {
     Request& r = Add(Request::Kind::kRunInIdle);
     r.cpu = id;

@@ -222,8 +222,8 @@ struct ActionSpec {
 struct HotplugSpec {
   Time at;
   CpuSet cpus;  // none for what concerns all of them
-  // offline, online, freeze, thaw, disable, enable, smt_off, smt_on, "fail:" and a state, or a
-  // state of the service: its number or its name.
+  // offline, online, freeze, thaw, wakeup, disable, enable, smt_off, smt_on, "fail:" and a state,
+  // or a state of the service: its number or its name.
   std::string to;
   std::optional<CpuId> on;  // where the controller runs; none: the lowest online CPU not meant
   SourcePos pos;
@@ -444,11 +444,26 @@ struct ExpectSpec {
 // ----------------------------------------------------------------------------------------------
 // the whole
 
+// A predicate over the trace that a scenario adds to those of the checkers (hotplug.md 3, Rn).
+// Texts are patterns of events as in an expectation's `events`.
+struct ExtraInvariant {
+  std::string name;
+  // No event matches it, from an event that matches `after` on ("": from the start) until one that
+  // matches `before` ("": to the end).
+  std::string never;
+  // … or: after each event that matches `after` one that matches this comes within so many cycles.
+  std::string comes;
+  Cycles within;
+  std::string after, before;
+  SourcePos pos;
+};
+
 // What checkers do beyond reporting what must never be.
 struct CheckSpec {
   // The most important real-time contexts not executing (PX-I9) is a violation, not only counted
   // in rt_violation_cycles.
   bool rt_topn_strict = false;
+  std::vector<ExtraInvariant> extra_invariants;
 };
 
 struct Scenario {

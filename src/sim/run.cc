@@ -8,6 +8,7 @@
 #include "rqsim/scenario_reader.h"
 #include "rqsim/simulation.h"
 #include "sim/views/dispatches.h"
+#include "sim/views/extra_invariants.h"
 #include "sim/views/hotplug_books.h"
 #include "sim/views/kthread_checker.h"
 #include "sim/views/lock_history.h"
@@ -109,12 +110,16 @@ absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& se
   Dispatches dispatches;
   LockHistory lock_history;
   HotplugBooks hotplug_books(options.check);
+  ExtraInvariants extra_invariants;
   const std::unique_ptr<Simulation> simulation = *std::move(created);
   simulation->AddListener(builder);
   const auto& policies = simulation->info().policies();
   const bool has_hotplug = std::any_of(policies.begin(), policies.end(),
                                        [](const PolicyInfo* info) { return info->runs_hotplug; });
   if (has_hotplug) simulation->AddListener(hotplug_books);
+  if (options.check && !scenario.check.extra_invariants.empty()) {
+    simulation->AddListener(extra_invariants);
+  }
   if (options.check && !scenario.mutexes.empty()) {
     simulation->AddListener(mutex_checker);
     simulation->AddListener(rt_top);

@@ -7,8 +7,8 @@
 #include "rqsim/expect.h"
 #include "rqsim/metrics.h"
 #include "sim/expect/context.h"
-#include "sim/expect/event_pattern.h"
 #include "sim/expect/lanes.h"
+#include "sim/views/event_pattern.h"
 
 namespace rqsim {
 namespace {

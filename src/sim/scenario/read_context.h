@@ -135,6 +135,7 @@ std::string_view NameKeyOf(Seam seam);
 bool IsListParam(const Registry& registry, std::string_view key, std::string_view policy,
                  std::string_view param);
 void ReadFaults(ReadContext& context, const JsonValue& value, std::vector<FaultSpec>& faults);
+void ReadChecks(ReadContext& context, const JsonValue& value);
 void ReadAsserts(ReadContext& context, const JsonValue& value);
 void ReadExpects(ReadContext& context, const JsonValue& value);
 SchedSpec ReadSched(ReadContext& context, const JsonValue& value);

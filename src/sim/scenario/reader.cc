@@ -159,9 +159,7 @@ void ReadRoot(ReadContext& context, const JsonValue& root) {
     ReadFaults(context, *faults, scenario.faults);
   }
   if (const JsonValue* check = ReadContext::Get(root, "check", Kind::kObject)) {
-    std::string word;
-    ReadContext::ReadText(*check, "rt_topn", word);
-    scenario.check.rt_topn_strict = word == "strict";
+    ReadChecks(context, *check);
   }
   if (const JsonValue* asserts = ReadContext::Get(root, "assert", Kind::kArray)) {
     ReadAsserts(context, *asserts);
@@ -202,11 +200,7 @@ const Shape* ScenarioShape(ShapeBook& book, const Registry& registry) {
        {"common", set, "what the policy sets leave out"},
        {"policies", book.Map(TextForm::kName, set), "named policy sets: what compare compares"},
        {"faults", faults, "faults under every policy set"},
-       {"check",
-        book.Object({{"rt_topn", book.Word({"measure", "strict"}),
-                      "the most important real-time contexts do not execute: counted in "
-                      "rt_violation_cycles, or also a violation (PX-I9)"}}),
-        "what checkers report"},
+       {"check", ChecksShape(book), "what checkers report"},
        {"assert", AssertsShape(book), "bounds on metrics"},
        {"expect", ExpectsShape(book), "what must happen exactly"}});
   return root;

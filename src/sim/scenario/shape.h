@@ -115,6 +115,7 @@ const Shape* HotplugShape(ShapeBook& book);
 const Shape* ActionsShape(ShapeBook& book, const Shape* sched);
 const Shape* PolicySetShape(ShapeBook& book, const Registry& registry, const Shape* faults);
 const Shape* FaultsShape(ShapeBook& book, const Registry& registry);
+const Shape* ChecksShape(ShapeBook& book);
 const Shape* AssertsShape(ShapeBook& book);
 const Shape* ExpectsShape(ShapeBook& book);
 

@@ -421,6 +421,29 @@ Json OfPolicySet(const PolicySet& set) {
   return out;
 }
 
+Json OfExtraInvariant(const ExtraInvariant& spec) {
+  Json out = {{"name", spec.name}};
+  if (!spec.never.empty()) out["never"] = spec.never;
+  if (!spec.after.empty()) out["after"] = spec.after;
+  if (!spec.before.empty()) out["before"] = spec.before;
+  if (!spec.comes.empty()) {
+    out["comes"] = spec.comes;
+    out["within"] = spec.within.count();
+  }
+  return out;
+}
+
+Json OfChecks(const CheckSpec& spec) {
+  Json out = Json::object();
+  if (spec.rt_topn_strict) out["rt_topn"] = "strict";
+  if (!spec.extra_invariants.empty()) {
+    Json& list = out["extra_invariants"] = Json::array();
+    for (const ExtraInvariant& extra : spec.extra_invariants)
+      list.push_back(OfExtraInvariant(extra));
+  }
+  return out;
+}
+
 Json OfAssert(const AssertSpec& spec) {
   Json out = Json::object();
   if (!spec.policy.empty()) out["policy"] = spec.policy;
@@ -549,7 +572,7 @@ Json OfScenario(const Scenario& scenario) {
   for (const PolicySet& set : scenario.policies) policies[set.name] = OfPolicySet(set);
   put("policies", std::move(policies));
   put("faults", OfFaults(scenario.faults));
-  if (scenario.check.rt_topn_strict) out["check"] = {{"rt_topn", "strict"}};
+  if (Json check = OfChecks(scenario.check); !check.empty()) out["check"] = std::move(check);
   put("assert", OfList(scenario.asserts, OfAssert));
   put("expect", OfList(scenario.expects, OfExpect));
   return out;

@@ -1,8 +1,8 @@
 // `events` and `no_events` of an expectation: "3 0 sched_switch prev_comm=H next_comm=idle". A
 // pattern matches an event's line if all its words are words of the line; a first number is the
 // instant, a second one the CPU.
-#ifndef RQSIM_SIM_EXPECT_EVENT_PATTERN_H_
-#define RQSIM_SIM_EXPECT_EVENT_PATTERN_H_
+#ifndef RQSIM_SIM_VIEWS_EVENT_PATTERN_H_
+#define RQSIM_SIM_VIEWS_EVENT_PATTERN_H_
 
 #include <string>
 #include <string_view>
@@ -25,4 +25,4 @@ class EventPattern {
 
 }  // namespace rqsim
 
-#endif  // RQSIM_SIM_EXPECT_EVENT_PATTERN_H_
+#endif  // RQSIM_SIM_VIEWS_EVENT_PATTERN_H_

@@ -1,4 +1,4 @@
-#include "sim/expect/event_pattern.h"
+#include "sim/views/event_pattern.h"
 
 #include <algorithm>
 
