@@ -10,8 +10,8 @@
 // then a task may overrun. A throttled task stays runnable for the machine and is on no queue of
 // the class. Origin: Linux 7.2 kernel/sched/deadline.c (function names at the code), syscalls.c:
 // __sched_setscheduler(); classes.md 6 and 7. What differs: one root domain, no cpusets; inherited
-// parameters begin a period of their own (MODEL-33); MODEL-71 to 75. Cost: O(log n) to enqueue,
-// dequeue and pick, O(log CPUs) to find a CPU, O(overloaded CPUs) to pull. Tested by
+// parameters begin a period of their own (MODEL-33); MODEL-71 to 75, 143. Cost: O(log n) to
+// enqueue, dequeue and pick, O(log CPUs) to find a CPU, O(overloaded CPUs) to pull. Tested by
 // tests/unit/policies/sched_class/deadline_*_test.cc, scenarios/classes/C27-*.json to C36,
 // dl-*.json and scenarios/known/R5, R6, R8.
 #include <absl/status/status.h>
@@ -295,7 +295,7 @@ class Deadline final : public SchedClass {
                            (kernel.task(cpu.curr).nr_cpus_allowed < 2 ||
                             entity.deadline >= entities_[cpu.donor.index()].deadline);
     if (!must_wait && DeadlineCpus::Fits(kernel, prev, entity)) return prev;
-    const CpuId found = where_.FindLater(kernel, task);
+    const CpuId found = where_.FindLater(kernel, task, task);
     return found.valid() && queues_.Of(found).WouldBeFirst(entity) ? found : prev;
   }
 
@@ -447,7 +447,8 @@ class Deadline final : public SchedClass {
   }
   void MakePushable(const Kernel& kernel, CpuId cpu, TaskId task) {
     const Task& t = kernel.task(task);
-    if (t.nr_cpus_allowed > 1 && !t.is_blocked) {
+    // Where chains are balanced the affinity that counts is that of who would execute.
+    if (t.is_blocked ? params_.balances_chains : t.nr_cpus_allowed > 1) {
       queues_.InsertPushable(cpu, entities_[task.index()]);
     }
   }

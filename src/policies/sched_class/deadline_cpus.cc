@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "sched_class/chains.h"
 #include "wide.h"
 
 namespace rqsim {
@@ -22,9 +23,11 @@ bool DeadlineCpus::Fits(const Kernel& kernel, CpuId cpu, const DlEntity& entity)
 
 // cpudeadline.c: cpudl_find(), with a mask: CPUs without deadline work, else the one whose
 // earliest deadline is the latest.
-CpuSet DeadlineCpus::LaterCpus(const Kernel& kernel, TaskId task) const {
-  const CpuSet free = (kernel.online() - queues_.busy()) & kernel.task(task).cpus_allowed;
-  if (free.empty()) return HasLater(kernel, task) ? CpuSet::Of(queues_.latest().cpu()) : CpuSet();
+CpuSet DeadlineCpus::LaterCpus(const Kernel& kernel, TaskId task, TaskId exec) const {
+  const CpuSet free = (kernel.online() - queues_.busy()) & kernel.task(exec).cpus_allowed;
+  if (free.empty()) {
+    return HasLater(kernel, task, exec) ? CpuSet::Of(queues_.latest().cpu()) : CpuSet();
+  }
   if (!is_asymmetric_) return free;
   const DlEntity& entity = entities_[task.index()];
   CpuSet fitting = free;
@@ -40,21 +43,21 @@ CpuSet DeadlineCpus::LaterCpus(const Kernel& kernel, TaskId task) const {
   }
   return fitting.empty() ? CpuSet::Of(largest) : fitting;
 }
-bool DeadlineCpus::HasLater(const Kernel& kernel, TaskId task) const {
+bool DeadlineCpus::HasLater(const Kernel& kernel, TaskId task, TaskId exec) const {
   const LatestDeadlines& latest = queues_.latest();
-  return !latest.empty() && kernel.task(task).cpus_allowed.Contains(latest.cpu()) &&
+  return !latest.empty() && kernel.task(exec).cpus_allowed.Contains(latest.cpu()) &&
          entities_[task.index()].deadline < latest.deadline();
 }
 
-CpuId DeadlineCpus::FindLater(Kernel& kernel, TaskId task) {
-  if (kernel.task(task).nr_cpus_allowed == 1) return CpuId();
+CpuId DeadlineCpus::FindLater(Kernel& kernel, TaskId task, TaskId exec) {
+  if (kernel.task(exec).nr_cpus_allowed == 1) return CpuId();
   if (!knows_capacities_) {
     knows_capacities_ = true;
     for (int i = 1; i < kernel.num_cpus(); ++i) {
       if (kernel.cpu(CpuId(i)).capacity != kernel.cpu(CpuId(0)).capacity) is_asymmetric_ = true;
     }
   }
-  const CpuSet later = LaterCpus(kernel, task);
+  const CpuSet later = LaterCpus(kernel, task, exec);
   return later.empty() ? CpuId() : domains_.Closest(kernel, kernel.task(task).cpu, later);
 }
 
@@ -62,19 +65,17 @@ CpuId DeadlineCpus::FindLater(Kernel& kernel, TaskId task) {
 // see free CPUs.
 bool DeadlineCpus::CanOnlyCurrMove(const Kernel& kernel, CpuId cpu, TaskId donor,
                                    TaskId woken) const {
-  if (kernel.task(kernel.cpu(cpu).curr).nr_cpus_allowed == 1 || !HasLater(kernel, donor)) {
+  if (kernel.task(kernel.cpu(cpu).curr).nr_cpus_allowed == 1 || !HasLater(kernel, donor, donor)) {
     return false;
   }
-  return kernel.task(woken).nr_cpus_allowed == 1 || !HasLater(kernel, woken);
+  return kernel.task(woken).nr_cpus_allowed == 1 || !HasLater(kernel, woken, woken);
 }
 
 bool DeadlineCpus::Push(Kernel& kernel, CpuId cpu) {
   const DlQueue& queue = queues_.Of(cpu);
   const auto next =
-      std::find_if(queue.pushable.begin(), queue.pushable.end(), [&kernel](const DlEntity& entity) {
-        const Task& t = kernel.task(entity.task);
-        return !t.on_cpu && t.migration_disabled == 0;
-      });
+      std::find_if(queue.pushable.begin(), queue.pushable.end(),
+                   [&kernel](const DlEntity& entity) { return CanMove(kernel, entity.task); });
   if (next == queue.pushable.end()) return false;
   const Cpu& c = kernel.cpu(cpu);
   if (IsDeadline(kernel.task(c.donor)) && next->deadline < entities_[c.donor.index()].deadline &&
@@ -82,9 +83,11 @@ bool DeadlineCpus::Push(Kernel& kernel, CpuId cpu) {
     kernel.Resched(cpu, ReschedKind::kFull);
     return false;
   }
-  const CpuId to = FindLater(kernel, next->task);
+  const TaskId task = next->task;
+  const TaskId exec = ExecOf(kernel, task);
+  const CpuId to = FindLater(kernel, task, exec);
   if (!to.valid() || to == cpu || !queues_.Of(to).WouldBeFirst(*next)) return false;
-  kernel.MoveTask(next->task, to);
+  MoveChain(kernel, task, exec, to);
   kernel.Resched(to, ReschedKind::kFull);
   return true;
 }
@@ -102,16 +105,18 @@ void DeadlineCpus::Pull(Kernel& kernel, CpuId cpu) const {
     if (queue.count <= 1) continue;
     const auto next = std::find_if(queue.pushable.begin(), queue.pushable.end(),
                                    [&kernel, cpu](const DlEntity& entity) {
-                                     const Task& t = kernel.task(entity.task);
-                                     return !t.on_cpu && t.cpus_allowed.Contains(cpu);
+                                     const TaskId exec = ExecOf(kernel, entity.task);
+                                     return exec.valid() && !kernel.task(exec).on_cpu &&
+                                            kernel.task(exec).cpus_allowed.Contains(cpu);
                                    });
     if (next == queue.pushable.end() || (has_any && next->deadline >= earliest)) continue;
     // What is earlier than the donor there is about to run there.
     if (next->deadline < entities_[kernel.cpu(source).donor.index()].deadline) continue;
-    if (kernel.task(next->task).migration_disabled > 0) continue;
-    kernel.MoveTask(next->task, cpu);
+    const TaskId exec = ExecOf(kernel, next->task);
+    if (kernel.task(exec).migration_disabled > 0) continue;
     has_any = has_pulled = true;
     earliest = next->deadline;
+    MoveChain(kernel, next->task, exec, cpu);
   }
   if (has_pulled) kernel.Resched(cpu, ReschedKind::kFull);
 }

@@ -1,5 +1,6 @@
 // Which CPU a deadline task goes to: the search for one, pushing tasks away and pulling them here,
-// so that the tasks with the earliest deadlines run somewhere (global EDF).
+// so that the tasks with the earliest deadlines run somewhere (global EDF). A waiter goes with its
+// chain (chains.h); only where chains are balanced is one pushable at all.
 //
 // Origin: Linux 7.2 kernel/sched/deadline.c and cpudeadline.c, function names at the code;
 // classes.md 6.8.
@@ -24,8 +25,8 @@ class DeadlineCpus {
 
   // Whether the CPU is fast enough for what the entity may ask for (dl_task_fits_capacity()).
   static bool Fits(const Kernel& kernel, CpuId cpu, const DlEntity& entity);
-  // find_later_rq(). Invalid: nowhere to go.
-  CpuId FindLater(Kernel& kernel, TaskId task);
+  // find_later_rq() for `task` where `exec` would execute for it. Invalid: nowhere to go.
+  CpuId FindLater(Kernel& kernel, TaskId task, TaskId exec);
   // check_preempt_equal_dl(), which asks cpudl_find() without a mask and so does not see free CPUs.
   bool CanOnlyCurrMove(const Kernel& kernel, CpuId cpu, TaskId donor, TaskId woken) const;
   // push_dl_task(). Returns whether it moved one.
@@ -35,8 +36,8 @@ class DeadlineCpus {
 
  private:
   static bool IsDeadline(const Task& task) { return task.eff.policy == SchedPolicy::kDeadline; }
-  CpuSet LaterCpus(const Kernel& kernel, TaskId task) const;
-  bool HasLater(const Kernel& kernel, TaskId task) const;
+  CpuSet LaterCpus(const Kernel& kernel, TaskId task, TaskId exec) const;
+  bool HasLater(const Kernel& kernel, TaskId task, TaskId exec) const;
 
   const std::vector<DlEntity>& entities_;
   const DlQueues& queues_;

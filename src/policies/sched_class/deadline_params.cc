@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "policies.h"
+#include "sched_class/chains.h"
 #include "wide.h"
 
 namespace rqsim {
@@ -77,6 +78,7 @@ constexpr ParamInfo kDeadlineParams[] = {
      .max = int64_t{1} << 44,
      .summary = "that timer is not rearmed for a difference of at most this",
      .ns = true},
+    kChainBalanceParam,
 };
 
 // As DeadlineTimers numbers them.
@@ -128,6 +130,7 @@ absl::StatusOr<DeadlineParams> ReadDeadlineParams(const PolicyParams& params,
   deadline.hrtick_slop = params.Integer("hrtick_slop");
   deadline.rt_runtime =
       is_6_12 && !params.Given("rt_runtime") ? 950'000 : params.Integer("rt_runtime");
+  deadline.balances_chains = params.Flag("chain_balance");
   deadline.has_server = params.Flag("fair_server");
   deadline.server = {params.Integer("server_runtime"), params.Integer("server_period"),
                      params.Integer("server_resolution")};

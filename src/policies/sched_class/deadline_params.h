@@ -19,6 +19,7 @@ struct DeadlineParams {
   bool hrtick = true;
   int64_t hrtick_min = 0, hrtick_slop = 0;
   int64_t rt_runtime = 0;  // of a million; negative: no limit
+  bool balances_chains = false;
   bool has_server = true;
   ServerParams server;
 

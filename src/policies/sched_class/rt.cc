@@ -13,12 +13,12 @@
 // a pull O(overloaded CPUs). Tested by tests/unit/policies/sched_class/rt_test.cc,
 // rt_push_pull_test.cc and scenarios/classes/C22-fifo-order.json to C26, C37, C38, rt-*.json.
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <vector>
 
 #include "policies.h"
 #include "rqsim/check.h"
+#include "sched_class/chains.h"
 #include "sched_class/cpu_levels.h"
 #include "sched_class/domains.h"
 #include "sched_class/prio_lists.h"
@@ -246,8 +246,6 @@ class Rt final : public SchedClass {
   }
 
  private:
-  // Links of the longest chain that is moved as a whole.
-  static constexpr int kMaxChainMoved = 64;
   static constexpr int16_t kPush = 0;
   static constexpr int16_t kPull = 1;
 
@@ -308,33 +306,6 @@ class Rt final : public SchedClass {
   }
   CpuId FindLowest(Kernel& kernel, TaskId task) { return FindLowest(kernel, task, task); }
 
-  // Who would execute for `task`, if all of its chain is on its runqueue and none of it is the
-  // donor there (series v7: find_exec_ctx(), MODEL-143). Invalid: nobody. Itself, unless it waits.
-  static TaskId ExecOf(const Kernel& kernel, TaskId task) {
-    const CpuId cpu = kernel.task(task).cpu;
-    TaskId at = task;
-    for (int links = 0; kernel.task(at).is_blocked; ++links) {
-      const LockId lock = kernel.task(at).blocked_on;
-      if (!lock.valid() || links == kMaxChainMoved) return TaskId();
-      at = kernel.lock(lock).owner;
-      if (!at.valid() || !kernel.task(at).on_rq || kernel.task(at).cpu != cpu ||
-          kernel.cpu(cpu).donor == at) {
-        return TaskId();
-      }
-    }
-    return at;
-  }
-  // Moves `task` and its chain, whose end is `exec`, so that each finds its owner there.
-  static void MoveChain(Kernel& kernel, TaskId task, TaskId exec, CpuId to) {
-    std::array<TaskId, kMaxChainMoved + 1> chain;
-    std::size_t length = 0;
-    for (TaskId at = task; at != exec; at = kernel.lock(kernel.task(at).blocked_on).owner) {
-      chain[length++] = at;
-    }
-    chain[length++] = exec;
-    while (length > 0) kernel.MoveTask(chain[--length], to);
-  }
-
   // rt.c: check_preempt_equal_prio(), which only asks whether there is a CPU, and so chooses none.
   bool CanOnlyCurrMove(const Kernel& kernel, CpuId cpu, TaskId donor, TaskId woken) const {
     const auto could_go = [&](TaskId task) {
@@ -346,10 +317,8 @@ class Rt final : public SchedClass {
 
   // rt.c: push_rt_task(). Returns whether it moved one.
   bool Push(Kernel& kernel, CpuId cpu) {
-    const RankedEntity* const next = Of(cpu).pushable.FirstWhere([&kernel](const RankedEntity& e) {
-      const TaskId exec = ExecOf(kernel, e.task);
-      return exec.valid() && !kernel.task(exec).on_cpu && kernel.task(exec).migration_disabled == 0;
-    });
+    const RankedEntity* const next = Of(cpu).pushable.FirstWhere(
+        [&kernel](const RankedEntity& e) { return CanMove(kernel, e.task); });
     if (next == nullptr) return false;
     const TaskId task = next->task;
     const TaskId exec = ExecOf(kernel, task);
@@ -406,11 +375,7 @@ constexpr ParamInfo kRtParams[] = {
      .kind = ParamKind::kInteger,
      .max = int64_t{1} << 31,
      .summary = "quantum of an RR task in ticks; 0 = 100 ms"},
-    {.name = "chain_balance",
-     .kind = ParamKind::kBool,
-     .default_value = 0,
-     .summary = "a waiter whose whole chain waits on its runqueue is pushed and pulled, with that "
-                "chain (rt.chain_balance, series v7 of proxy execution; not in 7.2)"},
+    kChainBalanceParam,
 };
 
 constexpr uint32_t Bit(SchedPolicy policy) { return 1u << static_cast<unsigned>(policy); }
