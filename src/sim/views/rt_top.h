@@ -7,7 +7,7 @@
 // Each queued real-time or deadline task stands for the task at the end of its chain, which is as
 // important as the most important that leads to it. As many as there are CPUs must execute,
 // the most important first, as far as their affinities allow that at once. Deadline tasks count as
-// equally important. Looked at when an instant is over (MODEL-144).
+// equally important. Looked at when an instant is over (MODEL-144, MODEL-145).
 #ifndef RQSIM_SIM_VIEWS_RT_TOP_H_
 #define RQSIM_SIM_VIEWS_RT_TOP_H_
 
