@@ -332,7 +332,7 @@ void Machine::PickDonor(CpuId c) {
     ExchangeDonor(c, cpu.donor);
   }
   const Task& prev = task_store_[plan.prev.index()];
-  plan.kept_queued = plan.voluntary && prev.on_rq && prev.is_blocked;
+  plan.kept_queued = plan.voluntary && (prev.on_rq || prev.migrating) && prev.is_blocked;
   FinishSchedule(c, plan);
 }
 
