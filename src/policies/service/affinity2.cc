@@ -52,7 +52,7 @@ class Affinity2 final : public KernelService {
   Next Step(Kernel& kernel, Frame& frame) override {
     TaskPart& task = tasks_[frame.task.index()];
     if (frame.path == kClear) {
-      if (task.wanted.valid()) kernel.SetAffinity(frame.task, task.before);
+      if (task.wanted.valid()) Restore(kernel, frame.task, task.before);
       task.wanted = CpuId();
       return Next::Return(0);
     }
@@ -83,6 +83,17 @@ class Affinity2 final : public KernelService {
     CpuId wanted;
     CpuSet before;
   };
+
+  // The mask a task had before. If every CPU of it has gone meanwhile it is refused, and the task
+  // would stay affine to the offload CPU for good; it gets what select_fallback_rq() would have
+  // given it when its CPU went (MODEL-250).
+  static void Restore(Kernel& kernel, TaskId id, const CpuSet& before) {
+    if ((before & kernel.active()).empty()) {
+      kernel.ForceAffinity(id, kernel.cpuset(id));
+    } else {
+      kernel.SetAffinity(id, before);
+    }
+  }
 
   // The lowest active CPU that is not `leaves`.
   static CpuId Offload(const Kernel& kernel, CpuId leaves) {
