@@ -32,14 +32,13 @@ constexpr PathId kChange{4};
 constexpr PathId kHandler{5};
 constexpr PathId kGuard{6};
 constexpr StepInfo kOneStep[] = {{"effect"}};
-constexpr StepInfo kEnterSteps[] = {{"look"}, {"locked"}};
+constexpr StepInfo kEnterSteps[] = {{"look"}, {"locked"}, {"look_again"}};
 constexpr StepInfo kChangeSteps[] = {{"signal"}, {"delivered"}};
 constexpr StepInfo kHandlerSteps[] = {{"handler"}, {"handled"}};
-constexpr StepInfo kGuardSteps[] = {{"compare"}, {"branch"}};
 constexpr PathInfo kPaths[] = {{"hotplug_register", kOneStep}, {"hotplug_unregister", kOneStep},
                                {"signal_enter", kEnterSteps},  {"signal_leave", kOneStep},
                                {"change", kChangeSteps},       {"handler", kHandlerSteps},
-                               {"guard", kGuardSteps}};
+                               {"guard", kOneStep}};
 constexpr ServiceOpInfo kOps[] = {
     {.name = "hotplug_register",
      .path = kRegister,
@@ -102,7 +101,7 @@ class HotplugSignal final : public KernelService {
   }
 
   void OnCall(Kernel& kernel, CpuId, const Message& message) override {
-    kernel.Signal(TaskId(message.what), SignalKind::kOrdinary);
+    SendSignal(kernel, TaskId(message.what));
   }
 
   Next Step(Kernel& kernel, Frame& frame) override {
@@ -111,14 +110,18 @@ class HotplugSignal final : public KernelService {
       TaskPart& task = tasks_[frame.task.index()];
       task.handler_due = false;
       // Its section has been aborted, if it had begun: the state is read anew in any case.
-      if (task.has_entered) kernel.AbortProgram(frame.task);
+      if (task.has_entered) {
+        task.belongs_on = CpuId();
+        kernel.AbortProgram(frame.task);
+      }
       return Next::Run(StepId(1), c_sighand_, RunMode::kUser);
     }
     if (frame.path == kGuard) {
-      if (frame.step == StepId(0)) {
-        tasks_[frame.task.index()].belongs_on = CpuId();
-        return Next::Run(StepId(1), Cycles(1), RunMode::kUser);
-      }
+      // Its cycle of user code comes with the next signal_enter: rseq, which is asked after this
+      // service, has taken it out of its section by then.
+      TaskPart& task = tasks_[frame.task.index()];
+      task.belongs_on = CpuId();
+      task.was_elsewhere = true;
       kernel.AbortProgram(frame.task);
       return Next::Return(0);
     }
@@ -151,6 +154,7 @@ class HotplugSignal final : public KernelService {
     bool is_moved = false;
     CpuSet before;
     CpuId belongs_on;  // where its sections must be, unless it has the mutex
+    bool was_elsewhere = false;  // its guard has found so, which takes a cycle (MODEL-196)
   };
 
   struct Registered {
@@ -173,6 +177,12 @@ class HotplugSignal final : public KernelService {
     return true;
   }
 
+  // The handler is due from now on: an IPI that is on the way has interrupted nobody.
+  void SendSignal(Kernel& kernel, TaskId id) {
+    tasks_[id.index()].handler_due = true;
+    kernel.Signal(id, SignalKind::kOrdinary);
+  }
+
   void GoBack(Kernel& kernel, TaskId id) {
     TaskPart& task = tasks_[id.index()];
     if (task.is_moved) kernel.SetAffinity(id, task.before);
@@ -182,6 +192,10 @@ class HotplugSignal final : public KernelService {
   // Also after an abort: the state is read anew.
   Next Enter(Kernel& kernel, Frame& frame, CpuId cpu) {
     TaskPart& task = tasks_[frame.task.index()];
+    if (task.was_elsewhere) {
+      task.was_elsewhere = false;
+      return Next::Run(StepId(2), Cycles(1), RunMode::kUser);
+    }
     Register(cpu, frame.task);
     task.has_entered = true;
     task.belongs_on = cpu;
@@ -213,10 +227,9 @@ class HotplugSignal final : public KernelService {
     while (of.next < of.tasks.size()) {
       const TaskId id = of.tasks[of.next++];
       const Task& task = kernel.task(id);
-      tasks_[id.index()].handler_due = true;
       const bool executes = task.on_cpu && kernel.cpu(task.cpu).curr == id && task.cpu != frame.cpu;
       if (!executes) {
-        kernel.Signal(id, SignalKind::kOrdinary);
+        SendSignal(kernel, id);
         continue;
       }
       Message message;

@@ -240,6 +240,7 @@ void PairV2::Scheduled(Kernel&, CpuId, TaskId prev) {
 PathCall PairV2::UserReturnPath(Kernel&, TaskId id) {
   TaskPart& task = Of(id);
   if (task.resched_at_exit) return PathCall::To(kPairV2Exit);
+  if (task.clears_at_exit) return PathCall::To(kPairClearPath);
   return task.notify_resume ? PathCall::To(kPairV2Resume) : PathCall::None();
 }
 
@@ -251,16 +252,14 @@ void PairV2::OnTask(Kernel& kernel, TaskId id, TaskChange change) {
     return;
   }
   if (change != TaskChange::kExec || !task.pair_cpu.valid()) return;
-  const CpuId cpu = task.pair_cpu;
   if (!faults_.exec_leak) {
-    task.need_worker = false;
-    if (CancelWork(kernel, id)) LookAgain(kernel, cpu);
-    task.queued_work = false;
+    task.clears_at_exit = true;
+    return;
   }
+  const CpuId cpu = task.pair_cpu;
   task.pair_cpu = CpuId();
   task.notify_resume = false;
   EmitTask(kernel, id);
-  // execve() waits for nobody: the worker ends at its next look.
   Emit(kernel, PairEvent::kClear, id, cpu, 0);
 }
 
@@ -325,6 +324,7 @@ Next PairV2::Call(Kernel& kernel, Frame& frame) {
 Next PairV2::Clear(Kernel& kernel, Frame& frame) {
   TaskPart& task = Of(frame.task);
   if (frame.step == kEntry) {
+    task.clears_at_exit = false;
     if (!task.pair_cpu.valid()) return Next::Return(0);
     if (task.need_worker) {
       Store(Site::kClearNeed, task.need_worker, false);
@@ -333,9 +333,8 @@ Next PairV2::Clear(Kernel& kernel, Frame& frame) {
     }
     return Next::Run(kClearCancel, task.queued_work ? c_cancel_ + c_mb_ : c_mb_, RunMode::kKernel);
   }
-  if (frame.step == kClearCancel && task.queued_work && CancelWork(kernel, frame.task)) {
-    return Next::Block(kCleared, TaskState::kUninterruptible);
-  }
+  if (frame.step == kClearCancel && task.queued_work) CancelWork(kernel, frame.task);
+  if (WaitsForWork(frame.task)) return Next::Block(kCleared, TaskState::kUninterruptible);
   task.is_canceling = false;
   task.queued_work = false;
   const CpuId cpu = task.pair_cpu;
@@ -357,10 +356,9 @@ Next PairV2::Resume(Kernel& kernel, Frame& frame) {
   }
   if (!task.pair_cpu.valid()) return Next::Return(0);
   if (frame.step == kHandle) return Handle(kernel, frame);
-  if (frame.step == kCancel && CancelWork(kernel, frame.task)) {
-    return Next::Block(kCanceled, TaskState::kUninterruptible);
-  }
+  if (frame.step == kCancel) CancelWork(kernel, frame.task);
   if (frame.step == kCancel || frame.step == kCanceled) {
+    if (WaitsForWork(frame.task)) return Next::Block(kCanceled, TaskState::kUninterruptible);
     task.is_canceling = false;
     task.queued_work = false;
     EmitTask(kernel, frame.task);
@@ -422,11 +420,11 @@ bool PairV2::QueueWork(Kernel& kernel, TaskId id, CpuId on) {
   return true;
 }
 
-// kthread_cancel_work_sync(): true if the task must sleep until the work has ended.
-bool PairV2::CancelWork(Kernel& kernel, TaskId id) {
+// kthread_cancel_work_sync(). Work that executes goes on; the task must sleep until it has ended.
+void PairV2::CancelWork(Kernel& kernel, TaskId id) {
   TaskPart& task = Of(id);
   const CpuId on = task.queued_on;
-  if (!on.valid()) return false;
+  if (!on.valid()) return;
   CpuPart& cpu = Of(on);
   const bool was_pending = task.is_pending;
   if (was_pending) {
@@ -434,10 +432,15 @@ bool PairV2::CancelWork(Kernel& kernel, TaskId id) {
     Drop(kernel, id);
   }
   Emit(kernel, PairEvent::kCancel, id, on, was_pending ? 1 : 0);
-  if (cpu.current != id) return false;
+  if (cpu.current != id) return;
   task.is_canceling = true;
   cpu.flush_waiter = id;
-  return true;
+}
+
+// wait_for_completion() on the end of the work: whatever wakes the task before that, it sleeps on.
+bool PairV2::WaitsForWork(TaskId id) const {
+  const CpuId on = tasks_[id.index()].queued_on;
+  return on.valid() && cpus_[on.index()].flush_waiter == id;
 }
 
 void PairV2::Unlink(CpuPart& cpu, TaskId id) {

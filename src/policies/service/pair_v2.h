@@ -47,6 +47,7 @@ class PairV2 final : public KernelService {
     bool queued_work = false;
     bool notify_resume = false;
     bool resched_at_exit = false;  // a request that only the way to user code sees
+    bool clears_at_exit = false;   // execve(): the pairing ends before the new program begins
     bool is_pending = false;       // its work is on a list
     bool is_canceling = false;
     int refs = 0;
@@ -72,7 +73,8 @@ class PairV2 final : public KernelService {
   Next Resume(Kernel& kernel, Frame& frame);
   Next Handle(Kernel& kernel, Frame& frame);
   Next Queue(Kernel& kernel, Frame& frame);
-  bool CancelWork(Kernel& kernel, TaskId id);
+  void CancelWork(Kernel& kernel, TaskId id);
+  bool WaitsForWork(TaskId id) const;
   bool QueueWork(Kernel& kernel, TaskId id, CpuId cpu);
   void Unlink(CpuPart& cpu, TaskId id);
   void Drop(Kernel& kernel, TaskId id);
