@@ -140,6 +140,13 @@ constexpr ParamInfo kParams[] = {
      .summary =
          "who calls the handler: every pass of schedule(), or work that the task queued, with "
          "the wait as a loop in it"},
+    {.name = "signals",
+     .kind = ParamKind::kEnum,
+     .default_text = "after",
+     .allowed = "after before",
+     .summary =
+         "when a pending signal is delivered: after the handler, whose schedule() returns at once "
+         "with one pending, or before it, as exit_to_usermode_loop() does"},
     {.name = "startup_ipi",
      .kind = ParamKind::kEnum,
      .default_text = "as_posted",
@@ -169,7 +176,7 @@ constexpr FaultInfo kFaults[] = {
     {"pair.skip_store.hook_worker.worker_active", "a preempted worker keeps the task's half",
      "PA-I2"},
     {"pair.skip_store.hook_task.need_worker", "a preempted task still wants its worker", "PA-I2"},
-    {"pair.skip_store.clear.need_worker", "unpair still wants the worker", "outcome livelock"},
+    {"pair.skip_store.clear.need_worker", "unpair still wants the worker", "pair_ipis"},
 };
 // In the order of Site.
 constexpr std::string_view kSiteFaults[] = {"",
@@ -207,6 +214,7 @@ PairV2::PairV2(const PolicyParams& params, const Limits& limits)
       keeps_work_(params.Text("cancel_mode") == "keep"),
       by_task_work_(params.Text("defer") == "task_work"),
       startup_to_task_(params.Text("startup_ipi") == "task_cpu"),
+      signals_first_(params.Text("signals") == "before"),
       tasks_(static_cast<std::size_t>(limits.num_tasks)),
       cpus_(static_cast<std::size_t>(limits.num_cpus)) {
   for (std::size_t i = 0; i < cpus_.size(); ++i) {
@@ -237,10 +245,11 @@ void PairV2::Scheduled(Kernel&, CpuId, TaskId prev) {
   if (task.pair_cpu.valid()) task.notify_resume = true;
 }
 
-PathCall PairV2::UserReturnPath(Kernel&, TaskId id) {
+PathCall PairV2::UserReturnPath(Kernel& kernel, TaskId id) {
   TaskPart& task = Of(id);
   if (task.resched_at_exit) return PathCall::To(kPairV2Exit);
   if (task.clears_at_exit) return PathCall::To(kPairClearPath);
+  if (signals_first_ && kernel.task(id).pending_signals != 0) return PathCall::None();
   return task.notify_resume ? PathCall::To(kPairV2Resume) : PathCall::None();
 }
 

@@ -115,6 +115,7 @@ class PairV2 final : public KernelService {
   bool keeps_work_;    // cancel_mode keep
   bool by_task_work_;  // defer task_work
   bool startup_to_task_;
+  bool signals_first_;  // signals before
   Site skipped_ = Site::kNone;
   struct Faults {
     bool ipi_no_resched = false;
