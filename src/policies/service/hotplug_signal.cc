@@ -118,7 +118,7 @@ class HotplugSignal final : public KernelService {
     }
     if (frame.path == kGuard) {
       // Its cycle of user code comes with the next signal_enter: rseq, which is asked after this
-      // service, has taken it out of its section by then.
+      // service, has taken it out of its section by then (MODEL-253).
       TaskPart& task = tasks_[frame.task.index()];
       task.belongs_on = CpuId();
       task.was_elsewhere = true;

@@ -446,7 +446,8 @@ void PairV2::CancelWork(Kernel& kernel, TaskId id) {
   cpu.flush_waiter = id;
 }
 
-// wait_for_completion() on the end of the work: whatever wakes the task before that, it sleeps on.
+// wait_for_completion() on the end of the work: whatever wakes the task before that, it sleeps on
+// (MODEL-251).
 bool PairV2::WaitsForWork(TaskId id) const {
   const CpuId on = tasks_[id.index()].queued_on;
   return on.valid() && cpus_[on.index()].flush_waiter == id;
