@@ -35,9 +35,12 @@ constexpr StepInfo kOneStep[] = {{"effect"}};
 constexpr StepInfo kEnterSteps[] = {{"look"}, {"locked"}, {"look_again"}};
 constexpr StepInfo kChangeSteps[] = {{"signal"}, {"delivered"}};
 constexpr StepInfo kHandlerSteps[] = {{"handler"}, {"handled"}};
-constexpr PathInfo kPaths[] = {{"hotplug_register", kOneStep}, {"hotplug_unregister", kOneStep},
-                               {"signal_enter", kEnterSteps},  {"signal_leave", kOneStep},
-                               {"change", kChangeSteps},       {"handler", kHandlerSteps},
+constexpr PathInfo kPaths[] = {{"hotplug_register", kOneStep},
+                               {"hotplug_unregister", kOneStep},
+                               {"signal_enter", kEnterSteps},
+                               {"signal_leave", kOneStep},
+                               {"change", kChangeSteps},
+                               {"handler", kHandlerSteps},
                                {"guard", kOneStep}};
 constexpr ServiceOpInfo kOps[] = {
     {.name = "hotplug_register",
@@ -153,7 +156,7 @@ class HotplugSignal final : public KernelService {
     bool has_entered = false;  // between signal_enter and signal_leave
     bool is_moved = false;
     CpuSet before;
-    CpuId belongs_on;  // where its sections must be, unless it has the mutex
+    CpuId belongs_on;            // where its sections must be, unless it has the mutex
     bool was_elsewhere = false;  // its guard has found so, which takes a cycle (MODEL-196)
   };
 
