@@ -5,6 +5,7 @@
 #include <array>
 #include <iterator>
 
+#include "sim/views/cpuhp_functions.h"
 #include "sim/views/event_text.h"
 #include "sim/views/wall_time.h"
 
@@ -85,7 +86,8 @@ EventMask FtraceText::Wants() const {
       EventKind::kSchedPiSetprio, EventKind::kSchedWakeIdleWithoutIpi, EventKind::kIpiSendCpu,
       EventKind::kIpiEntry, EventKind::kIpiExit, EventKind::kContentionBegin,
       EventKind::kContentionEnd, EventKind::kSignalGenerate, EventKind::kSignalDeliver,
-      EventKind::kMutexAcquire, EventKind::kMutexRelease, EventKind::kProxyDonor);
+      EventKind::kMutexAcquire, EventKind::kMutexRelease, EventKind::kProxyDonor,
+      EventKind::kCpuhpEnter, EventKind::kCpuhpMultiEnter, EventKind::kCpuhpExit);
 }
 
 void FtraceText::OnStart(const RunInfo& info, ViolationSink& /*sink*/) {
@@ -128,6 +130,11 @@ void FtraceText::OnEvent(const TraceEvent& event) {
            fmt::format("I|{}|donor {}", change.curr.value(), Comm(change.donor, event.cpu())));
       return;
     }
+    case EventKind::kCpuhpEnter:
+    case EventKind::kCpuhpMultiEnter:
+    case EventKind::kCpuhpExit:
+      OnCpuhp(event);
+      return;
     default:
       OnSchedEvent(event);
       return;
@@ -252,6 +259,28 @@ void FtraceText::AppendIpiOrSignal(const TraceEvent& event) {
     default:
       break;
   }
+}
+
+// The CPU in the fields is the one that comes or goes; who runs its callback may be elsewhere.
+void FtraceText::OnCpuhp(const TraceEvent& event) {
+  Begin(event, EventName(event.kind()));
+  const auto to = std::back_inserter(line_);
+  const auto enter = [&](CpuId cpu, int target, int state, bool up) {
+    fmt::format_to(to, "cpu: {:04} target: {:3} step: {:3} ({})\n", cpu.value(), target, state,
+                   CpuhpFunction(state, up));
+  };
+  if (event.kind() == EventKind::kCpuhpEnter) {
+    const auto p = event.As<CpuhpEnter>();
+    enter(p.cpu, p.target, p.idx, p.up != 0);
+  } else if (event.kind() == EventKind::kCpuhpMultiEnter) {
+    const auto p = event.As<CpuhpMultiEnter>();
+    enter(p.cpu, p.target, p.idx, p.up != 0);
+  } else {
+    const auto p = event.As<CpuhpExit>();
+    fmt::format_to(to, " cpu: {:04}  state: {:3} step: {:3} ret: {}\n", p.cpu.value(), p.state,
+                   p.idx, p.ret);
+  }
+  sink_.Write(line_);
 }
 
 void FtraceText::OnLockEvent(const TraceEvent& event) {

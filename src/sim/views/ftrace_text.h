@@ -10,8 +10,8 @@
 //                  H-2       [001] .....     0.000000009: tracing_mark_write: S|2|lock A|1
 //                  └ who executes, CPU, seconds with nanoseconds, event
 //
-// Formats are those of Linux 7.2 include/trace/events/{sched,ipi,lock,signal}.h; a mutex's address
-// is its number. Holding a mutex is an asynchronous span (S … F), since critical sections need not
+// Formats are those of Linux 7.2 include/trace/events/{sched,ipi,lock,signal,cpuhp}.h; a mutex's
+// address is its number. Holding a mutex is an asynchronous span (S … F), since critical sections need not
 // nest; a donor other than the executing task is an instant mark (I). The latency flags are not
 // modelled. What only the model has is not in the file.
 #ifndef RQSIM_SIM_VIEWS_FTRACE_TEXT_H_
@@ -42,6 +42,7 @@ class FtraceText final : public Listener {
   void OnSchedEvent(const TraceEvent& event);
   void AppendIpiOrSignal(const TraceEvent& event);
   void OnLockEvent(const TraceEvent& event);
+  void OnCpuhp(const TraceEvent& event);
   void Mark(const TraceEvent& event, std::string_view text);
   // A task's comm as the kernel prints it in fields.
   std::string Comm(TaskId task, CpuId cpu) const;

@@ -58,6 +58,34 @@ TEST_CASE("The ftrace text of MX-04 has the kernel's formats", "[views][ftrace]"
       "prio=0 group_dead=true");
 }
 
+// Linux 7.2 include/trace/events/cpuhp.h: TP_printk of the three, with their blanks.
+TEST_CASE("Hotplug states are printed as the kernel prints them", "[views][ftrace]") {
+  EventFeed feed({.cpus = 2, .tasks = {"cpuhp/1"}});
+  const std::string text = Ftrace(feed, [](EventFeed& run) {
+    const CpuId cpu(1);
+    run.Switch(0, 1, "idle", 'R', "cpuhp/1");
+    run.At(3, 1, CpuhpEnter{.cpu = cpu, .target = 143, .idx = 235, .up = 0});
+    run.At(4, 1, CpuhpExit{.cpu = cpu, .state = 234, .idx = 235, .ret = -16});
+    run.At(5, 0, CpuhpEnter{.cpu = cpu, .target = 236, .idx = 83, .up = 1});
+    run.At(6, 1, CpuhpMultiEnter{.cpu = cpu, .target = 0, .idx = 192, .up = 0, .instance = 1});
+    run.At(7, 1, CpuhpExit{.cpu = cpu, .state = 9, .idx = 40, .ret = 0});
+  });
+  const auto has = [&](const std::string& line) {
+    CAPTURE(line, text);
+    CHECK(text.find("\n" + line + "\n") != std::string::npos);
+  };
+  has("         cpuhp/1-1       [001] .....     0.000000003: cpuhp_enter: cpu: 0001 target: 143 "
+      "step: 235 (sched_cpu_deactivate)");
+  has("         cpuhp/1-1       [001] .....     0.000000004: cpuhp_exit:  cpu: 0001  state: 234 "
+      "step: 235 ret: -16");
+  has("          <idle>-0       [000] .....     0.000000005: cpuhp_enter: cpu: 0001 target: 236 "
+      "step:  83 (cpuhp_bringup_ap)");
+  has("         cpuhp/1-1       [001] .....     0.000000006: cpuhp_multi_enter: cpu: 0001 target:   "
+      "0 step: 192 (state_192_teardown)");
+  has("         cpuhp/1-1       [001] .....     0.000000007: cpuhp_exit:  cpu: 0001  state:   9 "
+      "step:  40 ret: 0");
+}
+
 TEST_CASE("The other formats of the kernel, and names that would break a line", "[views][ftrace]") {
   EventFeed feed({.cpus = 1, .tasks = {"a task|x", "H"}});
   const std::string text = Ftrace(feed, [](EventFeed& run) {
