@@ -182,6 +182,7 @@ inline constexpr MetricInfo kKthreadMetrics[] = {
     {"kthread_leaks", "masks that a second call lost"},
     {"kthread_warnings", "warnings of the affinity code"},
     {"kthread_cpuset_escapes", "updates that gave a thread CPUs outside its cpuset"},
+    {"kthread_hotplug_cycles", "of state 190, in all hotplug operations together"},
     {"kthread_off_preferred", "cycles of threads where they did not prefer to be, but could have"},
     {"kthread_isolated_noise", "cycles of unbound threads on isolated CPUs"},
 };

@@ -1,5 +1,6 @@
 #include "rqsim/metrics.h"
 
+#include <algorithm>
 #include <array>
 
 #include "rqsim/kernel.h"
@@ -160,6 +161,10 @@ constexpr std::array kTable = {
     MetricRow{Of::kRun, "hotplug_latency_sum", Unit::kCycles, "… all of them"},
     MetricRow{Of::kRun, "hotplug_moved", Unit::kCount, "tasks that left the CPU during one"},
     MetricRow{Of::kRun, "hotplug_ops", Unit::kCount, "hotplug operations that ended"},
+    MetricRow{Of::kRun, "hotplug_state.190.max", Unit::kCycles,
+              "the longest callback of state 190; hotplug_state.N for the other states, of "
+              "notifiers hotplug_state.DEAD for a round; also .sum and .n",
+              false},
     MetricRow{Of::kRun, "hotplug_stop_window_max", Unit::kCycles,
               "another CPU could do nothing but wait, the longest in one operation"},
     MetricRow{Of::kRun, "hotplug_stop_window_sum", Unit::kCycles, "… of all other CPUs together"},
@@ -265,6 +270,44 @@ std::optional<DomainMetric> DomainMetricOf(std::string_view name) {
   return std::nullopt;
 }
 
+// Callbacks of one hotplug state, or rounds of one kind of notifier, of all operations of the run
+// that have ended: hotplug_state.190, hotplug_state.190.sum, hotplug_state.DOWN_PREPARE.n.
+struct StateMetric {
+  std::string_view state;
+  std::string_view part;
+};
+std::optional<StateMetric> StateMetricOf(std::string_view name) {
+  const auto rest = PartOf(name, "hotplug_state");
+  if (!rest || rest->empty()) return std::nullopt;
+  const std::size_t dot = std::min(rest->find('.'), rest->size());
+  StateMetric metric{rest->substr(0, dot), dot == rest->size() ? "max" : rest->substr(dot + 1)};
+  const bool is_number = std::all_of(metric.state.begin(), metric.state.end(),
+                                     [](char c) { return c >= '0' && c <= '9'; });
+  const bool is_round = std::all_of(metric.state.begin(), metric.state.end(), [](char c) {
+    return (c >= 'A' && c <= 'Z') || c == '_';
+  });
+  const bool is_part = metric.part == "max" || metric.part == "sum" || metric.part == "n";
+  if (metric.state.empty() || is_number == is_round || !is_part) return std::nullopt;
+  return metric;
+}
+std::optional<int64_t> ValueOf(const StateMetric& metric, const Result& result) {
+  int64_t longest = 0, sum = 0, n = 0;
+  for (const HotplugOpResult& op : result.hotplug) {
+    for (const HotplugStep& step : op.steps) {
+      const std::string_view what = step.what;
+      if (what.substr(0, what.find(' ')) != metric.state) continue;
+      const int64_t length = (step.end - step.start).count();
+      longest = std::max(longest, length);
+      sum += length;
+      ++n;
+    }
+  }
+  if (metric.part == "n") return n;
+  if (metric.part == "sum") return sum;
+  // A state that was never passed has no longest time; 0 would satisfy every `max`.
+  return n == 0 ? std::nullopt : std::optional(longest);
+}
+
 // The kernel's longer names.
 std::string_view WithoutAlias(MetricOf of, std::string_view name) {
   if (of != MetricOf::kTask) return name;
@@ -310,6 +353,7 @@ bool IsMetric(MetricOf of, std::string_view name, const Registry& registry) {
       return (cost && IsCost(*cost)) || DomainMetricOf(name);
     }
     case MetricOf::kRun:
+      if (StateMetricOf(name)) return true;
       break;
   }
   for (const RegistryEntry& entry : registry.entries()) {
@@ -378,6 +422,7 @@ std::optional<int64_t> MetricValue(const Result& result, std::string_view name) 
   for (const auto& [metric, value] : result.metrics) {
     if (metric == name) return value;
   }
+  if (const auto metric = StateMetricOf(name)) return ValueOf(*metric, result);
   if (name == "deadline_misses") {
     int64_t misses = 0;
     for (const TaskResult& task : result.tasks) misses += task.deadline_misses;

@@ -54,6 +54,7 @@ Said SaidOf(std::string_view name) {
 }
 
 constexpr int kPart = 128;
+constexpr int kOwnState = 190;  // CPUHP_AP_KTHREADS_ONLINE
 
 void SetPart(CpuSet& cpus, const uint64_t (&mask)[2], int first, int num_cpus) {
   for (int k = 0; k < kPart && first + k < num_cpus; ++k) {
@@ -72,7 +73,8 @@ void SetPart(CpuSet& cpus, const PolicyEventPayload& payload, int first, int num
 EventMask KthreadChecker::Wants() const {
   return EventMask::Of(EventKind::kTaskCpus, EventKind::kSchedSwitch, EventKind::kSchedQueue,
                        EventKind::kSchedWakeupNew, EventKind::kSchedMigrateTask,
-                       EventKind::kSchedProcessExit, EventKind::kHotplugMask, EventKind::kHotplugOp)
+                       EventKind::kSchedProcessExit, EventKind::kHotplugMask, EventKind::kHotplugOp,
+                       EventKind::kCpuhpEnter, EventKind::kCpuhpExit)
       .AddPolicyEvents();
 }
 
@@ -170,6 +172,14 @@ void KthreadChecker::OnEvent(const TraceEvent& event) {
     case EventKind::kHotplugOp:
       if (event.As<HotplugOp>().phase == HotplugPhase::kDone) CheckOwnOnline();
       return;
+    case EventKind::kCpuhpEnter:
+      if (event.As<CpuhpEnter>().idx == kOwnState) callback_since_ = now_;
+      return;
+    case EventKind::kCpuhpExit:
+      if (event.As<CpuhpExit>().idx == kOwnState && callback_since_ != kNever) {
+        hotplug_cycles_ += (now_ - callback_since_).count();
+      }
+      return;
     default:
       break;
   }
@@ -182,6 +192,10 @@ void KthreadChecker::OnCpus(const TaskCpus& cpus) {
   Thread& thread = Of(cpus.pid);
   if (!thread.known) return;
   SetPart(thread.mask, cpus.mask, cpus.first, info_->num_cpus());
+  // A mask that no update has set: its maker's before the first wake-up, the fallback's behind it.
+  if (thread.set_at != now_) {
+    thread.mask_by = thread.started ? kIsolatedByFallback : kIsolatedByCaller;
+  }
   Touch(cpus.pid);
 }
 
@@ -247,6 +261,8 @@ void KthreadChecker::OnDeclared(int said, const PolicyEventPayload& payload) {
       break;
     case Said::kSetaff:
       Of(task).refused = payload.wide[1] != 0;
+      Of(task).set_at = now_;
+      Of(task).mask_by = payload.wide[1] != 0 ? kIsolatedByRefusal : kIsolatedByNobody;
       if (payload.wide[1] != 0) ++refused_;
       break;
     case Said::kList:
@@ -392,7 +408,8 @@ void KthreadChecker::SettleThread(TaskId id) {
   const bool leaks = thread.listed && !thread.user && !thread.is_bound && !isolated.empty();
   if (leaks && !thread.broken_isolation) {
     Report(4, id,
-           fmt::format("{} may run on CPU {}, which is isolated", Name(id), isolated.ToString()));
+           fmt::format("{} may run on CPU {}, which is isolated: {}", Name(id), isolated.ToString(),
+                       thread.mask_by));
   }
   thread.broken_isolation = leaks;
   const bool is_runnable = thread.queued_on.valid() || thread.runs_on.valid();
@@ -427,6 +444,7 @@ void KthreadChecker::AddTo(std::vector<std::pair<std::string, int64_t>>& metrics
   metrics.emplace_back("kthread_leaks", leaks_);
   metrics.emplace_back("kthread_warnings", warnings_);
   metrics.emplace_back("kthread_cpuset_escapes", escapes_);
+  metrics.emplace_back("kthread_hotplug_cycles", hotplug_cycles_);
   metrics.emplace_back("kthread_off_preferred", off_preferred_);
   metrics.emplace_back("kthread_isolated_noise", isolated_noise_);
 }

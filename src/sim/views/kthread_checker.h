@@ -1,13 +1,15 @@
 // Checks what is promised about the affinity of kernel threads (kthread-affinity.md 7), from events
 // alone, and counts what was done for it. Attached to runs with kernel threads.
 //
-//   error KA-I4 at 2045: k may run on CPU 4-7, which are isolated
+//   error KA-I4 at 2045: k may run on CPU 4-7, which are isolated: the fallback gave it all CPUs of
+//   its cpuset
 //
 //   KA-I1  a per-CPU thread runs on its CPU only
 //   KA-I2  a bound thread runs in its set only, unless its binding was reported lost
 //   KA-I3  after an update of the list every thread on it has the mask that follows from what it
 //          prefers
-//   KA-I4  no listed thread may use an isolated CPU
+//   KA-I4  no listed thread may use an isolated CPU; told with the cause, since Linux 7.2 breaks it
+//          too: kIsolatedByFallback and kIsolatedByRefusal
 //   KA-I5  after an update a thread may run only where it prefers to, if there is such a CPU; and
 //          who was told that it prefers CPUs does
 //   KA-I6  a runnable thread has an online CPU in its mask
@@ -23,6 +25,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -32,6 +35,15 @@
 #include "rqsim/trace_event.h"
 
 namespace rqsim {
+
+// Why a listed thread may use an isolated CPU: the end of what KA-I4 says.
+inline constexpr std::string_view kIsolatedByFallback =
+    "the fallback gave it all CPUs of its cpuset";
+inline constexpr std::string_view kIsolatedByRefusal =
+    "its mask could not be set, and nobody looked";
+inline constexpr std::string_view kIsolatedByCaller = "it has the mask that was asked for (F2)";
+inline constexpr std::string_view kIsolatedByNobody =
+    "nobody has updated it since the isolated CPUs changed";
 
 class KthreadChecker final : public Listener {
  public:
@@ -69,6 +81,9 @@ class KthreadChecker final : public Listener {
     bool user = false;
     bool started = false;
     bool refused = false;  // the present update could not set its mask
+    // Who gave it the mask that it has, as KA-I4 says it; `set_at`: when an update last tried to.
+    std::string_view mask_by = kIsolatedByNobody;
+    Time set_at = kNever;
     bool dead = false;
     CpuId runs_on, queued_on;
     Time since;  // when it began to run there, or something changed
@@ -112,7 +127,8 @@ class KthreadChecker final : public Listener {
   std::optional<bool> update_due_;  // an update ended at this instant; true: of all threads
   int64_t updates_ = 0, moves_ = 0, refused_ = 0, lost_ = 0, leaks_ = 0, warnings_ = 0,
           escapes_ = 0;
-  int64_t off_preferred_ = 0, isolated_noise_ = 0;
+  int64_t off_preferred_ = 0, isolated_noise_ = 0, hotplug_cycles_ = 0;
+  Time callback_since_ = kNever;  // when state 190 began; operations exclude each other
 };
 
 }  // namespace rqsim
