@@ -5,7 +5,9 @@
 
 #include <absl/status/statusor.h>
 
+#include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -20,6 +22,25 @@ template <class Seam>
 using PolicyFactory = absl::StatusOr<std::unique_ptr<Seam>> (*)(const PolicyParams& params,
                                                                 const Limits& limits);
 
+// What is wrong with the value of a parameter that has a grammar of its own: a text of a string
+// list.
+struct ParamProblem {
+  enum class Kind : uint8_t {
+    kForm,   // not made of the words that are wanted
+    kValue,  // a word with a value that it cannot have
+    kName,   // names what is not there, or is there already
+  };
+  Kind kind = Kind::kForm;
+  std::string_view param;  // its declared name
+  int item = 0;            // which text of the list, from 0
+  int64_t at = 0;          // where in that text, in bytes from 0
+  std::string message;     // a sentence
+  std::string hint;        // what to do about it
+};
+// Appends what is wrong with such texts; the reader puts a place to it. What this finds the factory
+// refuses.
+using TextCheck = void (*)(const PolicyParams& params, std::vector<ParamProblem>& problems);
+
 struct RegistryEntry {
   const PolicyInfo* info = nullptr;
   // The one that belongs to info->seam is set.
@@ -28,7 +49,8 @@ struct RegistryEntry {
   PolicyFactory<Placement> make_placement = nullptr;
   PolicyFactory<KernelService> make_service = nullptr;
   PolicyFactory<UserScheduler> make_user = nullptr;
-  std::string_view alias;  // another name that is accepted; "" none
+  TextCheck check_texts = nullptr;  // null: no parameter has a grammar of its own
+  std::string_view alias;           // another name that is accepted; "" none
 
   static RegistryEntry Class(const PolicyInfo& info, PolicyFactory<SchedClass> make) {
     RegistryEntry entry;
@@ -48,10 +70,12 @@ struct RegistryEntry {
     entry.make_placement = make;
     return entry;
   }
-  static RegistryEntry Service(const PolicyInfo& info, PolicyFactory<KernelService> make) {
+  static RegistryEntry Service(const PolicyInfo& info, PolicyFactory<KernelService> make,
+                               TextCheck check_texts = nullptr) {
     RegistryEntry entry;
     entry.info = &info;
     entry.make_service = make;
+    entry.check_texts = check_texts;
     return entry;
   }
   static RegistryEntry User(const PolicyInfo& info, PolicyFactory<UserScheduler> make) {

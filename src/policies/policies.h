@@ -6,8 +6,10 @@
 #include <absl/status/statusor.h>
 
 #include <memory>
+#include <vector>
 
 #include "rqsim/policy.h"
+#include "rqsim/registry.h"
 #include "rqsim/seams.h"
 
 namespace rqsim {
@@ -65,6 +67,7 @@ absl::StatusOr<std::unique_ptr<Placement>> MakeSimplePlacement(const PolicyParam
 extern const PolicyInfo kCpuhpInfo;
 absl::StatusOr<std::unique_ptr<KernelService>> MakeCpuhp(const PolicyParams& params,
                                                          const Limits& limits);
+void CheckCpuhpTexts(const PolicyParams& params, std::vector<ParamProblem>& problems);
 extern const PolicyInfo kRseqInfo;
 absl::StatusOr<std::unique_ptr<KernelService>> MakeRseq(const PolicyParams& params,
                                                         const Limits& limits);
@@ -90,6 +93,7 @@ absl::StatusOr<std::unique_ptr<KernelService>> MakePairSpin(const PolicyParams& 
 extern const PolicyInfo kNotifier2012Info;
 absl::StatusOr<std::unique_ptr<KernelService>> MakeNotifier2012(const PolicyParams& params,
                                                                 const Limits& limits);
+void CheckNotifier2012Texts(const PolicyParams& params, std::vector<ParamProblem>& problems);
 extern const PolicyInfo kUmcgV06Info;
 absl::StatusOr<std::unique_ptr<KernelService>> MakeUmcgV06(const PolicyParams& params,
                                                            const Limits& limits);

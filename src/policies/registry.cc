@@ -26,8 +26,8 @@ const Registry& Registry::BuiltIn() {
     table.Add(RegistryEntry::Place(kSimplePlacementInfo, MakeSimplePlacement));
     table.Add(RegistryEntry::Place(kFaithfulPlacementInfo, MakeFaithfulPlacement));
 
-    table.Add(RegistryEntry::Service(kCpuhpInfo, MakeCpuhp));
-    table.Add(RegistryEntry::Service(kNotifier2012Info, MakeNotifier2012));
+    table.Add(RegistryEntry::Service(kCpuhpInfo, MakeCpuhp, CheckCpuhpTexts));
+    table.Add(RegistryEntry::Service(kNotifier2012Info, MakeNotifier2012, CheckNotifier2012Texts));
     table.Add(RegistryEntry::Service(kRseqInfo, MakeRseq));
     table.Add(RegistryEntry::Service(kPairV2Info, MakePairV2));
     table.Add(RegistryEntry::Service(kPairSpinInfo, MakePairSpin));

@@ -546,6 +546,17 @@ void Cpuhp::Describe(const Kernel& kernel, TaskId task, StateWriter& writer) con
   writer.Field("cpuhp_target", c.target);
 }
 
+namespace {
+
+// The table that a policy set describes.
+Table TableOf(const PolicyParams& params, std::vector<ParamProblem>& problems) {
+  Table table;
+  table.Build(params.Text("table"), params.Flag("parallel"), params.Length("c_cb"),
+              params.Length("c_kick"), params.List("costs"), params.List("states"), problems);
+  return table;
+}
+
+}  // namespace
 }  // namespace cpuhp
 
 constinit const PolicyInfo kCpuhpInfo = {
@@ -560,13 +571,15 @@ constinit const PolicyInfo kCpuhpInfo = {
     .runs_hotplug = true,
 };
 
+void CheckCpuhpTexts(const PolicyParams& params, std::vector<ParamProblem>& problems) {
+  cpuhp::TableOf(params, problems);
+}
+
 absl::StatusOr<std::unique_ptr<KernelService>> MakeCpuhp(const PolicyParams& params,
                                                          const Limits& limits) {
-  cpuhp::Table table;
-  const absl::Status status =
-      table.Build(params.Text("table"), params.Flag("parallel"), params.Length("c_cb"),
-                  params.Length("c_kick"), params.List("costs"), params.List("states"));
-  if (!status.ok()) return status;
+  std::vector<ParamProblem> problems;
+  cpuhp::Table table = cpuhp::TableOf(params, problems);
+  if (!problems.empty()) return StatusOf(kCpuhpInfo.name, problems);
   return std::make_unique<cpuhp::Cpuhp>(params, limits, std::move(table));
 }
 

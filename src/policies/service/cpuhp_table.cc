@@ -5,10 +5,14 @@
 
 #include <absl/strings/str_cat.h>
 
-#include <charconv>
+#include <algorithm>
+#include <iterator>
+#include <utility>
 
 namespace rqsim::cpuhp {
 namespace {
+
+using Kind = ParamProblem::Kind;
 
 // hotplug.md 5.1. `in_mini`: the table of the worked examples has it too, with these callbacks.
 struct Row {
@@ -56,27 +60,36 @@ bool HasOwnCost(int number, bool up) {
   return (number == kBringup && up) || number == kTeardown || number == kSmpboot;
 }
 
-}  // namespace
-
-std::vector<std::pair<std::string, std::string>> SplitPairs(std::string_view text) {
-  std::vector<std::pair<std::string, std::string>> pairs;
-  while (!text.empty()) {
-    const std::size_t blank = std::min(text.find(' '), text.size());
-    const std::string_view word = text.substr(0, blank);
-    text.remove_prefix(std::min(blank + 1, text.size()));
-    if (word.empty()) continue;
-    const std::size_t equals = std::min(word.find('='), word.size());
-    pairs.emplace_back(word.substr(0, equals),
-                       equals == word.size() ? "" : word.substr(equals + 1));
+// In the order in which they were added; "!" before a name: it fails on the way up, after: down.
+std::vector<Instance> InstancesOf(const TextWord& word, TextProblems& problems) {
+  std::vector<Instance> list;
+  for (const TextPart& part : PartsOf(word.value, word.value_at)) {
+    std::string_view name = part.text;
+    Instance instance;
+    instance.fails_up = name.starts_with('!');
+    if (instance.fails_up) name.remove_prefix(1);
+    instance.fails_down = name.ends_with('!');
+    if (instance.fails_down) name.remove_suffix(1);
+    instance.name = std::string(name);
+    const bool known = std::any_of(list.begin(), list.end(), [&](const Instance& other) {
+      return other.name == instance.name;
+    });
+    if (name.empty()) {
+      problems.Add(Kind::kForm, part.at, "an instance without a name", "instances=I1,!I2,I3!");
+    } else if (known) {
+      problems.Add(Kind::kName, part.at, absl::StrCat("a second instance ", std::string(name)),
+                   "each has a name of its own");
+    }
+    list.insert(list.begin(), std::move(instance));
   }
-  return pairs;
+  return list;
 }
 
-int64_t NumberOf(std::string_view text) {
-  int64_t number = -1;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size() && number >= 0 ? number : -1;
-}
+constexpr std::string_view kStateKeys[] = {"name", "nr", "up", "down", "cost", "fail", "instances"};
+constexpr std::string_view kStateForm =
+    "\"name=x nr=192 up=1 down=1 cost=2 fail=up instances=I1,I2\"";
+
+}  // namespace
 
 int Table::Find(std::string_view word) const {
   if (const int64_t number = NumberOf(word); number >= 0 && number < kNumStates) {
@@ -88,9 +101,9 @@ int Table::Find(std::string_view word) const {
   return -1;
 }
 
-absl::Status Table::Build(std::string_view which, bool split, Cycles c_cb, Cycles c_kick,
-                          const std::vector<std::string>& costs,
-                          const std::vector<std::string>& states) {
+void Table::Build(std::string_view which, bool split, Cycles c_cb, Cycles c_kick,
+                  const std::vector<std::string>& costs, const std::vector<std::string>& states,
+                  std::vector<ParamProblem>& problems) {
   for (const auto& [number, name] : kMarks) at(number).name = std::string(name);
   const bool is_toy = which == "toy";
   for (const Row& row : kRows) {
@@ -118,76 +131,124 @@ absl::Status Table::Build(std::string_view which, bool split, Cycles c_cb, Cycle
     kick.name = "cpu:kick_ap";
     kick.up = {true, c_kick};
   }
-  for (const std::string& text : states) {
-    absl::Status status = Install(text, c_cb);
-    if (!status.ok()) return status;
+  for (std::size_t k = 0; k < states.size(); ++k) {
+    TextProblems of_text(problems, "states", k);
+    Install(states[k], c_cb, of_text);
   }
-  for (const std::string& text : costs) {
-    for (const auto& [name, value] : SplitPairs(text)) {
-      const int number = Find(name);
-      const int64_t cost = NumberOf(value);
-      if (number < 0 || cost < 0) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("cpuhp.costs: \"", text, "\" is not STATE=CYCLES"));
-      }
-      at(number).up.cost = at(number).down.cost = Cycles(cost);
-    }
+  for (std::size_t k = 0; k < costs.size(); ++k) {
+    TextProblems of_text(problems, "costs", k);
+    SetCosts(costs[k], of_text);
   }
-  return absl::OkStatus();
 }
 
-absl::Status Table::Install(std::string_view text, Cycles c_cb) {
+// "187=3 RCU/tree:online=2".
+void Table::SetCosts(std::string_view text, TextProblems& problems) {
+  const std::vector<TextWord> words = WordsOf(text);
+  if (words.empty()) {
+    problems.Add(Kind::kForm, 0, "there is nothing in it", "\"187=3\": STATE=CYCLES");
+  }
+  for (const TextWord& word : words) {
+    const int number = Find(word.key);
+    if (!word.has_value) {
+      problems.Add(Kind::kForm, word.at,
+                   absl::StrCat("\"", std::string(word.key), "\" has no cost"),
+                   "\"187=3\": STATE=CYCLES");
+    } else if (number < 0 || at(number).name.empty()) {
+      problems.Add(Kind::kName, word.at,
+                   absl::StrCat("there is no state \"", std::string(word.key), "\""),
+                   "a number of hotplug.md 5.1, or a name as in kernel/cpu.c: \"sched:active\"");
+    } else {
+      at(number).up.cost = at(number).down.cost =
+          Cycles(NumberIn(word, 0, kCyclesMax.count(), problems));
+    }
+  }
+}
+
+// One word of a state that the scenario installs. `number`: -1 dynamic, 0 none that can be.
+void Table::InstallWord(const TextWord& word, State& state, int& number, TextProblems& problems) {
+  if (word.key == "name") {
+    state.name = word.value;
+  } else if (word.key == "nr") {
+    const int64_t given = NumberOf(word.value);
+    const bool is_dynamic = word.value == "dyn";
+    const bool fits = given > kOffline && given < kOnline;
+    number = is_dynamic ? -1 : static_cast<int>(fits ? given : kOffline);
+    if (is_dynamic || fits) return;
+    problems.Add(Kind::kValue, word.value_at,
+                 absl::StrCat("\"", std::string(word.value), "\" is no value of nr"),
+                 absl::StrCat("1 to ", kOnline - 1, ", or dyn"));
+  } else if (word.key == "up") {
+    state.up.exists = NumberIn(word, 0, 1, problems) != 0;
+  } else if (word.key == "down") {
+    state.down.exists = NumberIn(word, 0, 1, problems) != 0;
+  } else if (word.key == "cost") {
+    state.up.cost = state.down.cost = Cycles(NumberIn(word, 0, kCyclesMax.count(), problems));
+  } else if (word.key == "fail") {
+    state.fails_up = word.value == "up" || word.value == "both";
+    state.fails_down = word.value == "down" || word.value == "both";
+    if (state.fails_up || state.fails_down) return;
+    problems.Add(Kind::kValue, word.value_at,
+                 absl::StrCat("\"", std::string(word.value), "\" is no value of fail"),
+                 "up, down or both");
+  } else if (word.key == "instances") {
+    state.instances = InstancesOf(word, problems);
+  }
+}
+
+void Table::Install(std::string_view text, Cycles c_cb, TextProblems& problems) {
   State state;
   int number = -1;
+  int64_t number_at = 0, name_at = 0;
   state.up = state.down = {true, c_cb};
-  for (const auto& [key, value] : SplitPairs(text)) {
-    const int64_t length = NumberOf(value);
-    if (key == "name") {
-      state.name = value;
-    } else if (key == "nr") {
-      number = value == "dyn" ? -1 : static_cast<int>(length);
-      if (value != "dyn" && (length < 0 || length >= kNumStates)) number = kNumStates;
-    } else if (key == "up") {
-      state.up.exists = length != 0;
-    } else if (key == "down") {
-      state.down.exists = length != 0;
-    } else if (key == "cost" && length >= 0) {
-      state.up.cost = state.down.cost = Cycles(length);
-    } else if (key == "fail") {
-      state.fails_up = value == "up" || value == "both";
-      state.fails_down = value == "down" || value == "both";
-    } else if (key == "instances") {
-      // In the order in which they were added; "!" before a name: it fails on the way up.
-      std::string_view rest = value;
-      while (!rest.empty()) {
-        const std::size_t comma = std::min(rest.find(','), rest.size());
-        std::string_view name = rest.substr(0, comma);
-        rest.remove_prefix(std::min(comma + 1, rest.size()));
-        Instance instance;
-        instance.fails_up = name.starts_with('!');
-        if (instance.fails_up) name.remove_prefix(1);
-        instance.fails_down = name.ends_with('!');
-        if (instance.fails_down) name.remove_suffix(1);
-        instance.name = std::string(name);
-        state.instances.insert(state.instances.begin(), std::move(instance));
-      }
-    } else {
-      return absl::InvalidArgumentError(absl::StrCat("cpuhp.states: \"", std::string(text),
-                                                     "\": there is no ", key, " of that value"));
+  std::vector<std::string_view> seen;
+  for (const TextWord& word : WordsOf(text)) {
+    const bool known =
+        std::find(std::begin(kStateKeys), std::end(kStateKeys), word.key) != std::end(kStateKeys);
+    if (!known || !word.has_value) {
+      problems.Add(Kind::kForm, word.at,
+                   known ? absl::StrCat(std::string(word.key), " has no value")
+                         : absl::StrCat("a state has no \"", std::string(word.key), "\""),
+                   std::string(kStateForm));
+      continue;
     }
+    if (std::find(seen.begin(), seen.end(), word.key) != seen.end()) {
+      problems.Add(Kind::kForm, word.at, absl::StrCat("a second ", std::string(word.key)),
+                   "one of each");
+    }
+    seen.push_back(word.key);
+    if (word.key == "nr") number_at = word.value_at;
+    if (word.key == "name") name_at = word.value_at;
+    InstallWord(word, state, number, problems);
+  }
+  if (state.name.empty()) {
+    problems.Add(Kind::kForm, name_at, "a state without a name", std::string(kStateForm));
+    return;
+  }
+  if (const int same = Find(state.name); same >= 0 && same != number) {
+    problems.Add(Kind::kName, name_at, absl::StrCat("there is a state ", state.name, " already"),
+                 "a name that is no number and none of the table's");
+    return;
   }
   // The lowest dynamic slot that is free.
   for (int slot = kDynamicFirst; slot <= kDynamicLast && number < 0; ++slot) {
     if (at(slot).name.empty()) number = slot;
   }
-  const bool possible = number > 0 && number < kOnline && !at(number).up.exists &&
-                        !at(number).down.exists && !state.name.empty();
-  if (!possible) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("cpuhp.states: \"", std::string(text), "\": no free state, or no name"));
+  if (number < 0) {
+    problems.Add(Kind::kName, number_at,
+                 absl::StrCat("no dynamic state is free for ", state.name, " (-ENOSPC)"),
+                 absl::StrCat("there are ", kDynamicLast - kDynamicFirst + 1));
+    return;
   }
-  at(number) = std::move(state);
-  return absl::OkStatus();
+  if (number == kOffline) return;
+  State& place = at(number);
+  const bool is_mark = std::any_of(std::begin(kMarks), std::end(kMarks),
+                                   [&](const auto& mark) { return mark.first == number; });
+  if (is_mark || place.up.exists || place.down.exists) {
+    problems.Add(Kind::kName, number_at, absl::StrCat("state ", number, " is ", place.name),
+                 "a number that is free, or nr=dyn");
+    return;
+  }
+  place = std::move(state);
 }
 
 }  // namespace rqsim::cpuhp

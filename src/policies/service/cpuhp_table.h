@@ -2,8 +2,6 @@
 #ifndef RQSIM_POLICIES_SERVICE_CPUHP_TABLE_H_
 #define RQSIM_POLICIES_SERVICE_CPUHP_TABLE_H_
 
-#include <absl/status/status.h>
-
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -11,6 +9,7 @@
 
 #include "rqsim/policy.h"
 #include "rqsim/time.h"
+#include "service/param_texts.h"
 
 namespace rqsim::cpuhp {
 
@@ -64,8 +63,10 @@ class Table {
  public:
   // `which` is full, mini or toy. `costs` are "187=3" or "RCU/tree:online=3"; `states` are
   // "name=sub nr=192 up=1 down=1 cost=2 fail=up instances=I1,I2".
-  absl::Status Build(std::string_view which, bool split, Cycles c_cb, Cycles c_kick,
-                     const std::vector<std::string>& costs, const std::vector<std::string>& states);
+  // Appends what is wrong with them.
+  void Build(std::string_view which, bool split, Cycles c_cb, Cycles c_kick,
+             const std::vector<std::string>& costs, const std::vector<std::string>& states,
+             std::vector<ParamProblem>& problems);
 
   State& at(int number) { return states_[static_cast<std::size_t>(number)]; }
   const State& at(int number) const { return states_[static_cast<std::size_t>(number)]; }
@@ -78,15 +79,12 @@ class Table {
   int Find(std::string_view word) const;
 
  private:
-  absl::Status Install(std::string_view text, Cycles c_cb);
+  void Install(std::string_view text, Cycles c_cb, TextProblems& problems);
+  static void InstallWord(const TextWord& word, State& state, int& number, TextProblems& problems);
+  void SetCosts(std::string_view text, TextProblems& problems);
 
   State states_[kNumStates];
 };
-
-// The words of "a=1 b=2" as pairs; a word without '=' has the value "".
-std::vector<std::pair<std::string, std::string>> SplitPairs(std::string_view text);
-// A whole number of 0 or more, or -1.
-int64_t NumberOf(std::string_view text);
 
 }  // namespace rqsim::cpuhp
 

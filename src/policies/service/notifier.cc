@@ -12,8 +12,6 @@
 // Cost: O(notifiers) for a round, O(tasks) for DYING. Tested by scenarios/hotplug/.
 #include "service/notifier.h"
 
-#include <absl/strings/str_cat.h>
-
 #include <algorithm>
 #include <memory>
 #include <utility>
@@ -234,23 +232,6 @@ Notifier2012::Notifier2012(const PolicyParams& params, const Limits& limits, Cha
   waiters_.reserve(16);
   waiting_readers_.reserve(16);
   requests_.reserve(64);
-}
-
-absl::Status Notifier2012::AddDependencies(const std::vector<std::string>& texts) {
-  for (const std::string& text : texts) {
-    const std::size_t blank = text.find(' ');
-    Dependency dependency;
-    if (blank != std::string::npos) {
-      dependency.user = chain_.Find(text.substr(0, blank));
-      dependency.used = chain_.Find(text.substr(blank + 1));
-    }
-    if (blank == std::string::npos || dependency.user < 0 || dependency.used < 0) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("notifier-2012.depends: \"", text, "\" is not two notifiers"));
-    }
-    dependencies_.push_back(dependency);
-  }
-  return absl::OkStatus();
 }
 
 void Notifier2012::OnStart(Kernel& kernel) {
@@ -501,6 +482,22 @@ Next Notifier2012::Step(Kernel& kernel, Frame& frame) {
   return frame.path == kIdlePath ? IdleStep(kernel, frame) : StartStep(kernel, frame);
 }
 
+namespace {
+
+// What the texts of a policy set describe.
+struct Described {
+  Chain chain;
+  std::vector<Dependency> dependencies;
+};
+Described DescribedBy(const PolicyParams& params, int num_cpus,
+                      std::vector<ParamProblem>& problems) {
+  Described described;
+  described.chain.Build(params.List("notifiers"), params.Length("c_cb"), num_cpus, problems);
+  described.dependencies = described.chain.DependenciesOf(params.List("depends"), problems);
+  return described;
+}
+
+}  // namespace
 }  // namespace notifier
 
 constinit const PolicyInfo kNotifier2012Info = {
@@ -516,15 +513,18 @@ constinit const PolicyInfo kNotifier2012Info = {
     .runs_hotplug = true,
 };
 
+void CheckNotifier2012Texts(const PolicyParams& params, std::vector<ParamProblem>& problems) {
+  notifier::DescribedBy(params, 1, problems);
+}
+
 absl::StatusOr<std::unique_ptr<KernelService>> MakeNotifier2012(const PolicyParams& params,
                                                                 const Limits& limits) {
-  notifier::Chain chain;
-  absl::Status status =
-      chain.Build(params.List("notifiers"), params.Length("c_cb"), limits.num_cpus);
-  if (!status.ok()) return status;
-  auto service = std::make_unique<notifier::Notifier2012>(params, limits, std::move(chain));
-  status = service->AddDependencies(params.List("depends"));
-  if (!status.ok()) return status;
+  std::vector<ParamProblem> problems;
+  notifier::Described described = notifier::DescribedBy(params, limits.num_cpus, problems);
+  if (!problems.empty()) return StatusOf(kNotifier2012Info.name, problems);
+  auto service =
+      std::make_unique<notifier::Notifier2012>(params, limits, std::move(described.chain));
+  service->SetDependencies(std::move(described.dependencies));
   return service;
 }
 

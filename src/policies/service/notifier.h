@@ -8,13 +8,13 @@
 #ifndef RQSIM_POLICIES_SERVICE_NOTIFIER_H_
 #define RQSIM_POLICIES_SERVICE_NOTIFIER_H_
 
-#include <absl/status/status.h>
-
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "rqsim/seams.h"
+#include "service/param_texts.h"
 #include "service/stop_machine.h"
 
 namespace rqsim::notifier {
@@ -65,12 +65,20 @@ struct Notifier {
   std::vector<int> setups;      // times it was set up for a CPU
 };
 
+// "scheduler rcu": the first uses the second.
+struct Dependency {
+  int user = 0, used = 0;
+};
+
 // The notifiers of a run, and in which order each event reaches them.
 class Chain {
  public:
   // `texts`: "name priority=10 cost=3 bad=dying,dead access=nonatomic_rmw registered=0"; empty: the
-  // eight of a kernel of 2012.
-  absl::Status Build(const std::vector<std::string>& texts, Cycles c_cb, int num_cpus);
+  // eight of a kernel of 2012. Appends what is wrong with them.
+  void Build(const std::vector<std::string>& texts, Cycles c_cb, int num_cpus,
+             std::vector<ParamProblem>& problems);
+  std::vector<Dependency> DependenciesOf(const std::vector<std::string>& texts,
+                                         std::vector<ParamProblem>& problems) const;
   // By position in the chain. With `mirrored` events of the way down come in reverse.
   int OrderOf(int position, bool down) const;
   int size() const { return static_cast<int>(order_.size()); }
@@ -102,7 +110,9 @@ struct Asked {
 class Notifier2012 final : public KernelService {
  public:
   Notifier2012(const PolicyParams& params, const Limits& limits, Chain chain);
-  absl::Status AddDependencies(const std::vector<std::string>& texts);
+  void SetDependencies(std::vector<Dependency> dependencies) {
+    dependencies_ = std::move(dependencies);
+  }
 
   HookMask Hooks() const override { return Hook::kOnStart | Hook::kSwitchedPath; }
   void OnStart(Kernel& kernel) override;
@@ -168,9 +178,6 @@ class Notifier2012 final : public KernelService {
   int num_threads_ = 0;
   Cycles c_lock_, c_unlock_, c_sync_, c_park_, c_unpark_, c_create_, c_bash_, c_stop_thr_, c_stage_,
       c_boot_, c_disable_, c_die_, c_check_, c_poll_, jiffy_;
-  struct Dependency {
-    int user = 0, used = 0;
-  };
   std::vector<Dependency> dependencies_;
 
   TaskId controller_;

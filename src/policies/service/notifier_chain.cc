@@ -4,8 +4,8 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <iterator>
 
-#include "service/cpuhp_table.h"
 #include "service/notifier.h"
 #include "service/notifier_events.h"
 
@@ -43,17 +43,58 @@ constexpr std::pair<std::string_view, Access> kAccessWords[] = {
     {"nonatomic_rmw", Access::kNonatomicRmw},
     {"unknown", Access::kUnknown}};
 
-uint32_t BitsOf(std::string_view words) {
+constexpr std::string_view kNotifierForm =
+    "\"name priority=10 cost=3 dying_cost=5 bad=dying,dead access=locked registered=0\"";
+
+// Events at which a notifier objects: "dying,dead".
+uint32_t BitsOf(const TextWord& word, TextProblems& problems) {
   uint32_t bits = 0;
-  for (const auto& [word, event] : kEventWords) {
-    std::string_view rest = words;
-    while (!rest.empty()) {
-      const std::size_t comma = std::min(rest.find(','), rest.size());
-      if (rest.substr(0, comma) == word) bits |= 1u << static_cast<unsigned>(event);
-      rest.remove_prefix(std::min(comma + 1, rest.size()));
+  for (const TextPart& part : PartsOf(word.value, word.value_at)) {
+    const auto* const found = std::find_if(std::begin(kEventWords), std::end(kEventWords),
+                                           [&](const auto& row) { return row.first == part.text; });
+    if (found != std::end(kEventWords)) {
+      bits |= 1u << static_cast<unsigned>(found->second);
+      continue;
     }
+    problems.Add(
+        ParamProblem::Kind::kValue, part.at,
+        absl::StrCat("there is no event \"", std::string(part.text), "\""),
+        "up_prepare, starting, online, up_canceled, down_prepare, down_failed, dying, dead "
+        "or post_dead");
   }
   return bits;
+}
+
+Access AccessOf(const TextWord& word, TextProblems& problems) {
+  for (const auto& [text, access] : kAccessWords) {
+    if (text == word.value) return access;
+  }
+  problems.Add(ParamProblem::Kind::kValue, word.value_at,
+               absl::StrCat("\"", std::string(word.value), "\" is no value of access"),
+               "percpu, locked, atomic, nonatomic_rmw or unknown");
+  return Access::kUnknown;
+}
+
+// One word of a notifier's text, behind its name.
+void ReadWord(const TextWord& word, Notifier& notifier, TextProblems& problems) {
+  if (word.key == "priority" && word.has_value) {
+    notifier.priority = NumberIn(word, -kIntMax, kIntMax, problems);
+  } else if (word.key == "cost" && word.has_value) {
+    notifier.cost = notifier.dying_cost = Cycles(NumberIn(word, 0, kCyclesMax.count(), problems));
+  } else if (word.key == "dying_cost" && word.has_value) {
+    notifier.dying_cost = Cycles(NumberIn(word, 0, kCyclesMax.count(), problems));
+  } else if (word.key == "bad" && word.has_value) {
+    notifier.bad = BitsOf(word, problems);
+  } else if (word.key == "registered" && word.has_value) {
+    notifier.is_registered = NumberIn(word, 0, 1, problems) != 0;
+  } else if (word.key == "access" && word.has_value) {
+    notifier.access = AccessOf(word, problems);
+  } else {
+    problems.Add(ParamProblem::Kind::kForm, word.at,
+                 word.has_value ? absl::StrCat("a notifier has no \"", std::string(word.key), "\"")
+                                : absl::StrCat("\"", std::string(word.key), "\" is no KEY=VALUE"),
+                 std::string(kNotifierForm));
+  }
 }
 
 // Registers of the path: event, CPU, how many are called at most, whether interrupts are off; the
@@ -68,10 +109,11 @@ bool IsDown(Event event) {
 
 }  // namespace
 
-absl::Status Chain::Build(const std::vector<std::string>& texts, Cycles c_cb, int num_cpus) {
-  const auto add = [&](std::string name, int64_t priority) -> Notifier& {
+void Chain::Build(const std::vector<std::string>& texts, Cycles c_cb, int num_cpus,
+                  std::vector<ParamProblem>& problems) {
+  const auto add = [&](std::string_view name, int64_t priority) -> Notifier& {
     Notifier& notifier = notifiers_.emplace_back();
-    notifier.name = std::move(name);
+    notifier.name = std::string(name);
     notifier.priority = priority;
     notifier.cost = notifier.dying_cost = c_cb;
     notifier.sees.resize(static_cast<std::size_t>(num_cpus));
@@ -80,52 +122,56 @@ absl::Status Chain::Build(const std::vector<std::string>& texts, Cycles c_cb, in
     return notifier;
   };
   if (texts.empty()) {
-    for (const Row& row : kDefault) add(std::string(row.name), row.priority);
+    for (const Row& row : kDefault) add(row.name, row.priority);
   }
-  for (const std::string& text : texts) {
-    const auto pairs = cpuhp::SplitPairs(text);
-    if (pairs.empty() || !pairs[0].second.empty()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("notifier-2012.notifiers: \"", text, "\" does not begin with a name"));
+  for (std::size_t k = 0; k < texts.size(); ++k) {
+    TextProblems of_text(problems, "notifiers", k);
+    const std::vector<TextWord> words = WordsOf(texts[k]);
+    if (words.empty() || words[0].has_value) {
+      of_text.Add(ParamProblem::Kind::kForm, 0, "a notifier begins with its name",
+                  std::string(kNotifierForm));
+      continue;
+    }
+    const std::string_view name = words[0].key;
+    if (Find(name) >= 0) {
+      of_text.Add(ParamProblem::Kind::kName, words[0].at,
+                  absl::StrCat("there is a notifier ", std::string(name), " already"),
+                  "names differ");
     }
     int64_t priority = 0;
     for (const Row& row : kDefault) {
-      if (row.name == pairs[0].first) priority = row.priority;
+      if (row.name == name) priority = row.priority;
     }
-    Notifier& notifier = add(pairs[0].first, priority);
-    for (std::size_t i = 1; i < pairs.size(); ++i) {
-      const auto& [key, value] = pairs[i];
-      const bool negative = value.starts_with('-');
-      const int64_t number = cpuhp::NumberOf(std::string_view(value).substr(negative ? 1 : 0));
-      bool known = true;
-      if (key == "priority" && number >= 0) {
-        notifier.priority = negative ? -number : number;
-      } else if (key == "cost" && number >= 0 && !negative) {
-        notifier.cost = notifier.dying_cost = Cycles(number);
-      } else if (key == "dying_cost" && number >= 0 && !negative) {
-        notifier.dying_cost = Cycles(number);
-      } else if (key == "bad") {
-        notifier.bad = BitsOf(value);
-        known = notifier.bad != 0;
-      } else if (key == "registered") {
-        notifier.is_registered = number != 0;
-      } else if (key == "access") {
-        known = false;
-        for (const auto& [word, access] : kAccessWords) {
-          if (word != value) continue;
-          notifier.access = access;
-          known = true;
-        }
-      } else {
-        known = false;
-      }
-      if (known) continue;
-      return absl::InvalidArgumentError(
-          absl::StrCat("notifier-2012.notifiers: \"", text, "\": ", key, " of that value"));
-    }
+    Notifier& notifier = add(name, priority);
+    for (std::size_t i = 1; i < words.size(); ++i) ReadWord(words[i], notifier, of_text);
   }
   Sort();
-  return absl::OkStatus();
+}
+
+std::vector<Dependency> Chain::DependenciesOf(const std::vector<std::string>& texts,
+                                              std::vector<ParamProblem>& problems) const {
+  std::vector<Dependency> dependencies;
+  for (std::size_t k = 0; k < texts.size(); ++k) {
+    TextProblems of_text(problems, "depends", k);
+    const std::vector<TextWord> words = WordsOf(texts[k]);
+    if (words.size() != 2) {
+      of_text.Add(ParamProblem::Kind::kForm, 0, "a dependency has two notifiers",
+                  "\"scheduler rcu\": the first uses the second");
+      continue;
+    }
+    for (const TextWord& word : words) {
+      if (Find(word.key) >= 0) continue;
+      std::string names;
+      for (int i = 0; i < num_notifiers(); ++i) {
+        absl::StrAppend(&names, i == 0 ? "" : ", ", at(i).name);
+      }
+      of_text.Add(ParamProblem::Kind::kName, word.at,
+                  absl::StrCat("there is no notifier \"", std::string(word.key), "\""),
+                  std::move(names));
+    }
+    dependencies.push_back({Find(words[0].key), Find(words[1].key)});
+  }
+  return dependencies;
 }
 
 void Chain::Sort() {

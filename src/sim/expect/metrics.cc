@@ -283,9 +283,8 @@ std::optional<StateMetric> StateMetricOf(std::string_view name) {
   StateMetric metric{rest->substr(0, dot), dot == rest->size() ? "max" : rest->substr(dot + 1)};
   const bool is_number = std::all_of(metric.state.begin(), metric.state.end(),
                                      [](char c) { return c >= '0' && c <= '9'; });
-  const bool is_round = std::all_of(metric.state.begin(), metric.state.end(), [](char c) {
-    return (c >= 'A' && c <= 'Z') || c == '_';
-  });
+  const bool is_round = std::all_of(metric.state.begin(), metric.state.end(),
+                                    [](char c) { return (c >= 'A' && c <= 'Z') || c == '_'; });
   const bool is_part = metric.part == "max" || metric.part == "sum" || metric.part == "n";
   if (metric.state.empty() || is_number == is_round || !is_part) return std::nullopt;
   return metric;

@@ -52,6 +52,10 @@ enum class ErrorCode : int {
   // Groups of servers and workers.
   kUmcgNoServer = 551,
   kUmcgTid = 552,
+  // Texts with a grammar of their own: hotplug states, notifiers.
+  kTextForm = 560,
+  kTextValue = 561,
+  kTextName = 562,
   // Kernel threads and cpusets.
   kKthreadAffinity = 570,
 };

@@ -173,6 +173,42 @@ std::optional<ParamValue> ReadParam(ReadContext& context, const ParamInfo& info,
   return std::nullopt;
 }
 
+ErrorCode CodeOf(ParamProblem::Kind kind) {
+  switch (kind) {
+    case ParamProblem::Kind::kForm:
+      return ErrorCode::kTextForm;
+    case ParamProblem::Kind::kValue:
+      return ErrorCode::kTextValue;
+    case ParamProblem::Kind::kName:
+      return ErrorCode::kTextName;
+  }
+  return ErrorCode::kTextForm;
+}
+
+// The policy looks at texts that its table of parameters cannot describe, whole ones only:
+// positions are those in the file.
+void CheckTexts(ReadContext& context, const JsonValue& value, const RegistryEntry& entry,
+                const PolicyChoice& choice) {
+  if (entry.check_texts == nullptr) return;
+  const PolicyInfo& info = *entry.info;
+  const auto is_text = [](const JsonValue& item) { return item.is(Kind::kString); };
+  for (const ParamInfo& param : info.params) {
+    if (param.kind != ParamKind::kStringList) continue;
+    const JsonValue* const texts = value.Find(param.name);
+    if (texts == nullptr) continue;
+    if (!std::all_of(texts->items.begin(), texts->items.end(), is_text)) return;
+  }
+  std::vector<ParamProblem> problems;
+  entry.check_texts(PolicyParams(info, choice.params, context.scenario.machine.clock_hz), problems);
+  for (ParamProblem& problem : problems) {
+    const JsonValue* const texts = value.Find(problem.param);
+    if (texts == nullptr) continue;
+    context.diagnostics.ErrorInString(
+        CodeOf(problem.kind), texts->items[static_cast<std::size_t>(problem.item)],
+        static_cast<std::size_t>(problem.at), std::move(problem.message), std::move(problem.hint));
+  }
+}
+
 std::optional<PolicyChoice> ReadChoice(ReadContext& context, const JsonValue& value, Seam seam) {
   PolicyChoice choice;
   choice.pos = value.pos;
@@ -188,6 +224,7 @@ std::optional<PolicyChoice> ReadChoice(ReadContext& context, const JsonValue& va
     if (entry == nullptr) return std::nullopt;
     choice.name = std::string(entry->info->name);
   }
+  const RegistryEntry* const entry = context.registry.Find(seam, choice.name);
   const std::vector<const ParamInfo*> params = ParamsOf(context.registry, seam, choice.name);
   const auto read = [&](const std::string& name_of, const JsonValue& given) {
     for (const ParamInfo* info : params) {
@@ -204,6 +241,7 @@ std::optional<PolicyChoice> ReadChoice(ReadContext& context, const JsonValue& va
       if (!IsNote(inner.key)) read(member.key + '.' + inner.key, inner.value);
     }
   }
+  if (entry != nullptr) CheckTexts(context, value, *entry, choice);
   return choice;
 }
 

@@ -11,9 +11,9 @@
 //                  └ who executes, CPU, seconds with nanoseconds, event
 //
 // Formats are those of Linux 7.2 include/trace/events/{sched,ipi,lock,signal,cpuhp}.h; a mutex's
-// address is its number. Holding a mutex is an asynchronous span (S … F), since critical sections need not
-// nest; a donor other than the executing task is an instant mark (I). The latency flags are not
-// modelled. What only the model has is not in the file.
+// address is its number. Holding a mutex is an asynchronous span (S … F), since critical sections
+// need not nest; a donor other than the executing task is an instant mark (I). The latency flags
+// are not modelled. What only the model has is not in the file.
 #ifndef RQSIM_SIM_VIEWS_FTRACE_TEXT_H_
 #define RQSIM_SIM_VIEWS_FTRACE_TEXT_H_
 

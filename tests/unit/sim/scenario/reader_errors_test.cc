@@ -46,12 +46,12 @@ struct Row {
   std::string_view hint = "";  // a part of it
 };
 
-void CheckRow(const Row& row) {
+void CheckRow(const Row& row, const Registry& registry = TestRegistry()) {
   const Marked marked = TakeMark(row.text);
   INFO(marked.text);
   std::vector<Diagnostic> diagnostics;
   const bool is_warning = row.code >= 300 && row.code < 400;
-  const auto scenario = ReadScenario(marked.text, "s.json", diagnostics, TestRegistry());
+  const auto scenario = ReadScenario(marked.text, "s.json", diagnostics, registry);
   std::string printed;
   for (const Diagnostic& diagnostic : diagnostics) printed += FormatDiagnostic(diagnostic);
   INFO(printed);
@@ -301,6 +301,40 @@ TEST_CASE("Programs that release what they take have no warning", "[scenario][er
     CHECK(ReadScenario(text, "s.json", diagnostics, TestRegistry()).has_value());
     CHECK(diagnostics.empty());
   }
+}
+
+TEST_CASE("Texts of hotplug services are read word by word, with the built-in services",
+          "[scenario][errors]") {
+  for (const Row& row : {
+           Row{560, R"({"version": 1, "common": {"services": [{"name": "cpuhp",
+                        "states": ["name=a", "name=b @colour=red"]}]}})",
+               "name=x nr=192"},
+           Row{560, R"({"version": 1, "policies": {"p": {"services": [{"name": "notifier-2012",
+                        "depends": ["@rcu"]}]}}})",
+               "the first uses the second"},
+           Row{561, R"({"version": 1, "common": {"services": [{"name": "cpuhp",
+                        "states": ["name=a nr=@236"]}]}})",
+               "1 to 235, or dyn"},
+           Row{561, R"({"version": 1, "common": {"services": [{"name": "notifier-2012",
+                        "notifiers": ["a", "b bad=dying,@never"]}]}})",
+               "post_dead"},
+           Row{562, R"({"version": 1, "common": {"services": [{"name": "cpuhp",
+                        "costs": ["187=3 @no:such=4"]}]}})",
+               "sched:active"},
+           Row{562, R"({"version": 1, "common": {"services": [{"name": "notifier-2012",
+                        "notifiers": ["a", "b"], "depends": ["a @c"]}]}})",
+               "a, b"},
+       }) {
+    CheckRow(row, Registry::BuiltIn());
+  }
+  // All at once, in the order of the text.
+  std::vector<Diagnostic> diagnostics;
+  CHECK_FALSE(ReadScenario(R"({"version": 1, "common": {"services": [
+      {"name": "cpuhp", "states": ["nr=192 cost=x", "name=b fail=no"], "costs": ["999=1"]}]}})",
+                           "s.json", diagnostics, Registry::BuiltIn()));
+  std::vector<int> codes;
+  for (const Diagnostic& diagnostic : diagnostics) codes.push_back(diagnostic.code);
+  CHECK(codes == std::vector<int>{560, 561, 561, 562});
 }
 
 TEST_CASE("The affinity of a kernel thread has what its kind needs", "[scenario][errors]") {

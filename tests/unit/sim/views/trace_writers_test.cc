@@ -80,7 +80,8 @@ TEST_CASE("Hotplug states are printed as the kernel prints them", "[views][ftrac
       "step: 235 ret: -16");
   has("          <idle>-0       [000] .....     0.000000005: cpuhp_enter: cpu: 0001 target: 236 "
       "step:  83 (cpuhp_bringup_ap)");
-  has("         cpuhp/1-1       [001] .....     0.000000006: cpuhp_multi_enter: cpu: 0001 target:   "
+  has("         cpuhp/1-1       [001] .....     0.000000006: cpuhp_multi_enter: cpu: 0001 target:  "
+      " "
       "0 step: 192 (state_192_teardown)");
   has("         cpuhp/1-1       [001] .....     0.000000007: cpuhp_exit:  cpu: 0001  state:   9 "
       "step:  40 ret: 0");
