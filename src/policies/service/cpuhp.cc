@@ -182,12 +182,7 @@ void Cpuhp::OnStart(Kernel& kernel) {
     if (path == kThreadPath) At(cpu).thread = task;
     if (path == kSmpbootPath) At(cpu).smpboot.push_back(task);
   }
-  // Those of the scenario register after the kernel's own.
-  for (int id = 1; id < kernel.num_tasks(); ++id) {
-    const KthreadAffinity* const affinity = kernel.kthread_affinity(TaskId(id));
-    if (affinity == nullptr || affinity->kind != KthreadKind::kPerCpu) continue;
-    At(affinity->cpus.First()).smpboot.push_back(TaskId(id));
-  }
+  for (int i = 0; i < kernel.num_cpus(); ++i) AddThreads(kernel, CpuId(i));
   for (int i = 0; i < kernel.num_cpus(); ++i) {
     PerCpu& cpu = cpus_[static_cast<std::size_t>(i)];
     const bool online = kernel.cpu(CpuId(i)).online;

@@ -131,6 +131,7 @@ class Cpuhp final : public KernelService {
   Next Activate(Kernel& kernel, Frame& frame);
   Next Deactivate(Kernel& kernel, Frame& frame);
   Next WaitEmpty(Kernel& kernel, Frame& frame);
+  void AddThreads(const Kernel& kernel, CpuId cpu);
   Next Park(Kernel& kernel, Frame& frame);
   Next Unpark(Kernel& kernel, Frame& frame);
   Next Bringup(Kernel& kernel, Frame& frame);

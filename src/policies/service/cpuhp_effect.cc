@@ -16,6 +16,7 @@ Next Cpuhp::Effect(Kernel& kernel, Frame& frame) {
     case kActive:
       return up ? Activate(kernel, frame) : Deactivate(kernel, frame);
     case kSmpboot:
+      AddThreads(kernel, cpu);
       frame.r[kSub] = up ? -1 : static_cast<int64_t>(At(cpu).smpboot.size());
       return up ? Unpark(kernel, frame) : Park(kernel, frame);
     case kWaitEmpty:
@@ -103,6 +104,19 @@ Next Cpuhp::WaitEmpty(Kernel& kernel, Frame& frame) {
   if (c.nr_running <= 1 && c.nr_pinned == 0) return NextDeclared(kernel, frame, 0);
   kernel.WhenVacated(cpu, frame.task);
   return Next::Block(kVacate, TaskState::kUninterruptible);
+}
+
+// Per-CPU threads of the scenario register after the kernel's own, forked ones when they are there.
+void Cpuhp::AddThreads(const Kernel& kernel, CpuId cpu) {
+  std::vector<TaskId>& known = At(cpu).smpboot;
+  for (int id = 1; id < kernel.num_tasks(); ++id) {
+    const KthreadAffinity* const affinity = kernel.kthread_affinity(TaskId(id));
+    if (affinity == nullptr || affinity->kind != KthreadKind::kPerCpu) continue;
+    if (affinity->cpus.First() != cpu) continue;
+    if (std::find(known.begin(), known.end(), TaskId(id)) == known.end()) {
+      known.push_back(TaskId(id));
+    }
+  }
 }
 
 // smpboot_park_threads(): the last registered first; each runs once more to park.

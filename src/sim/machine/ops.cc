@@ -449,6 +449,7 @@ TaskId Machine::Fork(CpuId c, TaskId parent, int32_t template_index) {
   }
   EmitAttr(child, TaskAttrKind::kCreated);
   EmitCpus(child);
+  if (StartsParked(child)) return child;
   Emit(c, SchedProcessFork{parent, child});
   const uint8_t k = task_store_[child.index()].sched_class;
   if (policies_.rows[policies_.class_ids[k].index()].hooks.Has(Hook::kForked)) {

@@ -48,7 +48,8 @@ bool Machine::ParksInside(const Frame& frame, OpKind kind) const {
          (kind == OpKind::kBlock || kind == OpKind::kSleep);
 }
 
-// A thread whose CPU is not there is made parked: it has been there before, as the policies' own.
+// A thread whose CPU is not there is made parked (kernel/smpboot.c: __smpboot_create_thread()), by
+// kthreadd and not by who asked for it (MODEL-189).
 bool Machine::StartsParked(TaskId task) {
   Task& t = MutableTask(task);
   const KthreadAffinity* const affinity = kthread_affinity(task);

@@ -73,8 +73,8 @@ void SetPart(CpuSet& cpus, const PolicyEventPayload& payload, int first, int num
 EventMask KthreadChecker::Wants() const {
   return EventMask::Of(EventKind::kTaskCpus, EventKind::kSchedSwitch, EventKind::kSchedQueue,
                        EventKind::kSchedWakeupNew, EventKind::kSchedMigrateTask,
-                       EventKind::kSchedProcessExit, EventKind::kHotplugMask, EventKind::kHotplugOp,
-                       EventKind::kCpuhpEnter, EventKind::kCpuhpExit)
+                       EventKind::kTaskAttr, EventKind::kSchedProcessExit, EventKind::kHotplugMask,
+                       EventKind::kHotplugOp, EventKind::kCpuhpEnter, EventKind::kCpuhpExit)
       .AddPolicyEvents();
 }
 
@@ -109,19 +109,32 @@ void KthreadChecker::FindThreads() {
       const std::string name = spec.instances == 1 ? spec.name : fmt::format("{}-{}", spec.name, k);
       for (int id = 1; id < info_->num_tasks(); ++id) {
         if (info_->task_name(TaskId(id)) != name) continue;
-        Thread& thread = threads_[static_cast<std::size_t>(id)];
-        const KthreadAffinity affinity = spec.affinity.value_or(KthreadAffinity());
-        thread.known = true;
-        thread.kind = affinity.kind;
-        thread.node = affinity.node;
-        thread.is_bound =
-            affinity.kind == KthreadKind::kPerCpu || affinity.kind == KthreadKind::kBound;
-        if (thread.is_bound) thread.bound_to = affinity.cpus;
-        known_.push_back(TaskId(id));
+        Know(TaskId(id), spec);
         break;
       }
     }
   }
+}
+
+// A child is called like its template, with its number behind it.
+void KthreadChecker::FindForked(TaskId child) {
+  const std::string_view name = info_->task_name(child);
+  for (const TaskSpec& spec : info_->scenario().kthreads) {
+    if (spec.instances != 0 || (!spec.affinity && spec.cpus)) continue;
+    if (name == fmt::format("{}-{}", spec.name, child.value())) Know(child, spec);
+  }
+}
+
+void KthreadChecker::Know(TaskId id, const TaskSpec& spec) {
+  Thread& thread = Of(id);
+  const KthreadAffinity affinity = spec.affinity.value_or(KthreadAffinity());
+  thread.known = true;
+  thread.kind = affinity.kind;
+  thread.node = affinity.node;
+  thread.is_bound = affinity.kind == KthreadKind::kPerCpu || affinity.kind == KthreadKind::kBound;
+  if (thread.is_bound) thread.bound_to = affinity.cpus;
+  known_.push_back(id);
+  Touch(id);
 }
 
 KthreadChecker::Thread& KthreadChecker::Of(TaskId id) {
@@ -159,6 +172,11 @@ void KthreadChecker::OnEvent(const TraceEvent& event) {
       return;
     case EventKind::kSchedMigrateTask:
       if (Of(event.As<SchedMigrateTask>().pid).known) ++moves_;
+      return;
+    case EventKind::kTaskAttr:
+      if (event.As<TaskAttr>().attribute == TaskAttrKind::kCreated) {
+        FindForked(event.As<TaskAttr>().pid);
+      }
       return;
     case EventKind::kSchedProcessExit:
       Of(event.As<SchedProcessExit>().pid).dead = true;

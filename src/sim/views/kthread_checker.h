@@ -93,6 +93,8 @@ class KthreadChecker final : public Listener {
 
   Thread& Of(TaskId id);
   void FindThreads();
+  void FindForked(TaskId child);
+  void Know(TaskId id, const TaskSpec& spec);
   void Touch(TaskId id);
   void OnCpus(const TaskCpus& cpus);
   void OnSwitch(const SchedSwitch& change, CpuId cpu);
