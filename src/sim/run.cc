@@ -10,6 +10,7 @@
 #include "sim/views/dispatches.h"
 #include "sim/views/extra_invariants.h"
 #include "sim/views/hotplug_books.h"
+#include "sim/views/hotplug_checker.h"
 #include "sim/views/kthread_checker.h"
 #include "sim/views/lock_history.h"
 #include "sim/views/mutex_checker.h"
@@ -110,13 +111,17 @@ absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& se
   Dispatches dispatches;
   LockHistory lock_history;
   HotplugBooks hotplug_books(options.check);
+  HotplugChecker hotplug_checker(options.check);
   ExtraInvariants extra_invariants;
   const std::unique_ptr<Simulation> simulation = *std::move(created);
   simulation->AddListener(builder);
   const auto& policies = simulation->info().policies();
   const bool has_hotplug = std::any_of(policies.begin(), policies.end(),
                                        [](const PolicyInfo* info) { return info->runs_hotplug; });
-  if (has_hotplug) simulation->AddListener(hotplug_books);
+  if (has_hotplug) {
+    simulation->AddListener(hotplug_books);
+    simulation->AddListener(hotplug_checker);
+  }
   if (options.check && !scenario.check.extra_invariants.empty()) {
     simulation->AddListener(extra_invariants);
   }
@@ -169,6 +174,7 @@ absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& se
   if (has_hotplug) {
     result.hotplug = hotplug_books.Take();
     hotplug_books.AddTo(result.metrics);
+    hotplug_checker.AddTo(result.metrics);
     // total order: names differ.
     std::sort(result.metrics.begin(), result.metrics.end());
   }

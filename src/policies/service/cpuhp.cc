@@ -9,12 +9,13 @@
 // the operations offline and online by the task that has them. Table `toy` has no threads and no
 // stop_machine: the idle loop of the CPU does everything (MODEL-172).
 //
-// What differs from the kernel: MODEL-170 to MODEL-172. Cost: O(states) for an operation, O(tasks)
-// to move timers. Tested by tests/unit/policies/service/hotplug_tables_test.cc and
-// scenarios/hotplug/.
+// What differs from the kernel: MODEL-170 to MODEL-172, MODEL-234. Cost: O(states) for an
+// operation, O(tasks) to move timers. Tested by tests/unit/policies/service/hotplug_tables_test.cc
+// and scenarios/hotplug/.
 #include "service/cpuhp.h"
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <utility>
 
@@ -38,23 +39,24 @@ constexpr StepInfo kThreadSteps[] = {{"idle"}, {"ran"}, {"park"}};
 constexpr StepInfo kApSteps[] = {{"alive"}, {"online"}, {"idle-dead"}};
 constexpr StepInfo kToySteps[] = {{"begin"}, {"called"}};
 constexpr StepInfo kRequestSteps[] = {{"next"}, {"done"}};
-constexpr PathInfo kPaths[] = {{"controller", kLoopSteps},    {"offline", kTaskOpSteps},
-                               {"online", kTaskOpSteps},      {"read_lock", kReaderSteps},
-                               {"read_unlock", kReaderSteps}, {"op", kOpSteps},
-                               {"states", kStatesSteps},      {"thread", kThreadSteps},
-                               {"smpboot", kThreadSteps},     {"ap", kApSteps},
-                               {"idle_dead", kApSteps},       {"take_down", kStopMachineSteps},
-                               {"toy_up", kToySteps},         {"toy_down", kToySteps},
-                               {"request", kRequestSteps}};
-
-constexpr ServiceOpInfo kOps[] = {
-    {.name = "offline", .path = kOfflineOp, .args = "cpu", .summary = "takes a CPU offline"},
-    {.name = "online", .path = kOnlineOp, .args = "cpu", .summary = "brings a CPU up"},
-    {.name = "cpus_read_lock",
-     .path = kReadLockOp,
-     .pays_syscall = false,
-     .summary = "no hotplug operation begins until cpus_read_unlock"},
-    {.name = "cpus_read_unlock", .path = kReadUnlockOp, .pays_syscall = false}};
+constexpr PathInfo kPaths[] = {{"controller", kLoopSteps},
+                               {"offline", kTaskOpSteps},
+                               {"online", kTaskOpSteps},
+                               {"read_lock", kReaderSteps},
+                               {"read_unlock", kReaderSteps},
+                               {"op", kOpSteps},
+                               {"states", kStatesSteps},
+                               {"thread", kThreadSteps},
+                               {"smpboot", kThreadSteps},
+                               {"ap", kApSteps},
+                               {"idle_dead", kApSteps},
+                               {"take_down", kStopMachineSteps},
+                               {"toy_up", kToySteps},
+                               {"toy_down", kToySteps},
+                               {"request", kRequestSteps},
+                               {"test_online", hotplug::kUserSteps},
+                               {"for_each", hotplug::kUserSteps},
+                               {"bh_off", hotplug::kUserSteps}};
 
 // cpuhp/N is an ordinary fair task; where classes go by priority alone nothing comes before it.
 constexpr KthreadInfo kThreads[] = {
@@ -76,6 +78,25 @@ constexpr KthreadInfo kThreads[] = {
      .starts_asleep = true,
      .policy = SchedPolicy::kNormal,
      .priority = 98}};
+
+constexpr EventFieldInfo kNotVacatedFields[] = {{"cpu"}, {"nr_running"}, {"pinned"}};
+constexpr EventFieldInfo kDeadFailedFields[] = {{"cpu"}, {"state"}, {"ret"}};
+constexpr EventFieldInfo kTimeoutFields[] = {{"cpu"}, {"alive"}};
+constexpr std::array kOwnEvents = {
+    EventInfo{.name = "hotplug_not_vacated",
+              .fields = kNotVacatedFields,
+              .summary = "sched_cpu_dying(): the CPU is not empty"},
+    EventInfo{.name = "hotplug_dead_callback_failed",
+              .fields = kDeadFailedFields,
+              .summary = "a callback failed on the way down once the CPU was dead; it stays there"},
+    EventInfo{.name = "hotplug_sync_timeout",
+              .fields = kTimeoutFields,
+              .summary = "the CPU did not report to be alive, or to be dead, in 10 s"}};
+constexpr auto kEvents = hotplug::Joined(hotplug::kEvents, kOwnEvents);
+
+constexpr FaultInfo kFaults[] = {{.name = "hotplug.no_wait_empty",
+                                  .summary = "state 147 does not wait until the CPU is empty",
+                                  .caught_by = "HP-V1"}};
 
 constexpr ParamInfo Cost(std::string_view name, int64_t cycles, std::string_view summary) {
   return {.name = name, .kind = ParamKind::kCycles, .default_value = cycles, .summary = summary};
@@ -121,6 +142,14 @@ constexpr ParamInfo kParams[] = {
      .kind = ParamKind::kBool,
      .default_value = 0,
      .summary = "the architecture refuses to let a CPU go"},
+    {.name = "boot_hangs",
+     .kind = ParamKind::kBool,
+     .default_value = 0,
+     .summary = "a CPU that is started does not report to be alive: -EIO after 10 s"},
+    {.name = "die_hangs",
+     .kind = ParamKind::kBool,
+     .default_value = 0,
+     .summary = "a CPU does not report to be dead: 10 s, and it cannot be started again"},
     Cost("c_lock", 1, "both locks"),
     Cost("c_unlock", 1, "giving them up"),
     Cost("c_cb", 1, "a callback"),
@@ -151,7 +180,12 @@ Cpuhp::Cpuhp(const PolicyParams& params, const Limits& limits, Table table)
       can_offline_(params.Flag("offline")),
       has_state_control_(params.Flag("state_control")),
       disable_fails_(params.Flag("disable_fails")),
-      cpus_(static_cast<std::size_t>(limits.num_cpus)) {
+      boot_hangs_(params.Flag("boot_hangs")),
+      die_hangs_(params.Flag("die_hangs")),
+      waits_empty_(!params.Fault("hotplug.no_wait_empty")),
+      sync_limit_(10 * limits.clock_hz),
+      cpus_(static_cast<std::size_t>(limits.num_cpus)),
+      readers_(limits.num_tasks) {
   const auto cost = [&](std::string_view name) {
     return is_toy_ && !params.Given(name) ? kZeroCycles : params.Length(name);
   };
@@ -167,7 +201,6 @@ Cpuhp::Cpuhp(const PolicyParams& params, const Limits& limits, Table table)
   c_die_ = cost("c_die");
   c_rcu_mig_ = cost("c_rcu_mig");
   waiters_.reserve(16);
-  waiting_readers_.reserve(16);
   requests_.reserve(64);
 }
 
@@ -199,252 +232,6 @@ void Cpuhp::OnStart(Kernel& kernel) {
     row.declared_up = row.declared_up || callbacks[k].startup.valid();
     row.declared_down = row.declared_down || callbacks[k].teardown.valid();
   }
-}
-
-// --------------------------------------------------------------------------------------- requests
-
-void Cpuhp::EmitOp(Kernel& kernel, CpuId cpu, int target, HotplugPhase phase, int64_t result,
-                   int id) {
-  HotplugOp op;
-  op.result = result;
-  op.cpu = cpu;
-  op.target = target;
-  op.phase = phase;
-  op.id = id;
-  kernel.Emit(op);
-}
-
-bool Cpuhp::Hotplug(Kernel& kernel, const HotplugSpec& request) {
-  Asked asked;
-  asked.cpus = request.cpus;
-  asked.on = request.on.value_or(CpuId());
-  std::string_view to = request.to;
-  if (to == "freeze") asked.what = Ask::kFreeze;
-  if (to == "thaw") asked.what = Ask::kThaw;
-  if (to == "disable") asked.what = Ask::kDisable;
-  if (to == "enable") asked.what = Ask::kEnable;
-  if (to == "smt_off") asked.what = Ask::kSmtOff;
-  if (to == "smt_on") asked.what = Ask::kSmtOn;
-  if (to.starts_with("fail:")) {
-    asked.what = Ask::kFail;
-    to.remove_prefix(5);
-  }
-  asked.target = table_.Find(to);
-  asked.id = ++next_id_;
-  const CpuId cpu = asked.cpus.First();
-  EmitOp(kernel, cpu, asked.target, HotplugPhase::kRequested, 0, asked.id);
-  // Writing the file `fail` takes no lock.
-  if (asked.what == Ask::kFail) {
-    EmitOp(kernel, cpu, asked.target, HotplugPhase::kDone, SetFail(cpu, asked.target), asked.id);
-    return true;
-  }
-  const bool settable =
-      asked.target == kOffline || asked.target == kOnline ||
-      (asked.target > 0 && has_state_control_ && !table_.at(asked.target).name.empty() &&
-       !table_.at(asked.target).cant_stop && !IsAtomic(asked.target));
-  if (asked.what == Ask::kTarget && !settable) {
-    EmitOp(kernel, cpu, asked.target, HotplugPhase::kDone, kEINVAL, asked.id);
-    return true;
-  }
-  AddRequest(kernel, asked);
-  return true;
-}
-
-void Cpuhp::AddRequest(Kernel& kernel, const Asked& asked) {
-  waiters_.push_back({TaskId(), static_cast<int>(requests_.size())});
-  requests_.push_back(asked);
-  Dispatch(kernel);
-}
-
-void Cpuhp::HotplugRetry(Kernel& kernel) { Dispatch(kernel); }
-
-// hotplug.md 5.3: what can be made to fail.
-int64_t Cpuhp::SetFail(CpuId cpu, int state) {
-  PerCpu& c = At(cpu);
-  if (state < 0 || IsAtomic(state)) return kEINVAL;
-  if (state <= kBringup && c.state > kBringup) return kEINVAL;
-  if (!table_.HasCallback(state, true) && !table_.HasCallback(state, false)) return kEINVAL;
-  c.fail = state;
-  return 0;
-}
-
-CpuId Cpuhp::ControllerCpu(const Kernel& kernel, const Asked& asked) const {
-  if (asked.on.valid() && kernel.online().Contains(asked.on)) return asked.on;
-  if (asked.what == Ask::kFreeze || asked.what == Ask::kThaw) return kernel.online().First();
-  const CpuSet others = kernel.online() - asked.cpus;
-  return others.empty() ? kernel.online().First() : others.First();
-}
-
-// Who has waited longest gets the lock as soon as it is free. A request whose turn it is not has no
-// controller yet (MODEL-170).
-void Cpuhp::Dispatch(Kernel& kernel) {
-  while (CanLock() && !waiters_.empty()) {
-    const Waiter first = waiters_.front();
-    if (first.request >= 0 && is_toy_) {
-      const Asked& asked = requests_[static_cast<std::size_t>(first.request)];
-      const bool up = asked.target == kOnline;
-      if (kernel.AdmitHotplug(asked.cpus.First(), up) == kHotplugWait) return;
-      op_id_ = asked.id;
-      waiters_.erase(waiters_.begin());
-      is_locked_ = true;
-      ToyBegin(kernel, asked.cpus.First(), up, TaskId());
-      continue;
-    }
-    if (first.request >= 0) {
-      const Asked& asked = requests_[static_cast<std::size_t>(first.request)];
-      const bool one = asked.what == Ask::kTarget && asked.cpus.Count() == 1;
-      if (one && kernel.AdmitHotplug(asked.cpus.First(), asked.target == kOnline) == kHotplugWait) {
-        return;
-      }
-    }
-    waiters_.erase(waiters_.begin());
-    is_locked_ = true;
-    if (first.task.valid()) {
-      owner_ = first.task;
-      kernel.Wake(first.task);
-      return;
-    }
-    running_ = first.request;
-    owner_ = controller_;
-    const Task& task = kernel.task(controller_);
-    const bool executes = task.on_cpu && task.state == TaskState::kRunning;
-    if (executes) return;  // it looks by itself before it sleeps
-    kernel.SetAffinity(controller_, CpuSet::Of(ControllerCpu(
-                                        kernel, requests_[static_cast<std::size_t>(running_)])));
-    kernel.Wake(controller_, WakeFlags::kFreeSwitch | WakeFlags::kNone);
-    return;
-  }
-  if (!is_locked_ && waiters_.empty()) {
-    for (const TaskId reader : waiting_readers_) {
-      ++readers_;
-      kernel.Wake(reader);
-    }
-    waiting_readers_.clear();
-  }
-}
-
-void Cpuhp::Release(Kernel& kernel) {
-  is_locked_ = false;
-  owner_ = TaskId();
-  running_ = -1;
-  Dispatch(kernel);
-}
-
-Next Cpuhp::ControllerStep(Kernel& kernel, Frame& frame) {
-  if (frame.step == StepId(1)) {
-    Release(kernel);
-    frame.step = StepId(0);
-  }
-  if (running_ < 0) return Next::Block(StepId(0), TaskState::kInterruptible);
-  const Asked& asked = requests_[static_cast<std::size_t>(running_)];
-  const CpuId where = ControllerCpu(kernel, asked);
-  if (where != frame.cpu && asked.what == Ask::kTarget) {
-    // The next request has to be carried out elsewhere: it takes itself there.
-    kernel.SetAffinity(frame.task, CpuSet::Of(where));
-    Next point = Next::Run(StepId(0), kZeroCycles, RunMode::kUser);
-    point.cond_resched = true;
-    return point;
-  }
-  const int64_t args[1] = {running_};
-  return Next::Call(StepId(1), self_, kRequestPath, args);
-}
-
-// One request: as many operations as it needs. r[1] counts them, r[2] is the first error.
-Next Cpuhp::RequestStep(Kernel& kernel, Frame& frame) {
-  const Asked& asked = requests_[static_cast<std::size_t>(frame.r[0])];
-  if (frame.step == StepId(0)) frame.r[1] = -1;
-  if (frame.step == StepId(1) && frame.result < 0) {
-    frame.r[2] = frame.result;
-    // Freezing stops at the first error, thawing goes on.
-    if (asked.what == Ask::kFreeze) frame.r[1] = kernel.num_cpus();
-  }
-  return NextOfRequest(kernel, frame);
-}
-
-Next Cpuhp::NextOfRequest(Kernel& kernel, Frame& frame) {
-  const Asked& asked = requests_[static_cast<std::size_t>(frame.r[0])];
-  const bool is_begin = frame.step == StepId(0);
-  const int num = kernel.num_cpus();
-  const auto op = [&](CpuId cpu, int target, bool is_frozen) {
-    const int64_t args[6] = {cpu.value(), target, asked.id, is_frozen ? 1 : 0, 0, 0};
-    return Next::Call(StepId(1), self_, kOpPath, args);
-  };
-  const auto done = [&](int64_t result) {
-    EmitOp(kernel, CpuId(), asked.target, HotplugPhase::kDone, result, asked.id);
-    return Next::Return(result);
-  };
-  switch (asked.what) {
-    case Ask::kTarget: {
-      if (asked.cpus.Count() == 1) {
-        return is_begin ? op(asked.cpus.First(), asked.target, false) : Next::Return(frame.result);
-      }
-      // Phase 1 kicks all of them, phase 2 brings up one after another.
-      const bool two_phases = is_parallel_ && asked.target == kOnline;
-      const int64_t total = two_phases ? 2 * num : num;
-      while (++frame.r[1] < total) {
-        const CpuId cpu = CpuOf(frame.r[1] % num);
-        if (!asked.cpus.Contains(cpu)) continue;
-        const bool kick = two_phases && frame.r[1] < num;
-        return op(cpu, kick ? kKickAp : asked.target, false);
-      }
-      return done(frame.r[2]);
-    }
-    case Ask::kFreeze: {
-      if (is_begin) {
-        ++disabled_;
-        is_frozen_ = true;
-        frozen_ = CpuSet();
-      }
-      const CpuId primary = kernel.online().First();
-      while (++frame.r[1] < num) {
-        const CpuId cpu = CpuOf(num - 1 - frame.r[1]);
-        if (cpu == primary || !kernel.cpu(cpu).online) continue;
-        frozen_.Add(cpu);
-        return op(cpu, kOffline, true);
-      }
-      return done(frame.r[2]);
-    }
-    case Ask::kThaw: {
-      if (is_begin) --disabled_;
-      while (++frame.r[1] < num) {
-        if (!frozen_.Contains(CpuOf(frame.r[1]))) continue;
-        return op(CpuOf(frame.r[1]), kOnline, true);
-      }
-      is_frozen_ = false;
-      kernel.UpdateCpusets();
-      return done(0);
-    }
-    case Ask::kDisable:
-    case Ask::kEnable:
-      disabled_ += asked.what == Ask::kDisable ? 1 : -1;
-      return done(0);
-    case Ask::kSmtOff:
-    case Ask::kSmtOn: {
-      const bool off = asked.what == Ask::kSmtOff;
-      if (is_begin) has_smt_ = !off;
-      while (++frame.r[1] < num) {
-        const CpuId cpu = CpuOf(frame.r[1]);
-        if (!IsSecondary(kernel, cpu) || kernel.cpu(cpu).online != off) continue;
-        return op(cpu, off ? kOffline : kOnline, false);
-      }
-      return done(frame.r[2]);
-    }
-    case Ask::kFail:
-      break;
-  }
-  return done(0);
-}
-
-// A thread of a core that has a CPU with a lower number.
-bool Cpuhp::IsSecondary(const Kernel& kernel, CpuId cpu) const {
-  for (int i = 0; i < cpu.value(); ++i) {
-    if (kernel.cpu(CpuId(i)).core == kernel.cpu(cpu).core) return true;
-  }
-  return false;
-}
-
-bool Cpuhp::IsBootable(const Kernel& kernel, CpuId cpu) const {
-  return has_smt_ || !IsSecondary(kernel, cpu) || !cpus_[cpu.index()].booted_once;
 }
 
 // ------------------------------------------------------------------------------------------ locks
@@ -490,21 +277,25 @@ Next Cpuhp::TaskOpStep(Kernel& kernel, Frame& frame) {
 
 Next Cpuhp::ReaderStep(Kernel& kernel, Frame& frame) {
   if (frame.path == kReadUnlockOp) {
-    --readers_;
-    if (readers_ == 0) Dispatch(kernel);
+    readers_.Leave(frame.task);
+    if (readers_.empty()) Dispatch(kernel);
     return Next::Return(0);
   }
-  if (frame.step == StepId(1)) return Next::Return(0);
   // An operation that waits keeps new readers out.
-  if (!is_locked_ && waiters_.empty()) {
-    ++readers_;
-    return Next::Return(0);
-  }
-  waiting_readers_.push_back(frame.task);
+  const bool is_kept_out = is_locked_ || !waiters_.empty();
+  if (frame.step == StepId(1) || readers_.Take(frame.task, is_kept_out)) return Next::Return(0);
   return Next::Block(StepId(1), TaskState::kUninterruptible);
 }
 
 // ------------------------------------------------------------------------------------------ others
+
+void Cpuhp::Set(Kernel& kernel, int event, int64_t a, int64_t b, int64_t c) {
+  PolicyEventPayload payload;
+  payload.wide[0] = a;
+  payload.wide[1] = b;
+  payload.narrow[0] = static_cast<int32_t>(c);
+  kernel.EmitDeclared(self_, event, payload);
+}
 
 PathCall Cpuhp::SwitchedPath(Kernel&, CpuId cpu, TaskId, TaskId next) {
   const PerCpu& c = At(cpu);
@@ -523,6 +314,7 @@ Next Cpuhp::Step(Kernel& kernel, Frame& frame) {
   if (frame.path == kRequestPath) return RequestStep(kernel, frame);
   if (frame.path == kOfflineOp || frame.path == kOnlineOp) return TaskOpStep(kernel, frame);
   if (frame.path == kReadLockOp || frame.path == kReadUnlockOp) return ReaderStep(kernel, frame);
+  if (hotplug::IsUserPath(frame.path)) return hotplug::UserStep(kernel, self_, readers_, frame);
   if (frame.path == kOpPath) return OpStep(kernel, frame);
   if (frame.path == kStatesPath) return StatesStep(kernel, frame);
   if (frame.path == kThreadPath) return ThreadStep(kernel, frame);
@@ -561,8 +353,10 @@ constinit const PolicyInfo kCpuhpInfo = {
     .source = "Linux 7.2 kernel/cpu.c",
     .params = cpuhp::kParams,
     .paths = cpuhp::kPaths,
-    .ops = cpuhp::kOps,
+    .events = cpuhp::kEvents,
+    .ops = hotplug::kOps,
     .kthreads = cpuhp::kThreads,
+    .faults = cpuhp::kFaults,
     .runs_hotplug = true,
 };
 

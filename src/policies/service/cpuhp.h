@@ -1,6 +1,7 @@
 // The state machine of Linux 7.2's CPU hotplug as a class; what it is about stands in cpuhp.cc.
 //
-//   cpuhp.cc         the table of the service, requests, locks, the controller's main loop
+//   cpuhp.cc         the table of the service, locks, operations of tasks
+//   cpuhp_request.cc  requests of the scenario, the controller's main loop
 //   cpuhp_op.cc      one operation, as its controller executes it
 //   cpuhp_states.cc  the callbacks of a range of states, one after another, whoever runs them
 //   cpuhp_effect.cc  what the states that the core itself has do
@@ -12,16 +13,17 @@
 
 #include "rqsim/seams.h"
 #include "service/cpuhp_table.h"
+#include "service/hotplug_ops.h"
 #include "service/stop_machine.h"
 
 namespace rqsim::cpuhp {
 
 // Paths, in the order of the PolicyInfo.
 inline constexpr PathId kControllerPath{0};
-inline constexpr PathId kOfflineOp{1};
-inline constexpr PathId kOnlineOp{2};
-inline constexpr PathId kReadLockOp{3};
-inline constexpr PathId kReadUnlockOp{4};
+using hotplug::kOfflineOp;
+using hotplug::kOnlineOp;
+using hotplug::kReadLockOp;
+using hotplug::kReadUnlockOp;
 inline constexpr PathId kOpPath{5};
 inline constexpr PathId kStatesPath{6};
 inline constexpr PathId kThreadPath{7};
@@ -32,8 +34,14 @@ inline constexpr PathId kTakeDownPath{11};
 inline constexpr PathId kToyUpPath{12};
 inline constexpr PathId kToyDownPath{13};
 inline constexpr PathId kRequestPath{14};
+// 15 to 17 are those of hotplug_ops.h.
 
-enum class Sync : uint8_t { kDead, kKicked, kAlive, kShouldOnline, kIsOnline };
+// Declared events, by index; the first two are those of hotplug_ops.h.
+inline constexpr int kNotVacatedEvent = 2;
+inline constexpr int kDeadFailedEvent = 3;
+inline constexpr int kTimeoutEvent = 4;
+
+enum class Sync : uint8_t { kDead, kKicked, kShouldDie, kAlive, kShouldOnline, kIsOnline };
 
 // hotplug.md 5.2.
 struct PerCpu {
@@ -75,7 +83,17 @@ class Cpuhp final : public KernelService {
 
  private:
   // A request that has not been carried out yet.
-  enum class Ask : uint8_t { kTarget, kFail, kFreeze, kThaw, kDisable, kEnable, kSmtOff, kSmtOn };
+  enum class Ask : uint8_t {
+    kTarget,
+    kFail,
+    kFreeze,
+    kThaw,
+    kDisable,
+    kEnable,
+    kSmtOff,
+    kSmtOn,
+    kWakeup
+  };
   struct Asked {
     Ask what = Ask::kTarget;
     int target = 0;
@@ -88,15 +106,19 @@ class Cpuhp final : public KernelService {
   PerCpu& At(int64_t cpu) { return cpus_[static_cast<std::size_t>(cpu)]; }
 
   // --- cpuhp.cc
+  bool CanLock() const { return !is_locked_ && readers_.empty(); }
+  Next TaskOpStep(Kernel& kernel, Frame& frame);
+  Next ReaderStep(Kernel& kernel, Frame& frame);
+  void Set(Kernel& kernel, int event, int64_t a, int64_t b, int64_t c = 0);
+
+  // --- cpuhp_request.cc
   void Dispatch(Kernel& kernel);
   void Release(Kernel& kernel);
-  bool CanLock() const { return !is_locked_ && readers_ == 0; }
   void AddRequest(Kernel& kernel, const Asked& asked);
   Next ControllerStep(Kernel& kernel, Frame& frame);
   Next RequestStep(Kernel& kernel, Frame& frame);
   Next NextOfRequest(Kernel& kernel, Frame& frame);
-  Next TaskOpStep(Kernel& kernel, Frame& frame);
-  Next ReaderStep(Kernel& kernel, Frame& frame);
+  static CpuId PrimaryCpu(const Kernel& kernel);
   CpuId ControllerCpu(const Kernel& kernel, const Asked& asked) const;
   int64_t SetFail(CpuId cpu, int state);
   int64_t Check(Kernel& kernel, CpuId cpu, int target);
@@ -132,6 +154,7 @@ class Cpuhp final : public KernelService {
   Next Deactivate(Kernel& kernel, Frame& frame);
   Next WaitEmpty(Kernel& kernel, Frame& frame);
   void AddThreads(const Kernel& kernel, CpuId cpu);
+  void ReportNotVacated(Kernel& kernel, CpuId cpu);
   Next Park(Kernel& kernel, Frame& frame);
   Next Unpark(Kernel& kernel, Frame& frame);
   Next Bringup(Kernel& kernel, Frame& frame);
@@ -161,18 +184,20 @@ class Cpuhp final : public KernelService {
   bool has_state_control_ = true;
   Cycles c_lock_, c_unlock_, c_sync_, c_park_, c_unpark_, c_stage_, c_boot_, c_disable_,
       c_idle_dead_, c_die_, c_rcu_mig_;
-  bool disable_fails_ = false;
+  bool disable_fails_ = false, boot_hangs_ = false, die_hangs_ = false;
+  bool waits_empty_ = true;
+  Cycles sync_limit_;  // how long somebody waits for a CPU to be alive, or dead
   std::vector<PerCpu> cpus_;
   TaskId controller_;
   bool is_locked_ = false;  // add_remove, and with it the write lock
   TaskId owner_;            // who has it; invalid: a request that is not dispatched yet
-  int readers_ = 0;
+  hotplug::Readers readers_;
   int disabled_ = 0;
   bool is_frozen_ = false;  // tasks_frozen
+  bool is_wakeup_pending_ = false;
   CpuSet frozen_;
   CpuSet stop_cpus_;
   std::vector<Waiter> waiters_;  // for the lock, first in first out
-  std::vector<TaskId> waiting_readers_;
   std::vector<Asked> requests_;  // as the scenario made them
   int running_ = -1;             // request that the controller carries out
   int next_id_ = 0;

@@ -34,6 +34,9 @@ Next Cpuhp::Effect(Kernel& kernel, Frame& frame) {
         kernel.RunInIdle(cpu, self_, kApPath, c_boot_);
       }
       break;
+    case kSchedStarting:
+      if (!up) ReportNotVacated(kernel, cpu);
+      break;
     case kHrtimersDying:
     case kTimersPrepare:
       if (!up) kernel.MoveTimers(cpu, TimersTo(kernel, cpu));
@@ -101,7 +104,8 @@ Next Cpuhp::Deactivate(Kernel& kernel, Frame& frame) {
 Next Cpuhp::WaitEmpty(Kernel& kernel, Frame& frame) {
   const CpuId cpu = CpuOf(frame);
   const Cpu& c = kernel.cpu(cpu);
-  if (c.nr_running <= 1 && c.nr_pinned == 0) return NextDeclared(kernel, frame, 0);
+  if (!waits_empty_ || (c.nr_running <= 1 && c.nr_pinned == 0))
+    return NextDeclared(kernel, frame, 0);
   kernel.WhenVacated(cpu, frame.task);
   return Next::Block(kVacate, TaskState::kUninterruptible);
 }
@@ -117,6 +121,13 @@ void Cpuhp::AddThreads(const Kernel& kernel, CpuId cpu) {
       known.push_back(TaskId(id));
     }
   }
+}
+
+// sched_cpu_dying(): nobody but the stop task may be left.
+void Cpuhp::ReportNotVacated(Kernel& kernel, CpuId cpu) {
+  const Cpu& c = kernel.cpu(cpu);
+  if (c.nr_running == 1 && c.nr_pinned == 0) return;
+  Set(kernel, kNotVacatedEvent, cpu.value(), c.nr_running, c.nr_pinned);
 }
 
 // smpboot_park_threads(): the last registered first; each runs once more to park.
@@ -153,19 +164,27 @@ Next Cpuhp::Unpark(Kernel& kernel, Frame& frame) {
 Next Cpuhp::Bringup(Kernel& kernel, Frame& frame) {
   const CpuId cpu = CpuOf(frame);
   PerCpu& c = At(cpu);
-  if (c.sync == Sync::kShouldOnline || c.sync == Sync::kIsOnline) {
+  if (c.sync != Sync::kDead && c.sync != Sync::kKicked && c.sync != Sync::kAlive) {
     return EndCallback(kernel, frame, kEAGAIN);
+  }
+  c.controller = frame.task;
+  if (boot_hangs_) {
+    c.sync = Sync::kKicked;
+    return Next::Block(kUp, TaskState::kUninterruptible, kernel.now() + sync_limit_);
   }
   if (c.sync == Sync::kDead) kernel.RunInIdle(cpu, self_, kApPath, c_boot_);
   if (c.sync == Sync::kAlive) kernel.RunInIdle(cpu, self_, kApPath, kZeroCycles);
   c.sync = Sync::kShouldOnline;
-  c.controller = frame.task;
   return Next::Block(kUp, TaskState::kUninterruptible);
 }
 
 Next Cpuhp::BringupStep(Kernel& kernel, Frame& frame) {
   const CpuId cpu = CpuOf(frame);
   PerCpu& c = At(cpu);
+  if (frame.step == kUp && frame.result == kETIMEDOUT) {
+    Set(kernel, kTimeoutEvent, cpu.value(), 1);
+    return EndCallback(kernel, frame, kEIO);
+  }
   if (frame.step == kUp) {
     if (c.sync != Sync::kIsOnline) return Next::Block(kUp, TaskState::kUninterruptible);
     return Next::Run(kUpUnpark, c_unpark_, RunMode::kKernel);
@@ -219,10 +238,13 @@ Next Cpuhp::TakedownStep(Kernel& kernel, Frame& frame) {
   }
   if (frame.step == kTdStopped || frame.step == kTdDead) {
     if (!c.is_dead) return Next::Block(kTdDead, TaskState::kUninterruptible);
-    return Next::Run(kTdDie, c_die_, RunMode::kKernel);
+    if (!die_hangs_) return Next::Run(kTdDie, c_die_, RunMode::kKernel);
+    return Next::Block(kTdDie, TaskState::kUninterruptible, kernel.now() + sync_limit_);
   }
   if (frame.step == kTdDie) {
-    c.sync = Sync::kDead;
+    // Nothing can be done about a CPU that does not report: it is left where it is.
+    if (die_hangs_) Set(kernel, kTimeoutEvent, cpu.value(), 0);
+    c.sync = die_hangs_ ? Sync::kShouldDie : Sync::kDead;
     return Next::Run(kTdRcu, c_rcu_mig_, RunMode::kKernel);
   }
   return NextDeclared(kernel, frame, 0);

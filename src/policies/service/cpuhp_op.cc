@@ -154,6 +154,9 @@ Next Cpuhp::DownRest(Kernel& kernel, Frame& frame) {
   frame.r[kResult] = frame.result;
   if (frame.result == 0) return EndOp(frame, 0);
   const bool was_up = TargetOf(frame) > old;
+  if (!was_up && c.state < kBringup) {
+    Set(kernel, kDeadFailedEvent, cpu.value(), c.state + 1, frame.result);
+  }
   ResetState(kernel, cpu, old);
   if (was_up) return RunStates(kUndone, cpu, old, false, false);
   // A takedown that failed: the thread brings back what it had taken down. Below, an error is a bug

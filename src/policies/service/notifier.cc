@@ -13,6 +13,7 @@
 #include "service/notifier.h"
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <utility>
 
@@ -26,94 +27,162 @@ namespace {
 constexpr StepInfo kLoopSteps[] = {{"idle"}, {"done"}};
 constexpr StepInfo kTaskOpSteps[] = {{"enter"}, {"owner"}, {"done"}};
 constexpr StepInfo kReaderSteps[] = {{"enter"}, {"owner"}};
-// The steps of hotplug.md 4.4 and 4.5 by their numbers, where the outline has them.
+// Where a step of hotplug.md 4.5 begins it bears its number; those of 4.4 that are the same, too.
 constexpr StepInfo kDownSteps[] = {
-    {"begin"}, {"i"},    {"ii"},  {"failed"},   {"park"}, {"stopped"},
-    {"iv"},    {"help"}, {"vii"}, {"die"},      {"viii"}, {"stop-threads"},
-    {"ix"},    {"x"},    {"xi"},  {"unlocked"}, {"error"}};
+    {"i"},   {"locked"}, {"ii"}, {"prepared"}, {"failed"}, {"park"},  {"frozen"}, {"stopped"},
+    {"iii"}, {"iv"},     {"v"},  {"flag"},     {"vii"},    {"ready"}, {"viii"},   {"dead"},
+    {"ix"},  {"x"},      {"xi"}, {"unlock"},   {"done"},   {"error"}};
 constexpr StepInfo kUpSteps[] = {{"begin"}, {"locked"}, {"threads"}, {"prepare"}, {"canceled"},
                                  {"boot"},  {"up"},     {"unpark"},  {"online"},  {"unlocked"}};
 constexpr StepInfo kChainSteps[] = {{"first"}, {"called"}};
 constexpr StepInfo kThreadSteps[] = {{"idle"}, {"ran"}, {"park"}};
-constexpr StepInfo kIdleSteps[] = {{"vi"}, {"dying"}};
-constexpr PathInfo kPaths[] = {{"controller", kLoopSteps},    {"offline", kTaskOpSteps},
-                               {"online", kTaskOpSteps},      {"read_lock", kReaderSteps},
-                               {"read_unlock", kReaderSteps}, {"register", kReaderSteps},
-                               {"init", kReaderSteps},        {"touch", kReaderSteps},
-                               {"down", kDownSteps},          {"up", kUpSteps},
-                               {"chain", kChainSteps},        {"thread", kThreadSteps},
-                               {"stop", kStopMachineSteps},   {"idle", kIdleSteps},
-                               {"start", kIdleSteps}};
+constexpr StepInfo kIdleSteps[] = {{"vi"}, {"ready"}};
+constexpr StepInfo kStartSteps[] = {{"starting"}, {"started"}};
+constexpr PathInfo kPaths[] = {{"controller", kLoopSteps},
+                               {"offline", kTaskOpSteps},
+                               {"online", kTaskOpSteps},
+                               {"read_lock", kReaderSteps},
+                               {"read_unlock", kReaderSteps},
+                               {"register", kReaderSteps},
+                               {"init", kReaderSteps},
+                               {"touch", kReaderSteps},
+                               {"down", kDownSteps},
+                               {"up", kUpSteps},
+                               {"chain", kChainSteps},
+                               {"thread", kThreadSteps},
+                               {"stop", kStopMachineSteps},
+                               {"idle", kIdleSteps},
+                               {"start", kStartSteps},
+                               {"test_online", hotplug::kUserSteps},
+                               {"for_each", hotplug::kUserSteps},
+                               {"bh_off", hotplug::kUserSteps},
+                               {"unregister", kReaderSteps},
+                               {"register_hotcpu", kReaderSteps},
+                               {"unregister_hotcpu", kReaderSteps},
+                               {"call_rcu", kReaderSteps}};
 
-constexpr ServiceOpInfo kOps[] = {
-    {.name = "offline", .path = kOfflineOp, .args = "cpu", .summary = "takes a CPU offline"},
-    {.name = "online", .path = kOnlineOp, .args = "cpu", .summary = "brings a CPU up"},
-    {.name = "cpus_read_lock",
-     .path = kReadLockOp,
-     .pays_syscall = false,
-     .summary = "get_online_cpus(): no operation begins until cpus_read_unlock"},
-    {.name = "cpus_read_unlock", .path = kReadUnlockOp, .pays_syscall = false},
-    {.name = "register_cpu_notifier",
-     .path = kRegisterOp,
-     .pays_syscall = false,
-     .args = "notifier",
-     .summary = "a notifier joins the chain"},
-    {.name = "init_online_cpus",
-     .path = kInitOp,
-     .pays_syscall = false,
-     .args = "notifier",
-     .summary = "a subsystem sets itself up for every CPU that is online now"},
-    {.name = "set_bit_of_w",
-     .path = kTouchOp,
-     .pays_syscall = false,
-     .args = "bit",
-     .summary = "sets a bit of the object that DYING notifiers change"}};
+constexpr std::array kOwnOps = {
+    ServiceOpInfo{.name = "register_cpu_notifier",
+                  .path = kRegisterOp,
+                  .pays_syscall = false,
+                  .args = "notifier",
+                  .summary = "a notifier joins the chain"},
+    ServiceOpInfo{.name = "unregister_cpu_notifier",
+                  .path = kUnregisterOp,
+                  .pays_syscall = false,
+                  .args = "notifier",
+                  .summary = "a notifier leaves the chain"},
+    ServiceOpInfo{.name = "register_hotcpu_notifier",
+                  .path = kRegisterHotcpuOp,
+                  .pays_syscall = false,
+                  .args = "notifier",
+                  .summary = "the same, but nothing where hotplug is not configured"},
+    ServiceOpInfo{.name = "unregister_hotcpu_notifier",
+                  .path = kUnregisterHotcpuOp,
+                  .pays_syscall = false,
+                  .args = "notifier"},
+    ServiceOpInfo{.name = "call_rcu",
+                  .path = kCallRcuOp,
+                  .pays_syscall = false,
+                  .summary = "a callback joins RCU's list of this CPU"},
+    ServiceOpInfo{.name = "init_online_cpus",
+                  .path = kInitOp,
+                  .pays_syscall = false,
+                  .args = "notifier",
+                  .summary = "a subsystem sets itself up for every CPU that is online now"},
+    ServiceOpInfo{.name = "set_bit_of_w",
+                  .path = kTouchOp,
+                  .pays_syscall = false,
+                  .args = "bit",
+                  .summary = "sets a bit of the object that DYING notifiers change"}};
+constexpr auto kOps = hotplug::Joined(hotplug::kOps, kOwnOps);
 
 constexpr EventFieldInfo kNotifyFields[] = {{"event"}, {"ret"}, {"cpu_nb"}};
 constexpr EventFieldInfo kViewFields[] = {{"cpu"}, {"nb"}, {"on"}};
 constexpr EventFieldInfo kBadFields[] = {{"cpu"}, {"nb"}};
 constexpr EventFieldInfo kRaceFields[] = {{"cpu"}, {"lost"}};
 constexpr EventFieldInfo kObjectFields[] = {{"value"}};
-constexpr EventFieldInfo kDepFields[] = {{"cycles"}, {"off"}, {"user_used"}};
+constexpr EventFieldInfo kDepFields[] = {{"cycles"}, {"off"}, {"user_used"}, {"mirrored"}};
 constexpr EventFieldInfo kRaFields[] = {{"cycles"}, {"cpu"}};
 constexpr EventFieldInfo kStragglerFields[] = {{"cpu"}, {"tasks"}};
 constexpr EventFieldInfo kSetupFields[] = {{"dup"}, {"missed"}, {"nb"}};
 constexpr EventFieldInfo kFlagFields[] = {{"cpu"}, {"ready"}};
 constexpr EventFieldInfo kKthreadFields[] = {{"cycles"}, {"cpu"}, {"up"}};
 constexpr EventFieldInfo kRetryFields[] = {{"count"}};
-constexpr EventInfo kEvents[] = {
-    {.name = "hotplug_notify",
-     .fields = kNotifyFields,
-     .summary = "a notifier was called; cpu_nb is 256 times the CPU and the notifier's number"},
-    {.name = "hotplug_view", .fields = kViewFields, .summary = "a subsystem's own view of a CPU"},
-    {.name = "hotplug_dying_bad",
-     .fields = kBadFields,
-     .summary = "a DYING notifier returned BAD: those behind it are skipped"},
-    {.name = "hotplug_dying_race",
-     .fields = kRaceFields,
-     .summary = "bits that another CPU has set are lost"},
-    {.name = "hotplug_object", .fields = kObjectFields, .summary = "the object W after a change"},
-    {.name = "hotplug_dep_window",
-     .fields = kDepFields,
-     .summary = "a subsystem was on for so long while one that it uses was off since `off`"},
-    {.name = "hotplug_ra_window",
-     .fields = kRaFields,
-     .summary = "from the first withdrawn service until the CPU was offline"},
-    {.name = "hotplug_stragglers",
-     .fields = kStragglerFields,
-     .summary = "check_for_tasks(): runnable tasks left on the CPU"},
-    {.name = "hotplug_setup",
-     .fields = kSetupFields,
-     .summary = "CPUs that a subsystem was set up for twice, and not at all"},
-    {.name = "hotplug_flag",
-     .fields = kFlagFields,
-     .summary = "go_offline of a CPU is set, or (ready) its idle loop is ready"},
-    {.name = "hotplug_kthreads",
-     .fields = kKthreadFields,
-     .summary = "what the threads of the CPU have cost this operation"},
-    {.name = "hotplug_writer_retry",
-     .fields = kRetryFields,
-     .summary = "a reader came before the writer that was woken could look"}};
+constexpr std::string_view kNumerals[] = {"",   "i",   "ii",   "iii", "iv", "v",
+                                          "vi", "vii", "viii", "ix",  "x",  "xi"};
+void StepText(int64_t step, std::string& out) { out += kNumerals[step]; }
+constexpr EventFieldInfo kStepFields[] = {{"cpu"}, {"step", FieldKind::kSymbol, StepText}};
+constexpr EventFieldInfo kThreadFields[] = {{"cpu"}, {"place"}, {"task", FieldKind::kTask}};
+constexpr EventFieldInfo kRcuCoreFields[] = {{"cpu"}, {"kthread"}};
+constexpr EventFieldInfo kRcuListFields[] = {{"cpu"}, {"callbacks"}, {"orphans"}, {"lost"}};
+constexpr EventFieldInfo kDeadlockFields[] = {
+    {"cpu"}, {"owner", FieldKind::kTask}, {"task", FieldKind::kTask}};
+constexpr std::array kOwnEvents = {
+    EventInfo{
+        .name = "hotplug_notify",
+        .fields = kNotifyFields,
+        .summary = "a notifier was called; cpu_nb is 256 times the CPU and the notifier's number"},
+    EventInfo{.name = "hotplug_view",
+              .fields = kViewFields,
+              .summary = "a subsystem's own view of a CPU"},
+    EventInfo{.name = "hotplug_dying_bad",
+              .fields = kBadFields,
+              .summary = "a DYING notifier returned BAD: those behind it are skipped"},
+    EventInfo{.name = "hotplug_dying_race",
+              .fields = kRaceFields,
+              .summary = "bits that another CPU has set are lost"},
+    EventInfo{.name = "hotplug_object",
+              .fields = kObjectFields,
+              .summary = "the object W after a change"},
+    EventInfo{
+        .name = "hotplug_dep_window",
+        .fields = kDepFields,
+        .summary = "a subsystem was on for so long while one that it uses was off since `off`"},
+    EventInfo{.name = "hotplug_ra_window",
+              .fields = kRaFields,
+              .summary = "from the first withdrawn service until the CPU was offline"},
+    EventInfo{.name = "hotplug_stragglers",
+              .fields = kStragglerFields,
+              .summary = "check_for_tasks(): runnable tasks left on the CPU"},
+    EventInfo{.name = "hotplug_setup",
+              .fields = kSetupFields,
+              .summary = "CPUs that a subsystem was set up for twice, and not at all"},
+    EventInfo{.name = "hotplug_flag",
+              .fields = kFlagFields,
+              .summary = "go_offline of a CPU is set, or (ready) its idle loop is ready"},
+    EventInfo{.name = "hotplug_kthreads",
+              .fields = kKthreadFields,
+              .summary = "what the threads of the CPU have cost this operation"},
+    EventInfo{.name = "hotplug_writer_retry",
+              .fields = kRetryFields,
+              .summary = "a reader came before the writer that was woken could look"},
+    EventInfo{.name = "hotplug_kthread",
+              .fields = kThreadFields,
+              .summary =
+                  "a thread of the CPU is there again (0), parked or frozen (1), elsewhere (2), "
+                  "stopped (3)"},
+    EventInfo{.name = "hotplug_rcu_core",
+              .fields = kRcuCoreFields,
+              .summary = "RCU's core of the CPU runs in its thread from now on, or in softirq"},
+    EventInfo{
+        .name = "hotplug_rcu_callbacks",
+        .fields = kRcuListFields,
+        .summary =
+            "RCU's list of the CPU has changed; lost: callbacks that are on no list any more"},
+    EventInfo{
+        .name = "hotplug_unaudited",
+        .fields = kBadFields,
+        .summary = "a DYING notifier of which nobody knows what it touches ran beside other CPUs"},
+    EventInfo{.name = "hotplug_deadlock",
+              .fields = kDeadlockFields,
+              .summary = "a reader waits for the lock whose owner waits for readers"},
+    EventInfo{.name = "hotplug_step",
+              .fields = kStepFields,
+              .summary =
+                  "a step of the outline of 2012 begins, i to xi (with stop_machine those that it "
+                  "has, too)"}};
+constexpr auto kEvents = hotplug::Joined(hotplug::kEvents, kOwnEvents);
 
 constexpr KthreadInfo Thread(std::string_view name) {
   return {.name = name,
@@ -128,7 +197,6 @@ constexpr KthreadInfo kThreads[] = {
     Thread("ksoftirqd"),
     Thread("rcuc"),
     Thread("watchdog")};
-constexpr int kMaxThreads = 3;
 
 constexpr ParamInfo Cost(std::string_view name, int64_t cycles, std::string_view summary) {
   return {.name = name, .kind = ParamKind::kCycles, .default_value = cycles, .summary = summary};
@@ -160,7 +228,16 @@ constexpr ParamInfo kParams[] = {
     Bool("clone_nodelay", false, "making a thread does not wait for old versions of bash"),
     Bool("preempt_blocks_offline", true, "a section with preemption off holds up a removal"),
     Bool("boot_fails", false, "the architecture cannot start a CPU"),
-    Bool("config_hotplug", true, "without it CPUs stay as they are"),
+    Bool("disable_fails", false, "the architecture refuses to let a CPU go (stop_machine)"),
+    Word("rcu_core", "kthread", "kthread softirq",
+         "where RCU's core of a CPU runs; kthread: in softirq while the CPU goes"),
+    Word("rcu_handles", "own_notifier", "own_notifier sched_api",
+         "who tells RCU when to give up its thread of a CPU: its notifiers, or the scheduler's"),
+    Word("rcu_orphan", "off", "off on",
+         "RCU's callbacks of a CPU that dies: onto another CPU's list without a lock, or onto a "
+         "global one, and from there to the controller's CPU (hotplug_rcu_callbacks)"),
+    Bool("config_hotplug", true,
+         "without it CPUs boot and stay, and the hotcpu forms of registration do nothing"),
     {.name = "threads",
      .kind = ParamKind::kInteger,
      .default_value = 0,
@@ -179,6 +256,8 @@ constexpr ParamInfo kParams[] = {
     Cost("c_sync", 20, "the shortest grace period"),
     Cost("c_park", 5, "parking a thread, with the two switches"),
     Cost("c_unpark", 1, "unparking one"),
+    Cost("c_freeze", 0, "kthread_mode freeze: whatever freezes a thread"),
+    Cost("c_thaw", 0, "… and thaws it"),
     Cost("c_create", 5, "making one"),
     Cost("c_bash", 1000, "… and waiting for old versions of bash"),
     Cost("c_stop_thr", 3, "stopping one"),
@@ -189,6 +268,13 @@ constexpr ParamInfo kParams[] = {
     Cost("c_check", 1, "looking for tasks left behind"),
     Cost("c_poll", 1, "a look of the controller that waits"),
 };
+
+constexpr FaultInfo kFaults[] = {{.name = "hotplug.dying_irqs_on",
+                                  .summary = "DYING notifiers run with interrupts on",
+                                  .caught_by = "HP-T1"},
+                                 {.name = "hotplug.rcu_core_stays",
+                                  .summary = "RCU leaves its core in the thread of a CPU that goes",
+                                  .caught_by = "HP-C1"}};
 
 CpuId CpuAt(int64_t number) { return CpuId(static_cast<int32_t>(number)); }
 
@@ -205,12 +291,21 @@ Notifier2012::Notifier2012(const PolicyParams& params, const Limits& limits, Cha
       is_atomic_(params.Text("register_mode") == "atomic"),
       rcu_waits_jiffy_(params.Text("rcu_grace") == "jiffy"),
       has_hotplug_(params.Flag("config_hotplug")),
+      disable_fails_(params.Flag("disable_fails")),
+      is_mirrored_(params.Text("order") == "mirrored"),
+      rcu_in_thread_(params.Text("rcu_core") == "kthread"),
+      rcu_by_sched_(params.Text("rcu_handles") == "sched_api"),
+      rcu_orphans_(params.Text("rcu_orphan") == "on"),
+      rcu_core_stays_(params.Fault("hotplug.rcu_core_stays")),
+      dying_irqs_on_(params.Fault("hotplug.dying_irqs_on")),
       num_threads_(static_cast<int>(params.Integer("threads"))),
       c_lock_(params.Length("c_lock")),
       c_unlock_(params.Length("c_unlock")),
       c_sync_(params.Length("c_sync")),
       c_park_(params.Length("c_park")),
       c_unpark_(params.Length("c_unpark")),
+      c_freeze_(params.Length("c_freeze")),
+      c_thaw_(params.Length("c_thaw")),
       c_create_(params.Length("c_create")),
       c_bash_(params.Length("c_bash")),
       c_stop_thr_(params.Length("c_stop_thr")),
@@ -220,17 +315,18 @@ Notifier2012::Notifier2012(const PolicyParams& params, const Limits& limits, Cha
       c_die_(params.Length("c_die")),
       c_check_(params.Length("c_check")),
       c_poll_(params.Length("c_poll")),
-      jiffy_(limits.tick) {
+      jiffy_(limits.tick),
+      readers_(limits.num_tasks) {
   const std::string_view mode = params.Text("kthread_mode");
   if (mode == "migrate") kthread_mode_ = KthreadMode::kMigrate;
   if (mode == "park") kthread_mode_ = KthreadMode::kPark;
   if (mode == "freeze") kthread_mode_ = KthreadMode::kFreeze;
   if (params.Text("help_idle") == "none") help_idle_ = HelpIdle::kNone;
   if (params.Text("help_idle") == "notifiers") help_idle_ = HelpIdle::kNotifiers;
-  chain_.SetMirrored(params.Text("order") == "mirrored");
+  chain_.SetMirrored(is_mirrored_);
+  rcu_callbacks_.resize(static_cast<std::size_t>(limits.num_cpus));
   threads_.resize(static_cast<std::size_t>(limits.num_cpus * kMaxThreads));
   waiters_.reserve(16);
-  waiting_readers_.reserve(16);
   requests_.reserve(64);
 }
 
@@ -245,6 +341,9 @@ void Notifier2012::OnStart(Kernel& kernel) {
     threads_[cpu.index() * kMaxThreads + static_cast<std::size_t>(found[cpu.index()]++)] =
         TaskId(id);
   }
+  for (int c = 0; c < kernel.num_cpus() && HasRcuThreads(); ++c) {
+    Set(kernel, kRcuCoreEvent, c, kernel.cpu(CpuId(c)).online ? 1 : 0, 0);
+  }
   for (int i = 0; i < chain_.num_notifiers(); ++i) {
     for (int c = 0; c < kernel.num_cpus(); ++c) {
       const bool online = kernel.cpu(CpuId(c)).online;
@@ -254,112 +353,13 @@ void Notifier2012::OnStart(Kernel& kernel) {
   }
 }
 
-void Notifier2012::Set(Kernel& kernel, int event, int64_t a, int64_t b, int64_t c) {
+void Notifier2012::Set(Kernel& kernel, int event, int64_t a, int64_t b, int64_t c, int64_t d) {
   PolicyEventPayload payload;
   payload.wide[0] = a;
   payload.wide[1] = b;
   payload.narrow[0] = static_cast<int32_t>(c);
+  payload.narrow[1] = static_cast<int32_t>(d);
   kernel.EmitDeclared(self_, event, payload);
-}
-
-// --------------------------------------------------------------------------------------- requests
-
-void Notifier2012::EmitOp(Kernel& kernel, const Asked& asked, HotplugPhase phase, int64_t result) {
-  HotplugOp op;
-  op.result = result;
-  op.cpu = asked.cpu;
-  op.target = asked.up ? 236 : 0;
-  op.phase = phase;
-  op.id = asked.id;
-  kernel.Emit(op);
-}
-
-bool Notifier2012::Hotplug(Kernel& kernel, const HotplugSpec& request) {
-  Asked asked;
-  asked.up = request.to == "online";
-  asked.on = request.on.value_or(CpuId());
-  for (CpuId c = request.cpus.First(); c.valid(); c = request.cpus.After(c)) {
-    asked.cpu = c;
-    asked.id = ++next_id_;
-    EmitOp(kernel, asked, HotplugPhase::kRequested, 0);
-    if (!asked.up && request.to != "offline") {
-      EmitOp(kernel, asked, HotplugPhase::kDone, kEINVAL);
-      continue;
-    }
-    waiters_.push_back({TaskId(), static_cast<int>(requests_.size())});
-    requests_.push_back(asked);
-  }
-  if (request.to == "disable") ++disabled_;
-  if (request.to == "enable") --disabled_;
-  Dispatch(kernel);
-  return true;
-}
-
-CpuId Notifier2012::ControllerCpu(const Kernel& kernel, const Asked& asked) const {
-  if (asked.on.valid() && kernel.online().Contains(asked.on)) return asked.on;
-  CpuSet others = kernel.online();
-  others.Remove(asked.cpu);
-  return others.empty() ? kernel.online().First() : others.First();
-}
-
-void Notifier2012::Dispatch(Kernel& kernel) {
-  if (is_locked_ || waiters_.empty()) return;
-  const Waiter first = waiters_.front();
-  // With readers about, a request waits without a controller.
-  if (first.request >= 0 && readers_ > 0) return;
-  if (first.request >= 0) {
-    const Asked& asked = requests_[static_cast<std::size_t>(first.request)];
-    if (kernel.AdmitHotplug(asked.cpu, asked.up) == kHotplugWait) return;
-  }
-  waiters_.erase(waiters_.begin());
-  is_locked_ = true;
-  if (first.task.valid()) {
-    owner_ = first.task;
-    kernel.Wake(first.task);
-    return;
-  }
-  running_ = first.request;
-  owner_ = controller_;
-  now_ = requests_[static_cast<std::size_t>(running_)];
-  const Task& task = kernel.task(controller_);
-  if (task.on_cpu && task.state == TaskState::kRunning) return;  // it looks before it sleeps
-  kernel.SetAffinity(controller_, CpuSet::Of(ControllerCpu(kernel, now_)));
-  kernel.Wake(controller_, WakeFlags::kFreeSwitch);
-}
-
-// The hotplug lock: readers that came during the operation go on.
-void Notifier2012::ReleaseHotplug(Kernel& kernel) {
-  is_active_ = false;
-  for (const TaskId reader : waiting_readers_) {
-    ++readers_;
-    kernel.Wake(reader);
-  }
-  waiting_readers_.clear();
-}
-
-void Notifier2012::Release(Kernel& kernel) {
-  if (is_active_) ReleaseHotplug(kernel);
-  is_locked_ = false;
-  owner_ = TaskId();
-  running_ = -1;
-  Dispatch(kernel);
-}
-
-Next Notifier2012::ControllerStep(Kernel& kernel, Frame& frame) {
-  if (frame.step == StepId(1)) {
-    Release(kernel);
-    frame.step = StepId(0);
-  }
-  if (running_ < 0) return Next::Block(StepId(0), TaskState::kInterruptible);
-  const CpuId where = ControllerCpu(kernel, now_);
-  if (where != frame.cpu) {
-    kernel.SetAffinity(frame.task, CpuSet::Of(where));
-    Next point = Next::Run(StepId(0), kZeroCycles, RunMode::kUser);
-    point.cond_resched = true;
-    return point;
-  }
-  const int64_t args[1] = {now_.cpu.value()};
-  return Next::Call(StepId(1), self_, now_.up ? kUpPath : kDownPath, args);
 }
 
 // ------------------------------------------------------------------------------------------ locks
@@ -400,18 +400,15 @@ Next Notifier2012::TaskOpStep(Kernel& kernel, Frame& frame) {
 Next Notifier2012::ReaderStep(Kernel& kernel, Frame& frame) {
   if (frame.path == kReadUnlockOp) {
     if (frame.task == owner_ && is_active_) return Next::Return(0);
-    if (--readers_ == 0) {
+    readers_.Leave(frame.task);
+    if (readers_.empty()) {
       if (is_locked_ && !is_active_ && owner_.valid()) kernel.Wake(owner_);
       Dispatch(kernel);
     }
     return Next::Return(0);
   }
   if (frame.step == StepId(1) || (frame.task == owner_ && is_active_)) return Next::Return(0);
-  if (!is_active_) {
-    ++readers_;
-    return Next::Return(0);
-  }
-  waiting_readers_.push_back(frame.task);
+  if (readers_.Take(frame.task, is_active_)) return Next::Return(0);
   return Next::Block(StepId(1), TaskState::kUninterruptible);
 }
 
@@ -422,15 +419,25 @@ Next Notifier2012::ReaderStep(Kernel& kernel, Frame& frame) {
 Next Notifier2012::RegistrationStep(Kernel& kernel, Frame& frame) {
   const int64_t index = frame.r[0];
   if (index < 0 || index >= chain_.num_notifiers()) return Next::Return(kEINVAL);
+  const bool is_hotcpu = frame.path == kRegisterHotcpuOp || frame.path == kUnregisterHotcpuOp;
+  // The hotcpu forms are compiled away without hotplug; the others serve CPUs that boot.
+  if (is_hotcpu && !has_hotplug_) return Next::Return(0);
   if (frame.step == StepId(0) && is_locked_) {
     waiters_.push_back({frame.task, -1});
+    CheckDeadlock(kernel);
     return Next::Block(StepId(1), TaskState::kUninterruptible);
   }
   if (frame.step == StepId(1) && owner_ != frame.task) {
     return Next::Block(StepId(1), TaskState::kUninterruptible);
   }
   Notifier& notifier = chain_.at(static_cast<int>(index));
-  const bool registers = frame.path == kRegisterOp || is_atomic_;
+  if (frame.path == kUnregisterOp || frame.path == kUnregisterHotcpuOp) {
+    chain_.Unregister(static_cast<int>(index));
+    if (frame.step == StepId(1)) Release(kernel);
+    return Next::Return(0);
+  }
+  const bool is_register = frame.path == kRegisterOp || frame.path == kRegisterHotcpuOp;
+  const bool registers = is_register || is_atomic_;
   const bool inits = frame.path == kInitOp || is_atomic_;
   // Atomic: whichever comes first does both.
   const bool is_done = is_atomic_ && notifier.is_registered;
@@ -441,6 +448,16 @@ Next Notifier2012::RegistrationStep(Kernel& kernel, Frame& frame) {
   CountSetups(kernel, notifier);
   if (frame.step == StepId(1)) Release(kernel);
   return Next::Return(0);
+}
+
+// hotplug.md 4.7: who registers while he reads waits for add_remove, whose owner waits until nobody
+// reads.
+void Notifier2012::CheckDeadlock(Kernel& kernel) {
+  if (!is_locked_ || is_active_) return;
+  for (const Waiter& waiter : waiters_) {
+    if (!waiter.task.valid() || !readers_.Has(waiter.task)) continue;
+    Set(kernel, kDeadlockEvent, now_.cpu.value(), owner_.value(), waiter.task.value());
+  }
 }
 
 void Notifier2012::CountSetups(Kernel& kernel, const Notifier& notifier) {
@@ -474,6 +491,9 @@ Next Notifier2012::Step(Kernel& kernel, Frame& frame) {
   if (frame.path == kReadLockOp || frame.path == kReadUnlockOp) return ReaderStep(kernel, frame);
   if (frame.path == kRegisterOp || frame.path == kInitOp) return RegistrationStep(kernel, frame);
   if (frame.path == kTouchOp) return TouchStep(kernel, frame);
+  if (frame.path == kCallRcuOp) return CallRcuStep(kernel, frame);
+  if (frame.path >= kUnregisterOp) return RegistrationStep(kernel, frame);
+  if (hotplug::IsUserPath(frame.path)) return hotplug::UserStep(kernel, self_, readers_, frame);
   if (frame.path == kDownPath) return DownStep(kernel, frame);
   if (frame.path == kUpPath) return UpStep(kernel, frame);
   if (frame.path == kChainPath) return ChainStep(kernel, frame);
@@ -510,6 +530,7 @@ constinit const PolicyInfo kNotifier2012Info = {
     .events = notifier::kEvents,
     .ops = notifier::kOps,
     .kthreads = notifier::kThreads,
+    .faults = notifier::kFaults,
     .runs_hotplug = true,
 };
 

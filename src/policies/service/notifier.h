@@ -1,10 +1,12 @@
 // CPU hotplug as it was in 2012: chains of notifiers, as a class; what it is about stands in
 // notifier.cc.
 //
-//   notifier.cc        the table of the service, requests, locks, registration
+//   notifier.cc        the table of the service, locks, registration
+//   notifier_request.cc  requests of the scenario and who carries them out, freeze and thaw
 //   notifier_chain.cc  the notifiers: their order, their attributes, what a call of one does
 //   notifier_op.cc     one operation step by step, as its controller executes it
 //   notifier_cpu.cc    what the CPU itself does: stop task, idle loop, its threads
+//   notifier_rcu.cc    what RCU is asked in particular: its core, its callbacks
 #ifndef RQSIM_POLICIES_SERVICE_NOTIFIER_H_
 #define RQSIM_POLICIES_SERVICE_NOTIFIER_H_
 
@@ -14,16 +16,17 @@
 #include <vector>
 
 #include "rqsim/seams.h"
+#include "service/hotplug_ops.h"
 #include "service/param_texts.h"
 #include "service/stop_machine.h"
 
 namespace rqsim::notifier {
 
 inline constexpr PathId kControllerPath{0};
-inline constexpr PathId kOfflineOp{1};
-inline constexpr PathId kOnlineOp{2};
-inline constexpr PathId kReadLockOp{3};
-inline constexpr PathId kReadUnlockOp{4};
+using hotplug::kOfflineOp;
+using hotplug::kOnlineOp;
+using hotplug::kReadLockOp;
+using hotplug::kReadUnlockOp;
 inline constexpr PathId kRegisterOp{5};
 inline constexpr PathId kInitOp{6};
 inline constexpr PathId kTouchOp{7};
@@ -34,6 +37,11 @@ inline constexpr PathId kThreadPath{11};
 inline constexpr PathId kStopPath{12};
 inline constexpr PathId kIdlePath{13};
 inline constexpr PathId kStartPath{14};
+// 15 to 17 are those of hotplug_ops.h.
+inline constexpr PathId kUnregisterOp{18};
+inline constexpr PathId kRegisterHotcpuOp{19};
+inline constexpr PathId kUnregisterHotcpuOp{20};
+inline constexpr PathId kCallRcuOp{21};
 
 // hotplug.md 4.1.
 enum class Event : int {
@@ -49,8 +57,13 @@ enum class Event : int {
   // The extra round of `help_idle: notifiers`; the kernel never had it.
   kDown = 11,
 };
+// Added to an event of suspend and resume (CPU_TASKS_FROZEN).
+inline constexpr int64_t kTasksFrozen = 0x10;
 
 enum class Access : uint8_t { kPercpu, kLocked, kAtomic, kNonatomicRmw, kUnknown };
+// What the DYING notifier of a subsystem touches, as the thread of April 2012 found them in 3.2
+// (hotplug.md 4.5); percpu for all others.
+Access AccessByDefault(std::string_view name);
 
 struct Notifier {
   std::string name;
@@ -88,6 +101,7 @@ class Chain {
   int Find(std::string_view name) const;
   void SetMirrored(bool mirrored);
   void Register(int index);
+  void Unregister(int index);
 
  private:
   void Sort();
@@ -101,11 +115,18 @@ struct Waiter {
   TaskId task;
   int request = -1;
 };
+enum class Ask : uint8_t { kCpu, kFreeze, kThaw };
 struct Asked {
+  Ask what = Ask::kCpu;
   CpuId cpu, on;
   bool up = false;
+  bool is_frozen = false;  // a step of freeze or thaw
   int id = 0;
 };
+// Where a thread is that is bound to a CPU.
+enum class Place : uint8_t { kHere, kParked, kElsewhere, kStopped };
+
+inline constexpr int kMaxThreads = 3;
 
 class Notifier2012 final : public KernelService {
  public:
@@ -125,42 +146,60 @@ class Notifier2012 final : public KernelService {
   enum class KthreadMode : uint8_t { kTeardown, kMigrate, kPark, kFreeze };
   enum class HelpIdle : uint8_t { kNone, kIpi, kNotifiers };
 
-  // --- notifier.cc
+  // --- notifier_request.cc
+  void EmitOp(Kernel& kernel, const Asked& asked, HotplugPhase phase, int64_t result);
+  bool AskGlobal(Kernel& kernel, std::string_view what);
+  CpuId ControllerCpu(const Kernel& kernel, const Asked& asked) const;
   void Dispatch(Kernel& kernel);
   void Release(Kernel& kernel);
   void ReleaseHotplug(Kernel& kernel);
   Next ControllerStep(Kernel& kernel, Frame& frame);
+  Next NextOfFreeze(Kernel& kernel, Frame& frame);
+
+  // --- notifier.cc
   Next TaskOpStep(Kernel& kernel, Frame& frame);
   Next ReaderStep(Kernel& kernel, Frame& frame);
   Next RegistrationStep(Kernel& kernel, Frame& frame);
   Next TouchStep(Kernel& kernel, Frame& frame);
-  void EmitOp(Kernel& kernel, const Asked& asked, HotplugPhase phase, int64_t result);
-  CpuId ControllerCpu(const Kernel& kernel, const Asked& asked) const;
-  int64_t Check(Kernel& kernel, const Asked& asked);
   void CountSetups(Kernel& kernel, const Notifier& notifier);
-  void Set(Kernel& kernel, int event, int64_t a, int64_t b, int64_t c);
+  void CheckDeadlock(Kernel& kernel);
+  void Set(Kernel& kernel, int event, int64_t a, int64_t b, int64_t c, int64_t d = 0);
 
   // --- notifier_chain.cc
   Next ChainStep(Kernel& kernel, Frame& frame);
   Next NextNotifier(Kernel& kernel, Frame& frame);
-  void Called(Kernel& kernel, CpuId cpu, Event event, Notifier& notifier, int index);
+  void Called(Kernel& kernel, const Frame& frame, Event event, Notifier& notifier, int index);
   void EndDyingAccess(Kernel& kernel, Notifier& notifier, CpuId cpu);
   Next CallChain(StepId then, Event event, CpuId cpu, int limit, bool atomic);
   void ReportWindows(Kernel& kernel, CpuId cpu);
 
   // --- notifier_op.cc
+  int64_t Check(Kernel& kernel, const Asked& asked);
   Next DownStep(Kernel& kernel, Frame& frame);
   Next AfterDownPrepare(Kernel& kernel, Frame& frame);
   Next Park(Kernel& kernel, Frame& frame, StepId again);
   Next Remove(Kernel& kernel, Frame& frame);
+  Next NotDisabled(Kernel& kernel, Frame& frame);
+  void ClearOnline(Kernel& kernel, CpuId cpu);
   Next IdleLoopStep(Kernel& kernel, Frame& frame);
   Next AfterDeath(Kernel& kernel, Frame& frame);
   Next UpStep(Kernel& kernel, Frame& frame);
   Next PrepareThreads(Kernel& kernel, Frame& frame);
   Next StartCpu(Kernel& kernel, Frame& frame);
-  Next Threads(Kernel& kernel, Frame& frame, StepId again, Cycles each, int kind);
+  TaskId ThreadAt(CpuId cpu, int64_t k) const {
+    return threads_[cpu.index() * kMaxThreads + static_cast<std::size_t>(k)];
+  }
+  void ThreadsAre(Kernel& kernel, CpuId cpu, Place place);
   Next Unlock(Frame& frame, int64_t result, StepId step);
   int Stragglers(const Kernel& kernel, CpuId cpu) const;
+
+  // --- notifier_rcu.cc
+  bool HasRcuThreads() const;
+  void SwitchRcuCore(Kernel& kernel, CpuId cpu, const Notifier& called, bool to_thread);
+  Next CallRcuStep(Kernel& kernel, Frame& frame);
+  void BeginRcuDying(Kernel& kernel, CpuId cpu);
+  void EndRcuDying(Kernel& kernel, CpuId cpu);
+  void AdoptOrphans(Kernel& kernel, CpuId to);
 
   // --- notifier_cpu.cc
   Next ThreadStep(Kernel& kernel, Frame& frame);
@@ -175,9 +214,12 @@ class Notifier2012 final : public KernelService {
   HelpIdle help_idle_ = HelpIdle::kIpi;
   bool is_idle_loop_ = false, pushes_ = true, blocks_offline_ = true, clone_nodelay_ = false;
   bool boot_fails_ = false, is_atomic_ = false, rcu_waits_jiffy_ = false, has_hotplug_ = true;
+  bool disable_fails_ = false, is_mirrored_ = false;
+  bool rcu_in_thread_ = true, rcu_by_sched_ = false, rcu_orphans_ = false;
+  bool rcu_core_stays_ = false, dying_irqs_on_ = false;  // faults
   int num_threads_ = 0;
-  Cycles c_lock_, c_unlock_, c_sync_, c_park_, c_unpark_, c_create_, c_bash_, c_stop_thr_, c_stage_,
-      c_boot_, c_disable_, c_die_, c_check_, c_poll_, jiffy_;
+  Cycles c_lock_, c_unlock_, c_sync_, c_park_, c_unpark_, c_freeze_, c_thaw_, c_create_, c_bash_,
+      c_stop_thr_, c_stage_, c_boot_, c_disable_, c_die_, c_check_, c_poll_, jiffy_;
   std::vector<Dependency> dependencies_;
 
   TaskId controller_;
@@ -186,27 +228,33 @@ class Notifier2012 final : public KernelService {
   bool is_locked_ = false;       // add_remove
   bool is_active_ = false;       // an operation has the hotplug lock
   TaskId owner_;
-  int readers_ = 0;
+  hotplug::Readers readers_;
   int disabled_ = 0;
   int64_t writer_retries_ = 0;
   std::vector<Waiter> waiters_;
-  std::vector<TaskId> waiting_readers_;
   std::vector<Asked> requests_;
   Asked now_;  // the operation that is carried out
+  CpuSet frozen_;
+  int freeze_at_ = 0;          // which CPU comes next
+  int64_t freeze_result_ = 0;  // the first error
   int running_ = -1;
   int next_id_ = 0;
   CpuSet stop_cpus_;
 
   // The present operation.
-  CpuId leaving_;           // goes offline when its idle loop sees the flag (idle-loop)
-  CpuId dead_;              // its stop task has taken it down
-  Time ready_at_ = kNever;  // when its idle loop was ready
+  CpuId leaving_;            // goes offline when its idle loop sees the flag (idle-loop)
+  bool is_stopped_ = false;  // … or has been taken down by its stop task
+  Time ready_at_ = kNever;   // when its idle loop was ready
   bool came_online_ = false;
   Time ra_since_ = kNever;
   TaskId caller_;
   // The object that a DYING notifier and tasks share.
   int64_t object_ = 0, object_read_ = 0;
   bool object_is_read_ = false, object_race_ = false;
+  // RCU callbacks by CPU, those that nobody has for now, and what was read of a list that gets
+  // more.
+  std::vector<int64_t> rcu_callbacks_;
+  int64_t rcu_orphaned_ = 0, rcu_read_ = 0;
 };
 
 }  // namespace rqsim::notifier

@@ -13,7 +13,7 @@ namespace rqsim::notifier {
 namespace {
 
 constexpr int64_t kIntMax = INT32_MAX;
-// As registered; the chain sorts by priority.
+// As registered; the chain sorts by priority. INT_MIN is that of the last one (MODEL-235).
 struct Row {
   std::string_view name;
   int64_t priority;
@@ -24,8 +24,20 @@ constexpr Row kDefault[] = {{"sched_active", kIntMax},
                             {"migration", 10},
                             {"workqueue", 5},
                             {"rcu", 0},
-                            {"timers", 0},
-                            {"sched_inactive", -kIntMax}};
+                            {"sched_inactive", -kIntMax},
+                            {"cpuset_inactive", -kIntMax - 1}};
+
+// The table of that thread; `tboot` returns BAD only where "cannot happen" does (`bad=dying`).
+constexpr std::pair<std::string_view, Access> kFound[] = {{"vfp", Access::kPercpu},
+                                                          {"s390_nohz", Access::kPercpu},
+                                                          {"x86_pmu", Access::kPercpu},
+                                                          {"perf_ibs", Access::kUnknown},
+                                                          {"tboot", Access::kPercpu},
+                                                          {"clockevents", Access::kLocked},
+                                                          {"console", Access::kLocked},
+                                                          {"migration", Access::kUnknown},
+                                                          {"workqueue", Access::kNonatomicRmw},
+                                                          {"kvm", Access::kLocked}};
 
 constexpr std::pair<std::string_view, Event> kEventWords[] = {{"online", Event::kOnline},
                                                               {"up_prepare", Event::kUpPrepare},
@@ -109,6 +121,13 @@ bool IsDown(Event event) {
 
 }  // namespace
 
+Access AccessByDefault(std::string_view name) {
+  for (const auto& [found, access] : kFound) {
+    if (found == name) return access;
+  }
+  return Access::kPercpu;
+}
+
 void Chain::Build(const std::vector<std::string>& texts, Cycles c_cb, int num_cpus,
                   std::vector<ParamProblem>& problems) {
   const auto add = [&](std::string_view name, int64_t priority) -> Notifier& {
@@ -116,6 +135,7 @@ void Chain::Build(const std::vector<std::string>& texts, Cycles c_cb, int num_cp
     notifier.name = std::string(name);
     notifier.priority = priority;
     notifier.cost = notifier.dying_cost = c_cb;
+    notifier.access = AccessByDefault(notifier.name);
     notifier.sees.resize(static_cast<std::size_t>(num_cpus));
     notifier.off_since.assign(static_cast<std::size_t>(num_cpus), kNever);
     notifier.setups.resize(static_cast<std::size_t>(num_cpus));
@@ -195,6 +215,11 @@ void Chain::Register(int index) {
   Sort();
 }
 
+void Chain::Unregister(int index) {
+  at(index).is_registered = false;
+  Sort();
+}
+
 int Chain::OrderOf(int position, bool down) const {
   const int place = is_mirrored_ && down ? size() - 1 - position : position;
   return order_[static_cast<std::size_t>(place)];
@@ -221,10 +246,14 @@ Next Notifier2012::ChainStep(Kernel& kernel, Frame& frame) {
   const int index = chain_.OrderOf(static_cast<int>(frame.r[kAt]), IsDown(event));
   Notifier& notifier = chain_.at(index);
   const bool is_bad = (notifier.bad & (1u << static_cast<unsigned>(event))) != 0;
-  Set(kernel, kNotifyEvent, static_cast<int64_t>(event), is_bad ? -1 : 0,
+  const int64_t frozen = now_.is_frozen ? kTasksFrozen : 0;
+  Set(kernel, kNotifyEvent, static_cast<int64_t>(event) | frozen, is_bad ? -1 : 0,
       frame.r[kCpu] << 8 | index);
+  if (event == Event::kDying && is_idle_loop_ && notifier.access == Access::kUnknown) {
+    Set(kernel, kUnauditedEvent, frame.r[kCpu], index, 0);
+  }
   if (!is_bad) {
-    Called(kernel, CpuOf(frame), event, notifier, index);
+    Called(kernel, frame, event, notifier, index);
     ++frame.r[kAt];
     return NextNotifier(kernel, frame);
   }
@@ -243,13 +272,15 @@ Next Notifier2012::NextNotifier(Kernel& kernel, Frame& frame) {
     object_is_read_ = true;
     object_race_ = false;
   }
-  (void)kernel;
+  if (event == Event::kDying && notifier.name == "rcu") BeginRcuDying(kernel, CpuOf(frame));
   return Next::Run(StepId(1), event == Event::kDying ? notifier.dying_cost : notifier.cost,
                    frame.r[kAtomic] != 0 ? RunMode::kIrqsOff : RunMode::kKernel);
 }
 
 // What a notifier does at the end of its call.
-void Notifier2012::Called(Kernel& kernel, CpuId cpu, Event event, Notifier& notifier, int index) {
+void Notifier2012::Called(Kernel& kernel, const Frame& frame, Event event, Notifier& notifier,
+                          int index) {
+  const CpuId cpu = CpuOf(frame);
   const std::size_t c = cpu.index();
   switch (event) {
     case Event::kDownPrepare:
@@ -257,6 +288,8 @@ void Notifier2012::Called(Kernel& kernel, CpuId cpu, Event event, Notifier& noti
       notifier.off_since[c] = kernel.now();
       if (ra_since_ == kNever) ra_since_ = kernel.now();
       if (notifier.name == "sched_inactive") kernel.SetActive(cpu, false);
+      if (notifier.name == "cpuset_inactive") kernel.UpdateCpusets();
+      SwitchRcuCore(kernel, cpu, notifier, false);
       Set(kernel, kViewEvent, cpu.value(), index, 0);
       break;
     case Event::kDownFailed:
@@ -264,15 +297,19 @@ void Notifier2012::Called(Kernel& kernel, CpuId cpu, Event event, Notifier& noti
       notifier.sees[c] = true;
       notifier.off_since[c] = kNever;
       if (notifier.name == "sched_active") kernel.SetActive(cpu, true);
+      if (notifier.name == "cpuset_active") kernel.UpdateCpusets();
+      SwitchRcuCore(kernel, cpu, notifier, true);
       if (event == Event::kOnline) ++notifier.setups[c];
       Set(kernel, kViewEvent, cpu.value(), index, 1);
       break;
     case Event::kDying:
       if (notifier.name == "migration") kernel.MoveTasks(cpu);
+      if (notifier.name == "rcu") EndRcuDying(kernel, cpu);
       EndDyingAccess(kernel, notifier, cpu);
       break;
     case Event::kDead:
       notifier.setups[c] = 0;
+      if (notifier.name == "rcu") AdoptOrphans(kernel, frame.cpu);
       if (notifier.name == "timers") kernel.MoveTimers(cpu, kernel.online().First());
       break;
     case Event::kUpPrepare:
@@ -310,7 +347,7 @@ void Notifier2012::ReportWindows(Kernel& kernel, CpuId cpu) {
     if (rcu_waits_jiffy_ && used.name == "rcu") off += jiffy_;
     const Cycles window = until > off ? until - off : kZeroCycles;
     Set(kernel, kDepWindowEvent, window.count(), off.cycles(),
-        static_cast<int64_t>(dependency.user) << 8 | dependency.used);
+        static_cast<int64_t>(dependency.user) << 8 | dependency.used, is_mirrored_ ? 1 : 0);
   }
 }
 

@@ -6,6 +6,12 @@
 #include "service/notifier_events.h"
 
 namespace rqsim::notifier {
+namespace {
+
+// hotplug.md 4.5, vi.
+constexpr int kStepOfIdleLoop = 6;
+
+}  // namespace
 
 // A thread that is bound to its CPU: sleeps, and parks when it is asked to.
 Next Notifier2012::ThreadStep(Kernel& kernel, Frame& frame) {
@@ -27,16 +33,13 @@ Next Notifier2012::StopStep(Kernel& kernel, Frame& frame) {
   const CpuId cpu = frame.cpu;
   if (frame.step == StopMachine::kRun) return Next::Run(kGone, c_disable_, RunMode::kIrqsOff);
   if (frame.step == kDying) {
-    dead_ = cpu;
+    is_stopped_ = true;
     return Next::Run(StopMachine::kRan, kZeroCycles, RunMode::kIrqsOff);
   }
   if (frame.step != kGone) return stop_.Step(kernel, frame);
-  kernel.SetQueueOnline(cpu, false);
-  kernel.SetOnline(cpu, false);
-  if (ra_since_ != kNever) {
-    Set(kernel, kRaWindowEvent, (kernel.now() - ra_since_).count(), cpu.value(), 0);
-  }
-  return CallChain(kDying, Event::kDying, cpu, INT32_MAX, true);
+  if (disable_fails_) return Next::Run(StopMachine::kRan, kZeroCycles, RunMode::kIrqsOff);
+  ClearOnline(kernel, cpu);
+  return CallChain(kDying, Event::kDying, cpu, INT32_MAX, !dying_irqs_on_);
 }
 
 // The idle loop has seen the flag: it takes its CPU down while all others run on.
@@ -45,7 +48,8 @@ Next Notifier2012::IdleStep(Kernel& kernel, Frame& frame) {
   if (frame.step == StepId(0)) {
     if (cpu != leaving_) return Next::Return(0);
     leaving_ = CpuId();
-    return CallChain(StepId(1), Event::kDying, cpu, INT32_MAX, true);
+    Set(kernel, kStepEvent, cpu.value(), kStepOfIdleLoop, 0);
+    return CallChain(StepId(1), Event::kDying, cpu, INT32_MAX, !dying_irqs_on_);
   }
   ready_at_ = kernel.now();
   Set(kernel, kFlagEvent, cpu.value(), 1, 0);

@@ -1,21 +1,27 @@
-// The declared events of notifier-2012, by index.
+// The declared events of notifier-2012, by index; the first two are those of hotplug_ops.h.
 #ifndef RQSIM_POLICIES_SERVICE_NOTIFIER_EVENTS_H_
 #define RQSIM_POLICIES_SERVICE_NOTIFIER_EVENTS_H_
 
 namespace rqsim::notifier {
 
-inline constexpr int kNotifyEvent = 0;
-inline constexpr int kViewEvent = 1;
-inline constexpr int kDyingBadEvent = 2;
-inline constexpr int kDyingRaceEvent = 3;
-inline constexpr int kObjectEvent = 4;
-inline constexpr int kDepWindowEvent = 5;
-inline constexpr int kRaWindowEvent = 6;
-inline constexpr int kStragglersEvent = 7;
-inline constexpr int kSetupEvent = 8;
-inline constexpr int kFlagEvent = 9;
-inline constexpr int kKthreadsEvent = 10;
-inline constexpr int kWriterRetryEvent = 11;
+inline constexpr int kNotifyEvent = 2;
+inline constexpr int kViewEvent = 3;
+inline constexpr int kDyingBadEvent = 4;
+inline constexpr int kDyingRaceEvent = 5;
+inline constexpr int kObjectEvent = 6;
+inline constexpr int kDepWindowEvent = 7;
+inline constexpr int kRaWindowEvent = 8;
+inline constexpr int kStragglersEvent = 9;
+inline constexpr int kSetupEvent = 10;
+inline constexpr int kFlagEvent = 11;
+inline constexpr int kKthreadsEvent = 12;
+inline constexpr int kWriterRetryEvent = 13;
+inline constexpr int kKthreadEvent = 14;
+inline constexpr int kRcuCoreEvent = 15;
+inline constexpr int kRcuCallbacksEvent = 16;
+inline constexpr int kUnauditedEvent = 17;
+inline constexpr int kDeadlockEvent = 18;
+inline constexpr int kStepEvent = 19;
 
 }  // namespace rqsim::notifier
 

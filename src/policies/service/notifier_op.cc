@@ -1,6 +1,7 @@
 // One operation of 2012, step by step (Linux 3.4 kernel/cpu.c: _cpu_down(), _cpu_up(); hotplug.md
 // 4.3 to 4.5). Tested by scenarios/hotplug/.
 #include <algorithm>
+#include <utility>
 
 #include "service/notifier.h"
 #include "service/notifier_events.h"
@@ -11,12 +12,25 @@ namespace {
 constexpr int kAll = INT32_MAX;
 
 // Steps of the way down.
-constexpr StepId kBegin{0}, kLocked{1}, kPrepared{2}, kFailed{3}, kParkStep{4}, kStopped{5},
-    kSynced{6}, kHelped{7}, kReady{8}, kDied{9}, kDead{10}, kThreadsStopped{11}, kChecked{12},
-    kHotplugFree{13}, kPostDead{14}, kUnlocked{15}, kError{16};
+constexpr StepId kBegin{0}, kLocked{1}, kAsk{2}, kPrepared{3}, kFailed{4}, kParkStep{5}, kFrozen{6},
+    kStopped{7}, kClear{8}, kSync{9}, kTell{10}, kFlag{11}, kPoll{12}, kReady{13}, kDied{14},
+    kDead{15}, kCheck{16}, kChecked{17}, kHotplugFree{18}, kPostDead{19}, kUnlocked{20}, kError{21};
 // … and up.
 constexpr StepId kThreadsMade{2}, kUpPrepared{3}, kCanceled{4}, kBooted{5}, kIsUp{6}, kUnparked{7},
     kOnlineTold{8}, kUpUnlocked{9};
+// Which of the eleven steps of hotplug.md 4.5 begins; 0: none. The sixth is the idle loop's.
+int NumberOf(StepId step) {
+  constexpr std::pair<StepId, int> kNumbers[] = {
+      {kBegin, 1}, {kAsk, 2},  {kClear, 3}, {kSync, 4},     {kTell, 5},
+      {kPoll, 7},  {kDied, 8}, {kCheck, 9}, {kChecked, 10}, {kHotplugFree, 11}};
+  for (const auto& [begins, number] : kNumbers) {
+    if (begins == step) return number;
+  }
+  return 0;
+}
+
+// A step that takes no time is an entry of the trace all the same.
+Next Begin(StepId step) { return Next::Run(step, kZeroCycles, RunMode::kKernel); }
 
 // Registers: CPU, result, which thread, what threads have cost.
 constexpr int kResult = 1, kThreadAt = 2, kThreadCost = 3;
@@ -26,7 +40,9 @@ CpuId CpuOf(const Frame& frame) { return CpuId(static_cast<int32_t>(frame.r[0]))
 }  // namespace
 
 int64_t Notifier2012::Check(Kernel& kernel, const Asked& asked) {
-  if (disabled_ > 0 || !has_hotplug_) return kEBUSY;
+  // Without hotplug CPUs boot, and stay.
+  if (disabled_ > 0 && !asked.is_frozen) return kEBUSY;
+  if (!has_hotplug_ && !asked.up) return kEBUSY;
   const int64_t admitted = kernel.AdmitHotplug(asked.cpu, asked.up);
   if (admitted < 0) return admitted;
   if (!asked.up && kernel.online().Count() == 1) return kEBUSY;
@@ -40,15 +56,19 @@ Next Notifier2012::Unlock(Frame& frame, int64_t result, StepId step) {
 
 Next Notifier2012::DownStep(Kernel& kernel, Frame& frame) {
   const CpuId cpu = CpuOf(frame);
+  if (const int number = NumberOf(frame.step); number > 0) {
+    Set(kernel, kStepEvent, cpu.value(), number, 0);
+  }
   if (frame.step == kBegin) return Next::Run(kLocked, c_lock_, RunMode::kKernel);
   if (frame.step == kLocked) {
     if (frame.r[kResult] == 0) {
       const int64_t refused = Check(kernel, now_);
       if (refused != 0) return Unlock(frame, refused, kError);
     }
-    if (readers_ > 0) {
+    if (!readers_.empty()) {
       // Woken for the last reader's sake, but another one has come meanwhile.
       if (frame.r[kResult]++ > 0) Set(kernel, kWriterRetryEvent, ++writer_retries_, 0, 0);
+      CheckDeadlock(kernel);
       return Next::Block(kLocked, TaskState::kUninterruptible);
     }
     frame.r[kResult] = 0;
@@ -56,11 +76,17 @@ Next Notifier2012::DownStep(Kernel& kernel, Frame& frame) {
     EmitOp(kernel, now_, HotplugPhase::kLocked, 0);
     caller_ = frame.task;
     ra_since_ = kNever;
-    return CallChain(kPrepared, Event::kDownPrepare, cpu, kAll, false);
+    return Begin(kAsk);
   }
+  if (frame.step == kAsk) return CallChain(kPrepared, Event::kDownPrepare, cpu, kAll, false);
   if (frame.step == kPrepared) return AfterDownPrepare(kernel, frame);
   if (frame.step == kFailed) return Unlock(frame, frame.r[kResult], kError);
   if (frame.step == kParkStep) return Park(kernel, frame, kParkStep);
+  if (frame.step == kFrozen) {
+    ThreadsAre(kernel, cpu, Place::kParked);
+    return Remove(kernel, frame);
+  }
+  if (frame.step == kStopped && !is_stopped_) return NotDisabled(kernel, frame);
   if (frame.step == kStopped) {
     // The controller spins until the CPU idles (it does: its stopper has ended or is about to).
     if (kernel.cpu(cpu).curr != kIdleTask) {
@@ -96,71 +122,104 @@ Next Notifier2012::AfterDownPrepare(Kernel& kernel, Frame& frame) {
     for (int k = 0; k < num_threads_; ++k) {
       CpuSet others = kernel.online();
       others.Remove(cpu);
-      kernel.SetAffinity(threads_[cpu.index() * 3 + static_cast<std::size_t>(k)], others);
+      kernel.SetAffinity(ThreadAt(cpu, k), others);
     }
+    ThreadsAre(kernel, cpu, Place::kElsewhere);
+  }
+  if (kthread_mode_ == KthreadMode::kFreeze && num_threads_ > 0) {
+    frame.r[kThreadCost] = (c_freeze_ * num_threads_).count();
+    return Next::Run(kFrozen, c_freeze_ * num_threads_, RunMode::kKernel);
   }
   return Park(kernel, frame, kParkStep);
+}
+
+void Notifier2012::ThreadsAre(Kernel& kernel, CpuId cpu, Place place) {
+  for (int k = 0; k < num_threads_; ++k) {
+    Set(kernel, kKthreadEvent, cpu.value(), static_cast<int64_t>(place), ThreadAt(cpu, k).value());
+  }
 }
 
 // Mode `park`: one handshake after another. Then the CPU is taken away.
 Next Notifier2012::Park(Kernel& kernel, Frame& frame, StepId again) {
   const CpuId cpu = CpuOf(frame);
-  const auto thread = [&](int64_t k) {
-    return threads_[cpu.index() * 3 + static_cast<std::size_t>(k)];
-  };
   if (kthread_mode_ != KthreadMode::kPark) return Remove(kernel, frame);
-  if (frame.r[kThreadAt] >= 0 &&
-      kernel.task(thread(frame.r[kThreadAt])).state != TaskState::kParked) {
-    return Next::Block(again, TaskState::kUninterruptible);
+  if (frame.r[kThreadAt] >= 0) {
+    const TaskId thread = ThreadAt(cpu, frame.r[kThreadAt]);
+    if (kernel.task(thread).state != TaskState::kParked) {
+      return Next::Block(again, TaskState::kUninterruptible);
+    }
+    Set(kernel, kKthreadEvent, cpu.value(), static_cast<int64_t>(Place::kParked), thread.value());
   }
   if (++frame.r[kThreadAt] == num_threads_) return Remove(kernel, frame);
   frame.r[kThreadCost] += c_park_.count();
   parker_ = frame.task;
-  kernel.ParkKthread(thread(frame.r[kThreadAt]));
+  kernel.ParkKthread(ThreadAt(cpu, frame.r[kThreadAt]));
   return Next::Block(again, TaskState::kUninterruptible);
 }
 
 Next Notifier2012::Remove(Kernel& kernel, Frame& frame) {
   const CpuId cpu = CpuOf(frame);
-  if (is_idle_loop_) {
-    // iii and iv: nobody counts on the CPU any more, and whoever did is done.
-    kernel.SetQueueOnline(cpu, false);
-    kernel.SetOnline(cpu, false);
-    if (ra_since_ != kNever) {
-      Set(kernel, kRaWindowEvent, (kernel.now() - ra_since_).count(), cpu.value(), 0);
-    }
-    if (!blocks_offline_) {
-      return Next::Block(kSynced, TaskState::kUninterruptible, kernel.now() + c_sync_);
-    }
-    // MODEL-175: it is back without a switch, as N2 has it.
-    kernel.Wake(frame.task, WakeFlags::kFreeSwitch);
-    return Next::Grace(kSynced, c_sync_);
-  }
+  is_stopped_ = false;
+  if (is_idle_loop_) return Begin(kClear);
   stop_cpus_ = kernel.online();
   for (int i = 0; i < kernel.num_cpus() && !blocks_offline_; ++i) {
     if (CpuId(i) != cpu && kernel.PreemptionOff(CpuId(i))) stop_cpus_.Remove(CpuId(i));
   }
-  dead_ = CpuId();
   stop_.Begin(stop_cpus_, cpu, frame.task, c_stage_);
   return Next::Stop(kStopped, stop_cpus_, self_, kStopPath);
 }
 
-// v to vii: the CPU is told, takes itself down, and the controller looks for it.
+// The architecture has refused: threads go on, and every notifier hears that the CPU stays.
+Next Notifier2012::NotDisabled(Kernel& kernel, Frame& frame) {
+  const CpuId cpu = CpuOf(frame);
+  frame.r[kResult] = kEBUSY;
+  kernel.SetDying(cpu, false);
+  for (int k = 0; k < num_threads_; ++k) {
+    if (kthread_mode_ == KthreadMode::kMigrate) {
+      kernel.SetAffinity(ThreadAt(cpu, k), CpuSet::Of(cpu));
+    } else {
+      kernel.UnparkKthread(ThreadAt(cpu, k));
+    }
+  }
+  if (kthread_mode_ != KthreadMode::kTeardown) ThreadsAre(kernel, cpu, Place::kHere);
+  return CallChain(kFailed, Event::kDownFailed, cpu, kAll, false);
+}
+
+void Notifier2012::ClearOnline(Kernel& kernel, CpuId cpu) {
+  kernel.SetQueueOnline(cpu, false);
+  kernel.SetOnline(cpu, false);
+  if (ra_since_ == kNever) return;
+  Set(kernel, kRaWindowEvent, (kernel.now() - ra_since_).count(), cpu.value(), 0);
+}
+
+// iii to vii of the outline: nobody counts on the CPU any more, whoever did is done, the CPU is
+// told, takes itself down, and the controller looks for it.
 Next Notifier2012::IdleLoopStep(Kernel& kernel, Frame& frame) {
   const CpuId cpu = CpuOf(frame);
-  if (frame.step == kSynced && help_idle_ == HelpIdle::kNotifiers) {
-    return CallChain(kHelped, Event::kDown, cpu, kAll, false);
+  if (frame.step == kClear) {
+    ClearOnline(kernel, cpu);
+    return Begin(kSync);
   }
-  if (frame.step != kReady) {
+  if (frame.step == kSync) {
+    if (!blocks_offline_) {
+      return Next::Block(kTell, TaskState::kUninterruptible, kernel.now() + c_sync_);
+    }
+    // MODEL-175: it is back without a switch, as N2 has it.
+    kernel.Wake(frame.task, WakeFlags::kFreeSwitch);
+    return Next::Grace(kTell, c_sync_);
+  }
+  if (frame.step == kTell && help_idle_ == HelpIdle::kNotifiers) {
+    return CallChain(kFlag, Event::kDown, cpu, kAll, false);
+  }
+  if (frame.step == kTell || frame.step == kFlag) {
     leaving_ = cpu;
     ready_at_ = kNever;
     Set(kernel, kFlagEvent, cpu.value(), 0, 0);
-    if (pushes_) {
-      kernel.SetPush(cpu, true);
-    }
+    if (pushes_) kernel.SetPush(cpu, true);
     if (help_idle_ == HelpIdle::kIpi) kernel.RunInIdle(cpu, self_, kIdlePath, Cycles(-1));
     if (help_idle_ == HelpIdle::kNotifiers) kernel.RunInIdle(cpu, self_, kIdlePath, kZeroCycles);
     frame.r[kThreadAt] = kernel.now().cycles();
+    return Begin(kPoll);
   }
   // A look that ends at the cycle at which the CPU gets ready has been made before, if this CPU has
   // the lower number.
@@ -183,14 +242,13 @@ Next Notifier2012::AfterDeath(Kernel& kernel, Frame& frame) {
     kernel.MoveTimers(cpu, kernel.online().First());
     if (kthread_mode_ == KthreadMode::kTeardown && num_threads_ > 0) {
       frame.r[kThreadCost] = (c_stop_thr_ * num_threads_).count();
-      for (int k = 0; k < num_threads_; ++k) {
-        kernel.ParkKthread(threads_[cpu.index() * 3 + static_cast<std::size_t>(k)]);
-      }
-      return Next::Run(kThreadsStopped, c_stop_thr_ * num_threads_, RunMode::kKernel);
+      for (int k = 0; k < num_threads_; ++k) kernel.ParkKthread(ThreadAt(cpu, k));
+      ThreadsAre(kernel, cpu, Place::kStopped);
+      return Next::Run(kCheck, c_stop_thr_ * num_threads_, RunMode::kKernel);
     }
-    return Next::Run(kChecked, c_check_, RunMode::kKernel);
+    return Begin(kCheck);
   }
-  if (frame.step == kThreadsStopped) return Next::Run(kChecked, c_check_, RunMode::kKernel);
+  if (frame.step == kCheck) return Next::Run(kChecked, c_check_, RunMode::kKernel);
   if (frame.step == kChecked) {
     Set(kernel, kStragglersEvent, cpu.value(), Stragglers(kernel, cpu), 0);
     return Next::Run(kHotplugFree, c_unlock_, RunMode::kKernel);
@@ -223,7 +281,7 @@ Next Notifier2012::UpStep(Kernel& kernel, Frame& frame) {
   if (frame.step == kLocked) {
     const int64_t refused = Check(kernel, now_);
     if (refused != 0) return Unlock(frame, refused, kUpUnlocked);
-    if (readers_ > 0) return Next::Block(kLocked, TaskState::kUninterruptible);
+    if (!readers_.empty()) return Next::Block(kLocked, TaskState::kUninterruptible);
     is_active_ = true;
     EmitOp(kernel, now_, HotplugPhase::kLocked, 0);
     return PrepareThreads(kernel, frame);
@@ -247,19 +305,21 @@ Next Notifier2012::UpStep(Kernel& kernel, Frame& frame) {
       watch.need_resched = false;
       return Next::Spin(kIsUp, watch, kZeroCycles, kernel.now());
     }
-    const bool unparks = kthread_mode_ == KthreadMode::kPark && num_threads_ > 0;
-    if (unparks) frame.r[kThreadCost] = (c_unpark_ * num_threads_).count();
-    return Next::Run(kUnparked, unparks ? c_unpark_ * num_threads_ : kZeroCycles, RunMode::kKernel);
+    Cycles each;
+    if (kthread_mode_ == KthreadMode::kPark) each = c_unpark_;
+    if (kthread_mode_ == KthreadMode::kFreeze) each = c_thaw_;
+    if (each > kZeroCycles) frame.r[kThreadCost] = (each * num_threads_).count();
+    return Next::Run(kUnparked, each * num_threads_, RunMode::kKernel);
   }
   if (frame.step == kUnparked) {
     for (int k = 0; k < num_threads_; ++k) {
-      const TaskId thread = threads_[cpu.index() * 3 + static_cast<std::size_t>(k)];
       if (kthread_mode_ == KthreadMode::kMigrate) {
-        kernel.SetAffinity(thread, CpuSet::Of(cpu));
+        kernel.SetAffinity(ThreadAt(cpu, k), CpuSet::Of(cpu));
       } else {
-        kernel.UnparkKthread(thread);
+        kernel.UnparkKthread(ThreadAt(cpu, k));
       }
     }
+    ThreadsAre(kernel, cpu, Place::kHere);
     return CallChain(kOnlineTold, Event::kOnline, cpu, kAll, false);
   }
   if (frame.step == kOnlineTold) {

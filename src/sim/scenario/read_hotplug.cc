@@ -20,7 +20,8 @@ const Shape* HotplugShape(ShapeBook& book) {
        {"cpu", book.Choice({number, book.String(TextForm::kCpuList)}),
         "which CPU; several come up in parallel"},
        {"to", book.Choice({book.String(), book.Integer(0, 236)}),
-        "offline, online, a state of the service, freeze, thaw, disable, enable, smt_off, smt_on",
+        "offline, online, a state of the service, freeze, thaw, wakeup (aborts a freeze), disable, "
+        "enable, smt_off, smt_on",
         false},
        {"fail", book.Choice({book.String(), book.Integer(0, 236)}),
         "this state of the CPU fails the next time"},
@@ -59,8 +60,9 @@ void ReadHotplug(ReadContext& context, const JsonValue& value) {
       request.on = cpu;
     }
     const bool is_global = request.to == "freeze" || request.to == "thaw" ||
-                           request.to == "disable" || request.to == "enable" ||
-                           request.to == "smt_off" || request.to == "smt_on";
+                           request.to == "wakeup" || request.to == "disable" ||
+                           request.to == "enable" || request.to == "smt_off" ||
+                           request.to == "smt_on";
     if (!is_global && item.is(Kind::kObject) && item.Find("cpu") == nullptr) {
       context.diagnostics.Error(ErrorCode::kNoCpu, item,
                                 fmt::format("\"{}\" needs the key \"cpu\"", request.to));

@@ -16,7 +16,6 @@ constexpr int64_t kOkPerSecond = 100;
 
 EventMask HotplugBooks::Wants() const {
   return EventMask::Of(EventKind::kHotplugMask, EventKind::kHotplugOp, EventKind::kSegment,
-                       EventKind::kOpBegin, EventKind::kOpEnd, EventKind::kSchedSwitch,
                        EventKind::kSchedMigrateTask, EventKind::kSchedQueue, EventKind::kCpuhpEnter,
                        EventKind::kCpuhpMultiEnter, EventKind::kCpuhpExit,
                        EventKind::kSchedDlThrottle, EventKind::kSchedDlReplenish)
@@ -64,18 +63,6 @@ void HotplugBooks::OnEvent(const TraceEvent& event) {
       return OnOp(event);
     case EventKind::kSegment:
       return OnSegment(event);
-    case EventKind::kOpBegin:
-      if (event.As<OpBegin>().op == static_cast<int32_t>(OpKind::kPreemptOff)) {
-        OnSection(event, true);
-      }
-      return;
-    case EventKind::kOpEnd:
-      if (event.As<OpEnd>().op == static_cast<int32_t>(OpKind::kPreemptOff)) {
-        OnSection(event, false);
-      }
-      return;
-    case EventKind::kSchedSwitch:
-      return OnSwitch(event);
     case EventKind::kSchedMigrateTask: {
       const auto move = event.As<SchedMigrateTask>();
       if (!in_operation_ || move.orig_cpu != meant_) return;
@@ -114,18 +101,6 @@ void HotplugBooks::OnMask(const TraceEvent& event) {
   if (mask.mask == HotplugMaskKind::kOnline) {
     cpu.online = on;
     if (on && !cpu.active) cpu.inactive_since = event.t;
-    for (std::size_t c = 0; c < cpus_.size() && !on; ++c) {
-      const OfCpu& other = cpus_[c];
-      if (other.section_since == kNever || c == mask.cpu.index()) continue;
-      Break("HP-R1", event.t, mask.cpu, other.section_of,
-            fmt::format("CPU {} goes offline inside a section with preemption off on CPU {} that "
-                        "began at {}",
-                        mask.cpu.value(), c, other.section_since.cycles()));
-    }
-  }
-  if (cpu.active && !cpu.online) {
-    Break("HP-H0", event.t, mask.cpu, TaskId(),
-          fmt::format("CPU {} is active and not online", mask.cpu.value()));
   }
   const bool is_between = cpu.online && !cpu.active;
   if (!is_between && cpu.inactive_since != kNever) {
@@ -151,6 +126,11 @@ void HotplugBooks::OnOp(const TraceEvent& event) {
     present_ = op.id;
     if (HotplugOpResult* record = Present(); record != nullptr && !record->locked) {
       record->locked = event.t;
+      if (!locking_.what.empty()) {
+        open_step_ = static_cast<int>(record->steps.size());
+        record->steps.push_back(locking_);
+      }
+      locking_ = HotplugStep();
     }
     for (OfCpu& cpu : cpus_) cpu.window = kZeroCycles;
     return;
@@ -159,9 +139,12 @@ void HotplugBooks::OnOp(const TraceEvent& event) {
   EndWindows();
   if (HotplugOpResult* record = Present()) {
     record->done = event.t;
+    EndStep(*record, open_step_, event.t);
+    EndStep(*record, idle_step_, event.t);
     if (record->result == 0) record->result = op.result;
   }
   present_ = 0;
+  locking_ = HotplugStep();
   in_operation_ = false;
   ++ops_;
   if (op.result < 0) ++failed_;
@@ -251,20 +234,55 @@ void HotplugBooks::OnCallback(const TraceEvent& event) {
   op->steps.push_back(std::move(step));
 }
 
+// The steps of the outline of 2012, i to xi (hotplug.md 4.5): those of the controller end where its
+// next one begins, that of the idle loop when the CPU is ready.
+void HotplugBooks::OnStep(const TraceEvent& event, const PolicyEventPayload& payload) {
+  static constexpr const char* kNumerals[] = {"",   "i",   "ii",   "iii", "iv", "v",
+                                              "vi", "vii", "viii", "ix",  "x",  "xi"};
+  constexpr int64_t kFirst = 1, kOfIdleLoop = 6, kLast = 11;
+  const int64_t number = payload.wide[1];
+  if (number < kFirst || number > kLast) return;
+  HotplugStep step;
+  step.cpu = event.cpu();
+  step.start = event.t;
+  step.end = kNever;
+  step.what = kNumerals[number];
+  HotplugOpResult* const op = Present();
+  if (op == nullptr) {
+    // The locks that it takes first make it the present operation.
+    if (number == kFirst) locking_ = step;
+    return;
+  }
+  if (number != kOfIdleLoop) EndStep(*op, open_step_, event.t);
+  (number == kOfIdleLoop ? idle_step_ : open_step_) = static_cast<int>(op->steps.size());
+  op->steps.push_back(std::move(step));
+}
+
+void HotplugBooks::EndStep(HotplugOpResult& op, int& open, Time at) {
+  if (open >= 0) op.steps[static_cast<std::size_t>(open)].end = at;
+  open = -1;
+}
+
 // Notifiers of one round are one step.
 void HotplugBooks::OnNotify(const TraceEvent& event, const PolicyEventPayload& payload) {
   static constexpr const char* kRounds[] = {
       "",     "",      "ONLINE",    "UP_PREPARE", "UP_CANCELED", "DOWN_PREPARE", "DOWN_FAILED",
       "DEAD", "DYING", "POST_DEAD", "STARTING",   "DOWN"};
   HotplugOpResult* const op = Present();
-  if (op == nullptr || payload.wide[0] < 2 || payload.wide[0] > 11) return;
-  const char* const round = kRounds[payload.wide[0]];
+  // Those of suspend and resume (CPU_TASKS_FROZEN) are the same rounds.
+  const int64_t number = payload.wide[0] & ~int64_t{16};
+  if (op == nullptr || number < 2 || number > 11) return;
+  const char* const round = kRounds[number];
   if (!op->steps.empty() && op->steps.back().what == round) {
     op->steps.back().end = event.t;
     op->steps.back().result = std::min(op->steps.back().result, payload.wide[1]);
     return;
   }
-  const Time since = op->steps.empty() ? op->locked.value_or(op->requested) : op->steps.back().end;
+  Time since = op->locked.value_or(op->requested);
+  if (!op->steps.empty()) {
+    const HotplugStep& before = op->steps.back();
+    since = before.end == kNever ? before.start : before.end;
+  }
   op->steps.push_back({event.cpu(), since, event.t, round, payload.wide[1]});
 }
 
@@ -276,26 +294,16 @@ void HotplugBooks::OnSegment(const TraceEvent& event) {
   cpu.window += event.t - segment.start;
 }
 
-void HotplugBooks::OnSection(const TraceEvent& event, bool begins) {
-  OfCpu& cpu = cpus_[event.cpu().index()];
-  cpu.section_since = begins ? event.t : kNever;
-  cpu.section_of = begins ? event.As<OpBegin>().pid : TaskId();
-}
-
-void HotplugBooks::OnSwitch(const TraceEvent& event) {
-  const auto change = event.As<SchedSwitch>();
-  const OfCpu& cpu = cpus_[event.cpu().index()];
-  if (cpu.online || change.next_pid == kIdleTask || change.next_pid == cpu.stop) return;
-  Break("HP-T3", event.t, event.cpu(), change.next_pid,
-        fmt::format("{} executes on CPU {}, which is offline", info_->task_name(change.next_pid),
-                    event.cpu().value()));
-}
-
 void HotplugBooks::OnDeclared(const TraceEvent& event) {
   for (const auto& [kind, name] : declared_) {
     if (kind != event.kind()) continue;
     const auto payload = event.As<PolicyEventPayload>();
     if (name == "hotplug_notify") OnNotify(event, payload);
+    if (name == "hotplug_step") OnStep(event, payload);
+    HotplugOpResult* const op = Present();
+    if (name == "hotplug_flag" && payload.wide[1] != 0 && op != nullptr) {
+      EndStep(*op, idle_step_, event.t);
+    }
     if (name == "hotplug_dying_race") ++races_;
     if (name == "hotplug_dying_bad") ++bads_;
     if (name == "hotplug_kthreads") kthread_cycles_ += payload.wide[0];

@@ -1,14 +1,12 @@
-// What hotplug operations cost and whom they disturbed, and whether they kept what hotplug.md 3
-// requires, from events alone.
+// What hotplug operations cost and whom they disturbed, from events alone, and whom they left
+// behind:
 //
-//   error HP-R1 at 52: CPU 1 goes offline inside a section with preemption off on CPU 2 that began
-//   at 40
+//   error HP-T2 at 40: 2 runnable tasks are left on CPU 1, which is dead
 //
-//   HP-H0  active CPUs are online (hotplug.md 2)
-//   HP-R1  a CPU that was online when a section with preemption off began is online until its end
 //   HP-T2  no runnable task is left on a CPU that is dead (check_for_tasks())
-//   HP-T3  nobody but its stop task and its idle loop executes on a CPU that is offline
 //   HP-K1  no task is queued on a CPU that has been offline since its operation ended
+//
+// The other requirements of hotplug.md 3: hotplug_checker.h.
 //
 // Attached to runs that have a hotplug service.
 #ifndef RQSIM_SIM_VIEWS_HOTPLUG_BOOKS_H_
@@ -50,24 +48,21 @@ class HotplugBooks final : public Listener {
   struct OfCpu {
     bool online = true, active = true;
     TaskId stop;
-    TaskId curr = kIdleTask;
     Time inactive_since = kNever;
     Cycles window;  // of its stop task, in the present operation
-    Time section_since = kNever;
-    TaskId section_of;
   };
 
   void OnMask(const TraceEvent& event);
   void OnOp(const TraceEvent& event);
   void OnSegment(const TraceEvent& event);
-  void OnSection(const TraceEvent& event, bool begins);
-  void OnSwitch(const TraceEvent& event);
   void OnDeclared(const TraceEvent& event);
   void Break(const char* id, Time at, CpuId cpu, TaskId task, std::string message);
   void EndWindows();
   HotplugOpResult* Present();
   void OnCallback(const TraceEvent& event);
   void OnBudget(const TraceEvent& event);
+  void OnStep(const TraceEvent& event, const PolicyEventPayload& payload);
+  static void EndStep(HotplugOpResult& op, int& open, Time at);
   void OnNotify(const TraceEvent& event, const PolicyEventPayload& payload);
 
   bool checks_;
@@ -79,8 +74,10 @@ class HotplugBooks final : public Listener {
   std::vector<CpuId> queue_of_;  // by task: the runqueue it is on
   std::vector<std::pair<EventKind, std::string>> declared_;
   std::vector<HotplugOpResult> records_;
-  int32_t present_ = 0;  // id of the operation that has the lock; 0: none
-  CpuId meant_;          // of the operation that has the lock
+  HotplugStep locking_;                  // step i of an operation that has no lock yet
+  int open_step_ = -1, idle_step_ = -1;  // of the controller, of the idle loop; -1: none
+  int32_t present_ = 0;                  // id of the operation that has the lock; 0: none
+  CpuId meant_;                          // of the operation that has the lock
   bool in_operation_ = false;
   Time last_;
   int64_t ops_ = 0, failed_ = 0, latency_max_ = 0, latency_sum_ = 0, window_max_ = 0,
