@@ -375,21 +375,25 @@ class Deadline final : public SchedClass {
     int64_t capacity = 0;
     const CpuSet& cpus = kernel.active();
     for (CpuId c = cpus.First(); c.valid(); c = cpus.After(c)) capacity += kernel.cpu(c).capacity;
-    if (bandwidth_.Overflows(capacity, has_bw ? entity.admitted_bw : 0, bw)) return kEBUSY;
+    const int64_t old = (has_bw ? entity.admitted_bw : 0) + PromisedOutside(cpus);
+    if (bandwidth_.Overflows(capacity, old, bw)) return kEBUSY;
     bandwidth_.Promise(entity, bw, std::max(cpus.Count(), 1));
     entity.is_leaving = false;
     if ((attr.dl_flags & kDlReclaim) != 0) timers_.TrackUse(kernel);
     return 0;
   }
 
-  // deadline.c: dl_bw_deactivate(). What servers have been promised does not count here.
+  // deadline.c: dl_bw_deactivate(): what the servers of the CPUs that stay and all tasks have been
+  // promised must fit those CPUs.
   int64_t AdmitOffline(Kernel& kernel, CpuId cpu) override {
-    if (bandwidth_.total() == 0 || !kernel.active().Contains(cpu)) return 0;
+    if (!kernel.active().Contains(cpu)) return 0;
     CpuSet left = kernel.active();
     left.Remove(cpu);
+    const int64_t outside = PromisedOutside(left);
+    if (bandwidth_.total() == outside) return 0;
     int64_t capacity = 0;
     for (CpuId c = left.First(); c.valid(); c = left.After(c)) capacity += kernel.cpu(c).capacity;
-    return left.empty() || bandwidth_.Overflows(capacity, 0, 0) ? kEBUSY : 0;
+    return left.empty() || bandwidth_.Overflows(capacity, outside, 0) ? kEBUSY : 0;
   }
 
   // syscalls.c: dl_task_check_affinity().
@@ -414,6 +418,9 @@ class Deadline final : public SchedClass {
 
  private:
   static bool IsDeadline(const SchedAttr& attr) { return attr.policy == SchedPolicy::kDeadline; }
+  int64_t PromisedOutside(const CpuSet& cpus) const {
+    return servers_ == nullptr ? 0 : servers_->PromisedOutside(cpus);
+  }
   static bool IsDeadline(const Task& task) { return IsDeadline(task.eff); }
   static bool IsBoostedIntoClass(const Task& task) {
     return task.boosted && !IsDeadline(task.base);

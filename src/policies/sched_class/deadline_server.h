@@ -61,6 +61,13 @@ class FairServers {
     const Server& server = servers_[cpu.index()];
     return server.is_running_up ? booked_to + Cycles(server.runtime) : kNever;
   }
+  // Bandwidth of the servers of CPUs that are not among `cpus`: it has been promised with the
+  // others, and is not needed (dl_server_read_bw(), dl_clear_root_domain()).
+  int64_t PromisedOutside(const CpuSet& cpus) const {
+    int64_t bw = 0;
+    for (const Server& server : servers_) bw += cpus.Contains(server.cpu) ? 0 : server.bw;
+    return bw;
+  }
   int64_t deadline(CpuId cpu) const { return servers_[cpu.index()].deadline; }
   void Describe(CpuId cpu, StateWriter& writer) const;
 
