@@ -49,8 +49,8 @@ class Bound final : public KthreadVoice {
 
 }  // namespace
 
-std::unique_ptr<KthreadPart> MakeKthreadBound(const PolicyParams&, const Limits& limits) {
-  return std::make_unique<Bound>(limits.self);
+std::unique_ptr<KthreadPart> MakeKthreadBound(const PolicyParams& params, const Limits& limits) {
+  return std::make_unique<Bound>(limits.self, params.Fault("kthread.silent_loss"));
 }
 
 }  // namespace rqsim

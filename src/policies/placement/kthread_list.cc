@@ -23,7 +23,7 @@ constexpr int kHandled = 3;
 class KthreadList final : public KthreadVoice {
  public:
   KthreadList(const KthreadRules& rules, const Limits& limits)
-      : KthreadVoice(limits.self),
+      : KthreadVoice(limits.self, rules.is_silent),
         rules_(rules),
         entries_(static_cast<std::size_t>(limits.num_tasks)) {
     entries_[0].next = entries_[0].prev = 0;
@@ -259,7 +259,8 @@ class KthreadList final : public KthreadVoice {
 
   int64_t Prefer(Kernel& kernel, TaskId task, const CpuSet& cpus) {
     Entry& entry = Of(task);
-    if (entry.started || kernel.task(task).state != TaskState::kNew) {
+    const bool is_late = entry.started || kernel.task(task).state != TaskState::kNew;
+    if (is_late && !rules_.takes_late) {
       Warn(kernel, task, KthreadWarning::kNotInactive);
       return kEINVAL;
     }
@@ -418,6 +419,8 @@ KthreadRules KthreadRulesOf(const PolicyParams& params, bool is_draft) {
   rules.offline_enomem = as_sent || params.Fault("kthread.offline_enomem");
   rules.online_enomem = as_sent || params.Fault("kthread.online_enomem");
   rules.breaks = as_sent || params.Fault("kthread.break");
+  rules.takes_late = params.Fault("kthread.late_call");
+  rules.is_silent = params.Fault("kthread.silent_loss");
   const std::string_view second = params.Text("second_call");
   if (second == "eexist" || (is_draft && !as_sent && !params.Given("second_call"))) {
     rules.second_call = SecondCall::kEexist;

@@ -28,6 +28,8 @@ struct KthreadRules {
   bool offline_enomem = false;  // F4
   bool online_enomem = false;   // F5
   bool breaks = false;          // F6
+  bool takes_late = false;      // fault kthread.late_call
+  bool is_silent = false;       // fault kthread.silent_loss
   SecondCall second_call = SecondCall::kCorrupt;
   bool refuses_bind = false;
   bool respects_cpuset = false;

@@ -31,7 +31,7 @@ constexpr int kHandled = 3;  // how many masks it has set
 class Manual final : public KthreadVoice {
  public:
   Manual(const PolicyParams& params, const Limits& limits)
-      : KthreadVoice(limits.self),
+      : KthreadVoice(limits.self, params.Fault("kthread.silent_loss")),
         housekeeping_(HousekeepingOf(params, KthreadHousekeeping::kNohzFull)),
         c_fetch_(params.Length("c_fetch")),
         c_setaff_(params.Length("c_setaff")) {

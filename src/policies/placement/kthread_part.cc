@@ -56,7 +56,7 @@ void KthreadVoice::Say(Kernel& kernel, KthreadEvent event, int64_t first, int64_
 }
 
 void KthreadVoice::Overwritten(Kernel& kernel, TaskId task) {
-  if (!kernel.task(task).no_setaffinity) return;
+  if (!kernel.task(task).no_setaffinity || is_silent_) return;
   Say(kernel, KthreadEvent::kBindingLost, task.value());
 }
 

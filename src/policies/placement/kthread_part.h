@@ -151,7 +151,7 @@ inline constexpr EventInfo kKthreadEvents[] = {
      .summary = "an update gives a thread CPUs outside its cpuset"},
 };
 
-// F1 to F6 of kthread-affinity.md 8.
+// F1 to F6 of kthread-affinity.md 8, and two that make the remaining invariants show.
 inline constexpr FaultInfo kKthreadFaults[] = {
     {.name = "kthread.enomem_zero",
      .summary = "F1: kthread_affine_preferred() gives 0 when it has no memory",
@@ -171,6 +171,12 @@ inline constexpr FaultInfo kKthreadFaults[] = {
     {.name = "kthread.break",
      .summary = "F6: an update stops at a bad entry",
      .caught_by = "KA-I3"},
+    {.name = "kthread.late_call",
+     .summary = "kthread_affine_preferred() is taken after the first wake-up",
+     .caught_by = "KA-I7"},
+    {.name = "kthread.silent_loss",
+     .summary = "nobody is told that the fallback overwrites the mask of a bound thread",
+     .caught_by = "KA-I2"},
 };
 
 // Metrics, which the checker of kernel threads counts.
@@ -190,7 +196,8 @@ inline constexpr MetricInfo kKthreadMetrics[] = {
 // What all variants do the same way, and the events.
 class KthreadVoice : public KthreadPart {
  public:
-  explicit KthreadVoice(PolicyId self) : self_(self) {}
+  // `is_silent`: fault kthread.silent_loss.
+  KthreadVoice(PolicyId self, bool is_silent) : self_(self), is_silent_(is_silent) {}
   void Overwritten(Kernel& kernel, TaskId task) override;
 
  protected:
@@ -212,6 +219,7 @@ class KthreadVoice : public KthreadPart {
 
  private:
   PolicyId self_;
+  bool is_silent_;
 };
 
 // The CPUs that kernel threads are kept on: those that are not isolated, or those without
