@@ -46,9 +46,11 @@ Fallback SelectFallbackCpu(Kernel& kernel, CpuId from, TaskId id, const Fallback
   kernel.ForceAffinity(id, last);
   const CpuId cpu = first_of(last);
   if (cpu.valid()) return {cpu, true};
-  // Not one housekeeping CPU can be used, which the kernel calls fatal. Any CPU that can is better
-  // than none.
-  const CpuId any = candidates.First();
+  // Not one housekeeping CPU can be used: Linux 7.2 stops with BUG(). Here the task may run
+  // anywhere then, as 6.12 lets it (MODEL-240).
+  const CpuSet& possible = kernel.facts().possible;
+  kernel.ForceAffinity(id, possible);
+  const CpuId any = first_of(possible);
   return {any.valid() ? any : from, true};
 }
 

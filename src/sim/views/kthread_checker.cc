@@ -212,7 +212,9 @@ void KthreadChecker::OnCpus(const TaskCpus& cpus) {
   SetPart(thread.mask, cpus.mask, cpus.first, info_->num_cpus());
   // A mask that no update has set: its maker's before the first wake-up, the fallback's behind it.
   if (thread.set_at != now_) {
-    thread.mask_by = thread.started ? kIsolatedByFallback : kIsolatedByCaller;
+    const bool is_bug = (housekeeping_ & (online_ - dying_)).empty();
+    const std::string_view fallback = is_bug ? kIsolatedByNeed : kIsolatedByFallback;
+    thread.mask_by = thread.started ? fallback : kIsolatedByCaller;
   }
   Touch(cpus.pid);
 }
@@ -278,10 +280,7 @@ void KthreadChecker::OnDeclared(int said, const PolicyEventPayload& payload) {
       OnUpdate(payload.wide[0], payload.narrow[0] < 0);
       break;
     case Said::kSetaff:
-      Of(task).refused = payload.wide[1] != 0;
-      Of(task).set_at = now_;
-      Of(task).mask_by = payload.wide[1] != 0 ? kIsolatedByRefusal : kIsolatedByNobody;
-      if (payload.wide[1] != 0) ++refused_;
+      OnSetaff(Of(task), payload.wide[1] != 0);
       break;
     case Said::kList:
       if (payload.wide[1] == 2) {
@@ -317,6 +316,13 @@ void KthreadChecker::OnDeclared(int said, const PolicyEventPayload& payload) {
     case Said::kNothing:
       break;
   }
+}
+
+void KthreadChecker::OnSetaff(Thread& thread, bool is_refused) {
+  thread.refused = is_refused;
+  thread.set_at = now_;
+  thread.mask_by = is_refused ? kIsolatedByRefusal : kIsolatedByNobody;
+  if (is_refused) ++refused_;
 }
 
 void KthreadChecker::OnPreferred(TaskId task, int64_t result) {

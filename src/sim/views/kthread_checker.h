@@ -9,7 +9,7 @@
 //   KA-I3  after an update of the list every thread on it has the mask that follows from what it
 //          prefers
 //   KA-I4  no listed thread may use an isolated CPU; told with the cause, since Linux 7.2 breaks it
-//          too: kIsolatedByFallback and kIsolatedByRefusal
+//          too: kIsolatedByFallback, kIsolatedByRefusal, and in a way kIsolatedByNeed
 //   KA-I5  after an update a thread may run only where it prefers to, if there is such a CPU; and
 //          who was told that it prefers CPUs does
 //   KA-I6  a runnable thread has an online CPU in its mask
@@ -41,6 +41,8 @@ inline constexpr std::string_view kIsolatedByFallback =
     "the fallback gave it all CPUs of its cpuset";
 inline constexpr std::string_view kIsolatedByRefusal =
     "its mask could not be set, and nobody looked";
+inline constexpr std::string_view kIsolatedByNeed =
+    "no housekeeping CPU can be used, which is BUG() in 7.2 (MODEL-240)";
 inline constexpr std::string_view kIsolatedByCaller = "it has the mask that was asked for (F2)";
 inline constexpr std::string_view kIsolatedByNobody =
     "nobody has updated it since the isolated CPUs changed";
@@ -100,6 +102,7 @@ class KthreadChecker final : public Listener {
   void OnSwitch(const SchedSwitch& change, CpuId cpu);
   void OnMask(const HotplugMask& change);
   void OnDeclared(int which, const PolicyEventPayload& payload);
+  void OnSetaff(Thread& thread, bool is_refused);
   void OnPreferred(TaskId task, int64_t result);
   void OnUpdate(int64_t result, bool all);
   void CheckUpdated(TaskId id, bool all);
