@@ -23,6 +23,7 @@ CLASS_FEATURES = {
 # Those that are parameters of their own, for several classes.
 CLASS_FLAGS = {"HRTICK": "hrtick", "HRTICK_DL": "hrtick_dl"}
 # What hotplug takes here and took no time there.
+KTHREAD_COSTS = ("c_alloc", "c_fetch", "c_setaff")
 HOTPLUG_COSTS = ("c_lock", "c_unlock", "c_cb", "c_sync", "c_park", "c_unpark", "c_stage", "c_boot", "c_disable", "c_idle_dead",
                  "c_die", "c_rcu_mig")
 IDLE_TICKS = 20  # the recorded CPUs were idle before T0
@@ -171,8 +172,6 @@ def task_of(task, start, cpus):
     result = {"name": task["name"]}
     if "prefer" in task:
         result["affinity"] = {"kind": "preferred", "cpus": cpu_list(task["prefer"])}
-    elif task.get("kthread"):
-        raise NotModelled("kernel threads without preferred CPUs")
     sched = sched_of(task)
     if sched:
         result["sched"] = sched
@@ -235,6 +234,6 @@ def make(workload, facts, recorded):
     result["tasks"] = [of for task, of in made if not task.get("kthread")]
     if any(task.get("kthread") for task in tasks):
         result["kthreads"] = [of for task, of in made if task.get("kthread")]
-        policies["placement"]["kthread"] = "preferred"
+        policies["placement"].update({"kthread": "preferred", **{cost: 0 for cost in KTHREAD_COSTS}})
     result["policies"] = {"linux": policies}
     return laid_out(result)

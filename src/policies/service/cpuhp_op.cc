@@ -74,7 +74,7 @@ int64_t Cpuhp::Check(Kernel& kernel, CpuId cpu, int target) {
   if (up) return IsBootable(kernel, cpu) ? 0 : kEPERM;
   if (!can_offline_) return kEOPNOTSUPP;
   if (target < kTeardown && kernel.cpu(cpu).online && kernel.online().Count() == 1) return kEBUSY;
-  CpuSet housekeeping = kernel.facts().housekeeping & kernel.online();
+  CpuSet housekeeping = kernel.housekeeping() & kernel.online();
   if (needs_other_hk_) housekeeping.Remove(cpu);
   return housekeeping.empty() ? kEBUSY : 0;
 }
