@@ -35,7 +35,8 @@ constexpr StepInfo kStatesSteps[] = {
     {"grace"},     {"vacate"},    {"parked"},   {"unparked"},        {"up"},
     {"up-unpark"}, {"up-thread"}, {"up-back"},  {"td-parked"},       {"td-stopped"},
     {"td-dead"},   {"td-die"},    {"td-rcu"}};
-constexpr StepInfo kThreadSteps[] = {{"idle"}, {"ran"}, {"park"}};
+constexpr StepInfo kThreadSteps[] = {{"idle"}, {"ran"}, {"park"}, {"single"}};
+constexpr StepInfo kRegisterSteps[] = {{"enter"}, {"inside"}, {"here"}, {"there"}};
 constexpr StepInfo kApSteps[] = {{"alive"}, {"online"}, {"idle-dead"}};
 constexpr StepInfo kToySteps[] = {{"begin"}, {"called"}};
 constexpr StepInfo kRequestSteps[] = {{"next"}, {"done"}};
@@ -56,7 +57,36 @@ constexpr PathInfo kPaths[] = {{"controller", kLoopSteps},
                                {"request", kRequestSteps},
                                {"test_online", hotplug::kUserSteps},
                                {"for_each", hotplug::kUserSteps},
-                               {"bh_off", hotplug::kUserSteps}};
+                               {"bh_off", hotplug::kUserSteps},
+                               {"setup_state", kRegisterSteps},
+                               {"remove_state", kRegisterSteps},
+                               {"add_instance", kRegisterSteps},
+                               {"remove_instance", kRegisterSteps}};
+
+constexpr std::array kOwnOps = {
+    ServiceOpInfo{.name = "cpuhp_setup_state",
+                  .path = kSetupStateOp,
+                  .pays_syscall = false,
+                  .args = "state",
+                  .summary =
+                      "installs a state of `states` that is not registered, and serves every "
+                      "CPU that is past it"},
+    ServiceOpInfo{.name = "cpuhp_remove_state",
+                  .path = kRemoveStateOp,
+                  .pays_syscall = false,
+                  .args = "state"},
+    ServiceOpInfo{.name = "cpuhp_add_instance",
+                  .path = kAddInstanceOp,
+                  .pays_syscall = false,
+                  .args = "state instance",
+                  .summary =
+                      "an instance of `later` joins its state; an error undoes the CPUs that "
+                      "were served"},
+    ServiceOpInfo{.name = "cpuhp_remove_instance",
+                  .path = kRemoveInstanceOp,
+                  .pays_syscall = false,
+                  .args = "state instance"}};
+constexpr auto kOps = hotplug::Joined(hotplug::kOps, kOwnOps);
 
 // cpuhp/N is an ordinary fair task; where classes go by priority alone nothing comes before it.
 constexpr KthreadInfo kThreads[] = {
@@ -109,8 +139,10 @@ constexpr ParamInfo kParams[] = {
      .summary = "which states there are (hotplug.md 5.1)"},
     {.name = "states",
      .kind = ParamKind::kStringList,
-     .summary = "further states: \"name=x nr=192|dyn up=1 down=1 cost=2 fail=up|down|both "
-                "instances=I1,!I2\" (! before: fails on the way up, after: down)"},
+     .summary =
+         "further states: \"name=x nr=192|dyn up=1 down=1 cost=2 fail=up|down|both "
+         "instances=I1,!I2 later=I3 registered=1\" (! before: fails on the way up, after: down; "
+         "later and registered=0: for programs to add)"},
     {.name = "costs", .kind = ParamKind::kStringList, .summary = "of callbacks: \"187=3\""},
     {.name = "last_hk_check",
      .kind = ParamKind::kEnum,
@@ -315,6 +347,7 @@ Next Cpuhp::Step(Kernel& kernel, Frame& frame) {
   if (frame.path == kOfflineOp || frame.path == kOnlineOp) return TaskOpStep(kernel, frame);
   if (frame.path == kReadLockOp || frame.path == kReadUnlockOp) return ReaderStep(kernel, frame);
   if (hotplug::IsUserPath(frame.path)) return hotplug::UserStep(kernel, self_, readers_, frame);
+  if (frame.path >= kSetupStateOp) return RegisterStep(kernel, frame);
   if (frame.path == kOpPath) return OpStep(kernel, frame);
   if (frame.path == kStatesPath) return StatesStep(kernel, frame);
   if (frame.path == kThreadPath) return ThreadStep(kernel, frame);
@@ -354,7 +387,7 @@ constinit const PolicyInfo kCpuhpInfo = {
     .params = cpuhp::kParams,
     .paths = cpuhp::kPaths,
     .events = cpuhp::kEvents,
-    .ops = hotplug::kOps,
+    .ops = cpuhp::kOps,
     .kthreads = cpuhp::kThreads,
     .faults = cpuhp::kFaults,
     .runs_hotplug = true,

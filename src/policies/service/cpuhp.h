@@ -5,6 +5,7 @@
 //   cpuhp_op.cc      one operation, as its controller executes it
 //   cpuhp_states.cc  the callbacks of a range of states, one after another, whoever runs them
 //   cpuhp_effect.cc  what the states that the core itself has do
+//   cpuhp_register.cc  states and instances that come and go while CPUs are online
 //   cpuhp_cpu.cc     what the CPU itself does: its hotplug thread, its stopper, its idle loop
 #ifndef RQSIM_POLICIES_SERVICE_CPUHP_H_
 #define RQSIM_POLICIES_SERVICE_CPUHP_H_
@@ -35,6 +36,10 @@ inline constexpr PathId kToyUpPath{12};
 inline constexpr PathId kToyDownPath{13};
 inline constexpr PathId kRequestPath{14};
 // 15 to 17 are those of hotplug_ops.h.
+inline constexpr PathId kSetupStateOp{18};
+inline constexpr PathId kRemoveStateOp{19};
+inline constexpr PathId kAddInstanceOp{20};
+inline constexpr PathId kRemoveInstanceOp{21};
 
 // Declared events, by index; the first two are those of hotplug_ops.h.
 inline constexpr int kNotVacatedEvent = 2;
@@ -43,12 +48,20 @@ inline constexpr int kTimeoutEvent = 4;
 
 enum class Sync : uint8_t { kDead, kKicked, kShouldDie, kAlive, kShouldOnline, kIsOnline };
 
+// One callback for a CPU that is past its state: of an instance, or 0 of the state itself.
+struct Single {
+  int state = -1;  // -1: nothing of that kind
+  int instance = 0;
+  bool up = false;
+};
+
 // hotplug.md 5.2.
 struct PerCpu {
   int state = kOffline, target = kOffline;
   int fail = -1;
   int last = -1;  // instance at which a state with several failed: where its undoing stops
   bool should_run = false, rollback = false, bringup = false;
+  Single single;         // what the thread is to run by itself
   bool leaves = false;   // it is to go idle for the last time …
   bool is_dead = false;  // … and has (done_down)
   bool booted_once = false;
@@ -124,6 +137,7 @@ class Cpuhp final : public KernelService {
   int64_t Check(Kernel& kernel, CpuId cpu, int target);
   void EmitOp(Kernel& kernel, CpuId cpu, int target, HotplugPhase phase, int64_t result, int id);
   bool IsSecondary(const Kernel& kernel, CpuId cpu) const;
+  bool HasSecondary(const Kernel& kernel, const CpuSet& cpus) const;
   bool IsBootable(const Kernel& kernel, CpuId cpu) const;
 
   // --- cpuhp_op.cc
@@ -163,6 +177,15 @@ class Cpuhp final : public KernelService {
   Next TakedownStep(Kernel& kernel, Frame& frame);
   void StartAp(Kernel& kernel, CpuId cpu, Cycles after);
   CpuId TimersTo(const Kernel& kernel, CpuId from) const;
+
+  // --- cpuhp_register.cc
+  Next RegisterStep(Kernel& kernel, Frame& frame);
+  Next NextServed(Kernel& kernel, Frame& frame);
+  Next IssueCall(Kernel& kernel, Frame& frame, CpuId cpu);
+  Next CallDone(Kernel& kernel, Frame& frame, int64_t result);
+  Next EndRegister(Kernel& kernel, Frame& frame);
+  void EnterSingle(Kernel& kernel, CpuId cpu, const Single& single);
+  int64_t ExitSingle(Kernel& kernel, CpuId cpu, const Single& single);
 
   // --- cpuhp_cpu.cc
   Next ThreadStep(Kernel& kernel, Frame& frame);

@@ -11,9 +11,23 @@ namespace rqsim::cpuhp {
 Next Cpuhp::ThreadStep(Kernel& kernel, Frame& frame) {
   const CpuId cpu(static_cast<int32_t>(frame.r[0]));
   PerCpu& c = At(cpu);
-  constexpr StepId kIdleStep{0}, kRan{1};
-  if (frame.step == kRan) {
+  constexpr StepId kIdleStep{0}, kRan{1}, kSingleRan{3};
+  const bool is_asked = frame.step == kIdleStep && !kernel.task(frame.task).should_park &&
+                        c.should_run && c.single.state >= 0;
+  if (is_asked && c.fail != c.single.state) {
+    EnterSingle(kernel, cpu, c.single);
+    const State& state = table_.at(c.single.state);
+    return Next::Run(kSingleRan, (c.single.up ? state.up : state.down).cost, RunMode::kKernel);
+  }
+  if (frame.step == kRan || frame.step == kSingleRan || is_asked) {
     c.result = frame.result;
+    if (frame.step == kSingleRan) c.result = ExitSingle(kernel, cpu, c.single);
+    if (is_asked) {
+      // Made to fail: it is not called.
+      c.fail = -1;
+      c.result = kEAGAIN;
+    }
+    c.single = Single();
     c.should_run = false;
     kernel.Wake(c.controller);
     return Next::Run(kIdleStep, kZeroCycles, RunMode::kKernel);

@@ -187,13 +187,18 @@ Next Cpuhp::NextOfRequest(Kernel& kernel, Frame& frame) {
       if (asked.cpus.Count() == 1) {
         return is_begin ? op(asked.cpus.First(), asked.target, false) : Next::Return(frame.result);
       }
-      // Phase 1 kicks all of them, phase 2 brings up one after another.
+      // Phase 1 kicks all of them, phase 2 brings up one after another; the first threads of cores
+      // go through both before the others, where there are others.
       const bool two_phases = is_parallel_ && asked.target == kOnline;
-      const int64_t total = two_phases ? 2 * num : num;
-      while (++frame.r[1] < total) {
+      const bool has_secondaries = two_phases && HasSecondary(kernel, asked.cpus);
+      const int64_t phases = has_secondaries ? 4 : two_phases ? 2 : 1;
+      while (++frame.r[1] < phases * num) {
         const CpuId cpu = CpuOf(frame.r[1] % num);
+        const int64_t phase = frame.r[1] / num;
         if (!asked.cpus.Contains(cpu)) continue;
-        const bool kick = two_phases && frame.r[1] < num;
+        if (has_secondaries && IsSecondary(kernel, cpu) != (phase >= 2)) continue;
+        const bool kick = two_phases && phase % 2 == 0;
+        if (kick && At(cpu).state >= kKickAp) continue;
         return op(cpu, kick ? kKickAp : asked.target, false);
       }
       return done(frame.r[2]);
@@ -259,6 +264,13 @@ CpuId Cpuhp::PrimaryCpu(const Kernel& kernel) {
 bool Cpuhp::IsSecondary(const Kernel& kernel, CpuId cpu) const {
   for (int i = 0; i < cpu.value(); ++i) {
     if (kernel.cpu(CpuId(i)).core == kernel.cpu(cpu).core) return true;
+  }
+  return false;
+}
+
+bool Cpuhp::HasSecondary(const Kernel& kernel, const CpuSet& cpus) const {
+  for (CpuId c = cpus.First(); c.valid(); c = cpus.After(c)) {
+    if (IsSecondary(kernel, c)) return true;
   }
   return false;
 }

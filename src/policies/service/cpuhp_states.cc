@@ -33,7 +33,7 @@ Next Cpuhp::BeginCallback(Kernel& kernel, Frame& frame) {
     return IsAtomic(frame) ? NextState(kernel, frame) : Next::Return(kEAGAIN);
   }
   State& state = table_.at(number);
-  if (!state.instances.empty()) {
+  if (state.is_multi) {
     frame.r[kSub] = -1;
     return NextInstance(kernel, frame);
   }
@@ -63,7 +63,7 @@ Next Cpuhp::NextInstance(Kernel& kernel, Frame& frame) {
   enter.target = c.target;
   enter.idx = number;
   enter.up = IsUp(frame) ? 1 : 0;
-  enter.instance = static_cast<int32_t>(count - frame.r[kSub]);
+  enter.instance = state.instances[static_cast<std::size_t>(frame.r[kSub])].number;
   kernel.Emit(enter);
   return Next::Run(kInstance, (IsUp(frame) ? state.up : state.down).cost, ModeOf(frame));
 }
@@ -98,8 +98,7 @@ Next Cpuhp::InstanceDone(Kernel& kernel, Frame& frame) {
   enter.target = c.target;
   enter.idx = number;
   enter.up = IsUp(frame) ? 0 : 1;
-  enter.instance =
-      static_cast<int32_t>(static_cast<int64_t>(state.instances.size()) - frame.r[kSub]);
+  enter.instance = state.instances[static_cast<std::size_t>(frame.r[kSub])].number;
   kernel.Emit(enter);
   return Next::Run(kInstanceUndone, (IsUp(frame) ? state.down : state.up).cost, ModeOf(frame));
 }

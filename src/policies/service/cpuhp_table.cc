@@ -85,7 +85,8 @@ std::vector<Instance> InstancesOf(const TextWord& word, TextProblems& problems) 
   return list;
 }
 
-constexpr std::string_view kStateKeys[] = {"name", "nr", "up", "down", "cost", "fail", "instances"};
+constexpr std::string_view kStateKeys[] = {"name", "nr",        "up",    "down",      "cost",
+                                           "fail", "instances", "later", "registered"};
 constexpr std::string_view kStateForm =
     "\"name=x nr=192 up=1 down=1 cost=2 fail=up instances=I1,I2\"";
 
@@ -192,6 +193,12 @@ void Table::InstallWord(const TextWord& word, State& state, int& number, TextPro
                  "up, down or both");
   } else if (word.key == "instances") {
     state.instances = InstancesOf(word, problems);
+    state.is_multi = true;
+  } else if (word.key == "later") {
+    state.later = InstancesOf(word, problems);
+    state.is_multi = true;
+  } else if (word.key == "registered") {
+    state.is_registered = NumberIn(word, 0, 1, problems) != 0;
   }
 }
 
@@ -248,6 +255,11 @@ void Table::Install(std::string_view text, Cycles c_cb, TextProblems& problems) 
                  "a number that is free, or nr=dyn");
     return;
   }
+  // The lists have the newest first.
+  int newest = 0;
+  for (auto it = state.instances.rbegin(); it != state.instances.rend(); ++it)
+    it->number = ++newest;
+  for (auto it = state.later.rbegin(); it != state.later.rend(); ++it) it->number = ++newest;
   place = std::move(state);
 }
 

@@ -39,6 +39,7 @@ constexpr bool IsAtomic(int state) { return state >= kIdleDead && state < kApOnl
 
 struct Instance {
   std::string name;
+  int number = 0;  // 1 is the first that was declared
   bool fails_up = false, fails_down = false;
 };
 
@@ -53,7 +54,10 @@ struct State {
   Callback up, down;
   bool cant_stop = false;
   bool fails_up = false, fails_down = false;  // installed states: always
+  bool is_multi = false;                      // has instances, now or later
   std::vector<Instance> instances;            // in list order: the newest first
+  std::vector<Instance> later;                // those that programs add
+  bool is_registered = true;                  // else programs install it
   // Callbacks that other policies of the run have declared: positions among hotplug_callbacks().
   std::vector<int> declared;
   bool declared_up = false, declared_down = false;  // … in that direction
@@ -62,7 +66,7 @@ struct State {
 class Table {
  public:
   // `which` is full, mini or toy. `costs` are "187=3" or "RCU/tree:online=3"; `states` are
-  // "name=sub nr=192 up=1 down=1 cost=2 fail=up instances=I1,I2".
+  // "name=sub nr=192 up=1 down=1 cost=2 fail=up instances=I1,I2 later=I3 registered=1".
   // Appends what is wrong with them.
   void Build(std::string_view which, bool split, Cycles c_cb, Cycles c_kick,
              const std::vector<std::string>& costs, const std::vector<std::string>& states,
@@ -73,7 +77,8 @@ class Table {
   // Whether anything is done when the state is passed in that direction.
   bool HasCallback(int number, bool up) const {
     const State& state = at(number);
-    return (up ? state.up : state.down).exists || (up ? state.declared_up : state.declared_down);
+    const bool exists = (up ? state.up : state.down).exists && state.is_registered;
+    return exists || (up ? state.declared_up : state.declared_down);
   }
   // The state that a word means: a number or a name. -1: there is none.
   int Find(std::string_view word) const;
