@@ -1,5 +1,9 @@
 #include "sim/views/proxy_world.h"
 
+#include <algorithm>
+
+#include "rqsim/kernel.h"
+
 namespace rqsim {
 
 EventMask ProxyWorld::Wants() {
@@ -8,7 +12,8 @@ EventMask ProxyWorld::Wants() {
                        EventKind::kSchedProcessExit, EventKind::kMutexBlockedOn,
                        EventKind::kMutexWord, EventKind::kMutexWait, EventKind::kProxyLink,
                        EventKind::kProxyPark, EventKind::kProxyMigrate, EventKind::kProxyDeactivate,
-                       EventKind::kProxyDonor, EventKind::kWindowHold, EventKind::kProxyWalk);
+                       EventKind::kProxyDonor, EventKind::kWindowHold, EventKind::kProxyWalk,
+                       EventKind::kSegment);
 }
 
 void ProxyWorld::Start(const RunInfo& info) {
@@ -51,6 +56,9 @@ void ProxyWorld::Apply(const TraceEvent& event) {
     case EventKind::kSchedSwitch:
       OnSwitch(event.As<SchedSwitch>(), event.cpu(), event.t);
       OnScheduled(event.cpu(), event.As<SchedSwitch>().donor, event.As<SchedSwitch>().next_pid);
+      return;
+    case EventKind::kSegment:
+      OnSegment(event.As<Segment>(), event.cpu(), event.t);
       return;
     case EventKind::kProxyDonor:
       OnScheduled(event.cpu(), event.As<ProxyDonor>().donor, event.As<ProxyDonor>().curr);
@@ -151,6 +159,19 @@ void ProxyWorld::OnSwitch(const SchedSwitch& change, CpuId cpu, Time t) {
   }
   if (change.next_pid != kIdleTask) At(change.next_pid).runs_on = cpu;
   At(cpu).curr = change.next_pid;
+  At(cpu).left_by = change.prev_pid;
+  At(cpu).switched = t;
+}
+
+// A direct hand-off costs what its policy says instead of c_sched and c_ctx, and may take less.
+void ProxyWorld::OnSegment(const Segment& segment, CpuId cpu, Time t) {
+  constexpr auto kDirect = static_cast<SegmentKind>(static_cast<int>(SegmentKind::kOverheadFirst) +
+                                                    static_cast<int>(CostId::kPolicy));
+  ProxyCpu& place = At(cpu);
+  const bool is_first = segment.start == place.switched;
+  if (!is_first || segment.kind != kDirect || place.left_by == kIdleTask) return;
+  ProxyTask& prev = At(place.left_by);
+  if (prev.left == cpu) prev.left_until = std::min(prev.left_until, t);
 }
 
 void ProxyWorld::OnPark(const ProxyPark& park) {

@@ -36,6 +36,8 @@ struct ProxyCpu {
   // invalid: curr executes for itself. A wait for curr that begins later, also a new one of the
   // same task, does not count until the next schedule().
   TaskId walked_from;
+  TaskId left_by = kIdleTask;  // who went off it last, and when that switch began
+  Time switched = kNever;
 };
 
 class ProxyWorld {
@@ -60,6 +62,7 @@ class ProxyWorld {
 
  private:
   void OnSwitch(const SchedSwitch& change, CpuId cpu, Time t);
+  void OnSegment(const Segment& segment, CpuId cpu, Time t);
   void OnPark(const ProxyPark& park);
   void OnScheduled(CpuId cpu, TaskId donor, TaskId curr);
 
