@@ -27,7 +27,8 @@ constexpr std::array<std::string_view, UmcgEvents::kCount> kNames = {"umcg_state
                                                                      "umcg_spin",
                                                                      "umcg_lookup",
                                                                      "umcg_register",
-                                                                     "umcg_gone"};
+                                                                     "umcg_gone",
+                                                                     "umcg_stamp"};
 constexpr std::array<std::string_view, 5> kKindNames = {"dispatch", "yield", "swap", "block",
                                                         "preempt"};
 constexpr std::array<std::string_view, 12> kReasonNames = {
@@ -351,6 +352,8 @@ void UmcgBooks::OnUmcg(int kind, const TraceEvent& event) {
     case UmcgEvents::kRegister:
       if (p.wide[0] == 0) {
         worker.on_list = worker.in_queue = worker.is_woken = worker.is_waiting = false;
+        worker.is_lost = false;  // it waits for nobody any more
+        worker.runs = TaskId();
         if (p.wide[1] == 1) Lost(task);
         if (p.wide[1] == 0) worker.group = -1;
         return;
