@@ -68,6 +68,45 @@ void ShrinkMachine(const Scenario& scenario, std::vector<Change>& changes) {
   changes.push_back([](Scenario& s) { s.kernel = Scenario().kernel; });
 }
 
+// Groups of UMCG: with a group go its workers, with a task its place in its group and its faults.
+void EraseTask(Scenario& s, const std::string& name) {
+  std::erase_if(s.tasks, [&](const TaskSpec& task) { return task.name == name; });
+  std::erase_if(s.actions, [&](const ActionSpec& action) { return action.task == name; });
+  for (UmcgGroupSpec& group : s.groups) std::erase(group.workers, name);
+  std::erase_if(s.faults, [&](const FaultSpec& fault) {
+    for (const auto& [key, value] : fault.args) {
+      const auto* text = std::get_if<std::string>(&value);
+      if (key == "task" && text != nullptr && *text == name) return true;
+    }
+    return false;
+  });
+}
+
+void ShrinkGroups(const Scenario& scenario, std::vector<Change>& changes) {
+  for (std::size_t g = 0; g < scenario.groups.size(); ++g) {
+    changes.push_back([=](Scenario& s) {
+      const std::vector<std::string> workers = s.groups[g].workers;
+      for (const std::string& worker : workers) EraseTask(s, worker);
+      EraseAt(s.groups, g);
+    });
+    for (std::size_t i = 0; i < scenario.groups[g].servers.size(); ++i) {
+      changes.push_back([=](Scenario& s) { EraseAt(s.groups[g].servers, i); });
+    }
+  }
+  for (std::size_t f = 0; f < scenario.faults.size(); ++f) {
+    changes.push_back([=](Scenario& s) { EraseAt(s.faults, f); });
+  }
+  for (std::size_t h = 0; h < scenario.hotplug.size(); ++h) {
+    changes.push_back([=](Scenario& s) { EraseAt(s.hotplug, h); });
+  }
+  if (!scenario.common.services) return;
+  for (std::size_t i = 0; i < scenario.common.services->size(); ++i) {
+    for (std::size_t p = 0; p < (*scenario.common.services)[i].params.size(); ++p) {
+      changes.push_back([=](Scenario& s) { EraseAt((*s.common.services)[i].params, p); });
+    }
+  }
+}
+
 void ShrinkTask(const Scenario& scenario, std::size_t t, std::vector<Change>& changes) {
   const TaskSpec& task = scenario.tasks[t];
   for (std::size_t i = 0; i < task.ops.size() && task.ops.size() > 1; ++i) {
@@ -92,10 +131,7 @@ std::vector<Change> Changes(const Scenario& scenario) {
   std::vector<Change> changes;
   for (std::size_t t = 0; t < scenario.tasks.size() && scenario.tasks.size() > 1; ++t) {
     const std::string name = scenario.tasks[t].name;
-    changes.push_back([=](Scenario& s) {
-      EraseAt(s.tasks, t);
-      std::erase_if(s.actions, [&](const ActionSpec& action) { return action.task == name; });
-    });
+    changes.push_back([=](Scenario& s) { EraseTask(s, name); });
   }
   for (std::size_t a = 0; a < scenario.actions.size(); ++a) {
     changes.push_back([=](Scenario& s) { EraseAt(s.actions, a); });
@@ -110,6 +146,9 @@ std::vector<Change> Changes(const Scenario& scenario) {
   ShrinkMachine(scenario, changes);
   ShrinkPolicy(&PolicySet::sched_class, scenario, changes);
   ShrinkPolicy(&PolicySet::placement, scenario, changes);
+  ShrinkPolicy(&PolicySet::lock, scenario, changes);
+  ShrinkPolicy(&PolicySet::user, scenario, changes);
+  ShrinkGroups(scenario, changes);
   for (std::size_t t = 0; t < scenario.tasks.size(); ++t) ShrinkTask(scenario, t, changes);
   return changes;
 }

@@ -44,7 +44,7 @@ constexpr ServiceOpInfo Op(std::string_view name, int32_t path, std::string_view
   return op;
 }
 constexpr std::array kOps = {
-    Op("umcg_swap", kSwapPath, "task", OpKind::kSync, "Wakes the other task and waits."),
+    Op("umcg_swap", kSwapPath, "task requeue", OpKind::kSync, "Wakes the other task and waits."),
     Op("umcg_wait", kWaitPath, "until requeue", OpKind::kBlock, "Waits until it is woken."),
     Op("umcg_wake", kWakePath, "task current_cpu keep_word", OpKind::kWake, "Wakes a task."),
     Op("umcg_yield", kYieldPath, "requeue", OpKind::kYield, "sched_yield()."),

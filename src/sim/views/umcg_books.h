@@ -50,6 +50,7 @@ class UmcgEvents {
     kLookup,
     kRegister,
     kGone,
+    kStamp,
     kCount,
   };
   // Returns whether the run has a policy with such events.

@@ -14,14 +14,11 @@ constexpr int64_t kNone = 0;
 constexpr int64_t kRunning = 1;
 constexpr int64_t kIdle = 2;
 constexpr int64_t kBlocked = 3;
-constexpr int64_t kStateMask = 0x3f;
 // A worker that was run so often and never got to its user code will not.
 constexpr int kLivelockRounds = 3;
 
-int64_t StateOf(int64_t word) { return word & kStateMask; }
-
-const char* NameOfState(int64_t word) {
-  switch (StateOf(word)) {
+const char* NameOfState(int64_t state) {
+  switch (state) {
     case kNone:
       return "NONE";
     case kRunning:
@@ -36,9 +33,10 @@ const char* NameOfState(int64_t word) {
 }
 
 // Changes of the state that the kernel makes (umcg.md 6.12, 10). What user space wrote there may be
-// anything; the way back to user mode makes it IDLE.
+// anything; the way back to user mode makes it IDLE, and umcg_wait unlocks whatever it finds.
 bool IsKernelChange(int64_t from, int64_t to, bool is_pz) {
   const bool odd = from == kNone || from > kBlocked;
+  if (odd && to == from) return !is_pz;
   if (is_pz) {
     return (from == kBlocked && to == kIdle) || (from == kIdle && to != kNone) ||
            (from == kRunning && to != kRunning);
@@ -68,6 +66,7 @@ void UmcgChecker::OnStart(const RunInfo& info, ViolationSink& sink) {
     is_v09_ = name == "umcg-v0.9";
   }
   is_on_ = is_on_ && policy_ >= 0;
+  state_mask_ = is_v09_ ? 0x3f : 0xff;
   locked_ = is_pz_ ? 0 : is_v09_ ? 0x40 : 0x100;
   preempted_ = is_pz_ ? 0x100 : is_v09_ ? 0x80 : 0x200;
   cond_wait_ = is_pz_ ? 0x200 : 0;
@@ -193,18 +192,29 @@ bool UmcgChecker::HeldMutex(TaskId task, Time t) const {
 }
 
 void UmcgChecker::OnSwitch(const SchedSwitch& change, const TraceEvent& event) {
+  Of(change.next_pid).is_asleep = false;
   if (change.prev_pid == kIdleTask || change.voluntary == 0) return;
   Seen& prev = Of(change.prev_pid);
-  prev.pushing = false;
+  prev.is_asleep = true;
+  // It has looked for an idle server, and whom it took it has marked, or could not.
+  if (prev.pushing) {
+    prev.pushing = false;
+    CheckIdle(event.t, event.cpu(), change.prev_pid);
+  }
   if (prev.in_block_path) {
     Report("UM-I7", event.t, event.cpu(), change.prev_pid,
            fmt::format("{} sleeps inside block detection", Name(change.prev_pid)));
   }
-  if (prev.is_worker && StateOf(prev.word) == kBlocked && prev.pages > 0) {
-    Report(
-        "UM-I8", event.t, event.cpu(), change.prev_pid,
-        fmt::format("{} sleeps BLOCKED with {} pages pinned", Name(change.prev_pid), prev.pages));
+  CheckPins(event.t, event.cpu(), change.prev_pid);
+}
+
+void UmcgChecker::CheckPins(Time at, CpuId cpu, TaskId task) {
+  const Seen& seen = Of(task);
+  if (!seen.is_worker || !seen.is_asleep || StateOf(seen.word) != kBlocked || seen.pages == 0) {
+    return;
   }
+  Report("UM-I8", at, cpu, task,
+         fmt::format("{} sleeps BLOCKED with {} pages pinned", Name(task), seen.pages));
 }
 
 // Block detection begins with its first step and is over with its last.
@@ -234,12 +244,13 @@ void UmcgChecker::OnState(const TraceEvent& event, const PolicyEventPayload& p) 
     report("UM-I6", fmt::format("the word of {} became NONE without unregister", Name(task)));
   }
   if (by_kernel) CheckKernelChange(event, p);
+  CheckPins(event.t, event.cpu(), task);
   if (is_v09_ && (from >> 18) == (to >> 18)) {
     report("UM-I15", fmt::format("the word of {} changed without a new time", Name(task)));
   }
   if (seen.on_list && StateOf(to) != kIdle) {
-    report("UM-I4",
-           fmt::format("{} is on the list and its word is {}", Name(task), NameOfState(to)));
+    report("UM-I4", fmt::format("{} is on the list and its word is {}", Name(task),
+                                NameOfState(StateOf(to))));
   }
   if (seen.is_worker) {
     const bool bad = !MayRunUser(to);
@@ -270,7 +281,7 @@ void UmcgChecker::CheckKernelChange(const TraceEvent& event, const PolicyEventPa
   }
   if (!IsKernelChange(StateOf(from), StateOf(to), is_pz_)) {
     report("UM-I12", fmt::format("the kernel made the word of {} {} out of {}", Name(task),
-                                 NameOfState(to), NameOfState(from)));
+                                 NameOfState(StateOf(to)), NameOfState(StateOf(from))));
   }
   if (((from ^ to) & user_bits_) != 0) {
     report("UM-I13", fmt::format("the kernel changed user bits of {}", Name(task)));
@@ -311,7 +322,7 @@ void UmcgChecker::OnPush(const TraceEvent& event, TaskId task) {
   if (StateOf(seen.word) != kIdle) {
     Report("UM-I4", event.t, event.cpu(), task,
            fmt::format("{} is pushed on the list with its word {}", Name(task),
-                       NameOfState(seen.word)));
+                       NameOfState(StateOf(seen.word))));
   }
   for (std::size_t lock = 0; lock < owners_.size(); ++lock) {
     if (owners_[lock] != task) continue;
@@ -330,7 +341,7 @@ void UmcgChecker::OnPush(const TraceEvent& event, TaskId task) {
 
 // I5: a worker is on the list, every server of its group waits idle, and nobody is about to look.
 void UmcgChecker::CheckIdle(Time at, CpuId cpu, TaskId task) {
-  if (is_pz_ || Of(task).group < 0 || !Of(task).on_list) return;
+  if (is_pz_ || Of(task).group < 0 || !Of(task).on_list || Of(task).told_lost) return;
   bool any = false;
   for (const Seen& other : seen_) {
     if (other.group != Of(task).group) continue;
@@ -340,6 +351,7 @@ void UmcgChecker::CheckIdle(Time at, CpuId cpu, TaskId task) {
     if (!other.waits_idle || StateOf(other.word) != kIdle) return;
   }
   if (!any) return;
+  Of(task).told_lost = true;
   Report("UM-I5", at, cpu, task,
          fmt::format("{} is on the list and every server of its group sleeps", Name(task)));
 }
@@ -362,7 +374,7 @@ void UmcgChecker::OnUmcg(int kind, const TraceEvent& event) {
       CheckIdle(event.t, event.cpu(), task);
       return;
     case UmcgEvents::kQueue:
-      Of(task).on_list = Of(task).pushing = false;
+      Of(task).on_list = Of(task).pushing = Of(task).told_lost = false;
       return;
     case UmcgEvents::kIgnored:
       Of(task).in_block_path = false;
@@ -398,6 +410,12 @@ void UmcgChecker::OnUmcg(int kind, const TraceEvent& event) {
       if (seen.word == 0) seen.word = seen.is_server ? kRunning : kIdle;
       return;
     }
+    case UmcgEvents::kStamp:
+      if (p.wide[0] <= p.wide[1]) return;
+      Report("UM-I15", event.t, event.cpu(), task,
+             fmt::format("{} has blocked at {} and is runnable since {}", Name(task), p.wide[0],
+                         p.wide[1]));
+      return;
     case UmcgEvents::kGone:
       Report("use-after-free", event.t, event.cpu(), task,
              fmt::format("{} uses {} after it has gone", Name(task), Name(TaskId(p.narrow[1]))));

@@ -36,7 +36,9 @@ class UmcgChecker final : public Listener {
     bool on_list = false;
     bool pushing = false;     // between the push and the look for an idle server
     bool waits_idle = false;  // a server that found no work and waits
+    bool told_lost = false;   // that it is on the list and nobody looks
     bool in_block_path = false;
+    bool is_asleep = false;
     int64_t pages = 0;
     TaskId runs_for;         // the server of a worker
     Time released = kNever;  // when it last gave up a mutex
@@ -45,6 +47,7 @@ class UmcgChecker final : public Listener {
     std::vector<std::pair<Time, Time>> bad;  // … it did, not yet held against user code
   };
   Seen& Of(TaskId task);
+  int64_t StateOf(int64_t word) const { return word & state_mask_; }
   bool MayRunUser(int64_t word) const;
   void Report(const char* id, Time at, CpuId cpu, TaskId task, std::string message);
   std::string Name(TaskId task) const { return std::string(info_->task_name(task)); }
@@ -56,13 +59,14 @@ class UmcgChecker final : public Listener {
   void OnSegment(const Segment& segment, const TraceEvent& event);
   void OnSwitch(const SchedSwitch& change, const TraceEvent& event);
   bool HeldMutex(TaskId task, Time t) const;
+  void CheckPins(Time at, CpuId cpu, TaskId task);
   void OnStep(const StepBegin& step);
   void CheckIdle(Time at, CpuId cpu, TaskId task);
 
   UmcgEvents events_;
   bool is_on_ = false;
   bool is_pz_ = false, is_v09_ = false;
-  int64_t user_bits_ = 0, locked_ = 0, preempted_ = 0, cond_wait_ = 0;
+  int64_t state_mask_ = 0xff, user_bits_ = 0, locked_ = 0, preempted_ = 0, cond_wait_ = 0;
   int policy_ = -1;
   const RunInfo* info_ = nullptr;
   ViolationSink* sink_ = nullptr;

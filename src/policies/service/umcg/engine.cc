@@ -54,10 +54,14 @@ void Engine::OnStart(Kernel& kernel) {
   for (const FaultCall& call : world_.faults) {
     const TaskId task(static_cast<int32_t>(call.Number("task", -1)));
     if (call.name != "umcg.sleep" || !task.valid()) continue;
-    for (std::size_t s = 0; s < std::size(steps::kWait); ++s) {
-      if (steps::kWait[s].name != call.Text("step")) continue;
-      Of(task).sleep_step = StepId(static_cast<int32_t>(s));
-      Of(task).sleep_for = Cycles(call.Number("for", 0));
+    for (const Path path : {kWait, kBlock}) {
+      const std::span<const StepInfo> found = kPaths[static_cast<std::size_t>(path)].steps;
+      for (std::size_t s = 0; s < found.size(); ++s) {
+        if (found[s].name != call.Text("step")) continue;
+        Of(task).sleep_path = PathId(path);
+        Of(task).sleep_step = StepId(static_cast<int32_t>(s));
+        Of(task).sleep_for = Cycles(call.Number("for", 0));
+      }
     }
   }
   for (std::size_t i = 1; i < world_.tasks.size(); ++i) {
@@ -144,7 +148,7 @@ void Engine::Forget(Kernel& kernel, TaskId task, int how) {
 
 Next Engine::Step(Kernel& kernel, Frame& frame) {
   Thread& thread = Of(frame.task);
-  if (thread.sleep_for > kZeroCycles && frame.path == PathId(kWait) &&
+  if (thread.sleep_for > kZeroCycles && frame.path == thread.sleep_path &&
       frame.step == thread.sleep_step) {
     const Cycles length = thread.sleep_for;
     thread.sleep_for = kZeroCycles;
@@ -203,6 +207,8 @@ Next Engine::Step(Kernel& kernel, Frame& frame) {
     case kOpClearBits:
     case kOpSetNext:
       return Bits(kernel, frame);
+    case kOpPoke:
+      return Poke(kernel, frame);
     case kOpRegister:
       return Register(kernel, frame);
     case kOpUnregister:
@@ -307,7 +313,7 @@ TaskId Engine::LookUp(Kernel& kernel, int64_t tid, TaskId by) {
 
 // v0.9: every change carries a new time, in units of 16 ns.
 int64_t Engine::Stamp(const Kernel& kernel, TaskId task, int64_t word) {
-  if (layout_.stamp_shift == 0) return word;
+  if (layout_.stamp_shift == 0 || knobs_.mistakes.same_time) return word;
   constexpr int64_t kStampMask = (int64_t{1} << 46) - 1;
   const int64_t ns = kernel.now().cycles() / clock_hz_ * 1'000'000'000 +
                      kernel.now().cycles() % clock_hz_ * 1'000'000'000 / clock_hz_;
@@ -325,6 +331,7 @@ WordResult Engine::ChangeState(Kernel& kernel, TaskId task, int64_t expected, in
   const WordResult before = kernel.Load(word);
   if (before.fault) return before;
   if (before.old != expected) return {false, false, before.old};
+  if (by_kernel && knobs_.mistakes.erases_bits) wanted &= ~layout_.user;
   const WordResult result = kernel.CompareExchange(word, expected, Stamp(kernel, task, wanted));
   if (result.ok) {
     Emit(kernel, kEvState, expected, kernel.Load(word).old, task.value(), by.value(),
@@ -386,6 +393,7 @@ void Engine::Unpin(Kernel& kernel, TaskId task) {
 void Engine::Die(Kernel& kernel, TaskId task, Reason reason) {
   Of(task).is_dying = true;
   Emit(kernel, kEvDie, static_cast<int64_t>(reason), 0, task.value());
+  if (knobs_.mistakes.survives) return;
   kernel.Signal(task, SignalKind::kKill);
 }
 

@@ -50,6 +50,7 @@ enum Event : int {
   kEvRegister,
   kEvGone,
   kNumEvents,
+  kEvStamp = kNumEvents,  // umcg-pz alone
 };
 
 // Calls, as umcg_enter and umcg_exit name them.
@@ -103,13 +104,15 @@ class Engine final : public KernelService, private WorkerQueues {
     TaskId choice;            // of a server: whom it is about to run
     bool raw_next = false;    // its program has written next_tid, which a wait then takes
     bool requeue = false;     // its server queues it again when it comes back
+    bool waits_swap = false;  // of a worker: on no queue, asleep until another one names it
     bool waits_idle = false;  // of a server: waits for work
     bool was_woken_idle = false;
     bool preempt_sent = false;
     Time slice_end = kNever;
     int64_t taking = 0;    // of a server: the rest of a list it is taking, and where its
     int taking_place = 0;  // workers go in the queue
-    // A fault: sleeps so long at that step.
+    // A fault: sleeps so long at that step of that path.
+    PathId sleep_path;
     StepId sleep_step;
     Cycles sleep_for;
   };
@@ -138,6 +141,10 @@ class Engine final : public KernelService, private WorkerQueues {
   int64_t TidOf(TaskId task) const { return UserOf(task) == nullptr ? 0 : UserOf(task)->tid; }
   bool SameSpace(TaskId a, TaskId b) const {
     return UserOf(a) != nullptr && UserOf(b) != nullptr && UserOf(a)->process == UserOf(b)->process;
+  }
+  // Whether `server` may be marked for `worker`, as far as address spaces go.
+  bool FitsServer(TaskId server, TaskId worker) const {
+    return knobs_.mistakes.any_space || SameSpace(server, worker);
   }
   WordId Word(const Kernel& kernel, TaskId task, Field field) const {
     return kernel.WordOf(self_, task, field);
@@ -235,6 +242,8 @@ class Engine final : public KernelService, private WorkerQueues {
   bool TakeList(Kernel& kernel, TaskId server, WordId& pending);
   void QueueWorker(Kernel& kernel, TaskId server, TaskId worker, bool tells);
   void QueueInOrder(Kernel& kernel, TaskId task);
+  bool IsQueued(TaskId worker) const;
+  bool MayBeSwappedTo(const Kernel& kernel, TaskId worker) const;
   void LeaveQueue(Kernel& kernel, TaskId worker, TaskId server);
   std::vector<TaskId>& QueueOf(TaskId server);
   const std::vector<TaskId>& QueueOf(TaskId server) const;
@@ -251,6 +260,7 @@ class Engine final : public KernelService, private WorkerQueues {
   Next Wake(Kernel& kernel, Frame& frame);
   Next Preempt(Kernel& kernel, Frame& frame);
   Next Bits(Kernel& kernel, Frame& frame);
+  Next Poke(Kernel& kernel, Frame& frame);
   Next Register(Kernel& kernel, Frame& frame);
   Next Unregister(Kernel& kernel, Frame& frame);
   Next RawCtl(Kernel& kernel, Frame& frame);

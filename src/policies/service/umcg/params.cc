@@ -145,6 +145,11 @@ Knobs ReadKnobs(const PolicyParams& params, Variant variant) {
   knobs.keeps_preempted = params.Flag("server.keeps_preempted");
   knobs.chain = params.Flag("server.chain");
   knobs.detects_donors = params.Text("proxy_donor") != "silent";
+  knobs.mistakes.any_space = params.Fault("umcg.any_space");
+  knobs.mistakes.wrong_change = params.Fault("umcg.wrong_change");
+  knobs.mistakes.erases_bits = params.Fault("umcg.erases_bits");
+  knobs.mistakes.survives = params.Fault("umcg.survives");
+  knobs.mistakes.same_time = params.Fault("umcg.same_time");
   return knobs;
 }
 

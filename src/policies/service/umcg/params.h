@@ -15,6 +15,15 @@ struct Costs {
 
 enum class PreemptSource : uint8_t { kOff, kWatchdog, kServerTimeout };
 
+// Faults: each is a mistake of the engine that a checker must see.
+struct Mistakes {
+  bool any_space = false;     // servers of other processes are marked, too
+  bool wrong_change = false;  // a worker whose wait is over becomes RUNNING instead of IDLE
+  bool erases_bits = false;   // the kernel writes whole words, without their user bits
+  bool survives = false;      // whoever is killed goes on
+  bool same_time = false;     // a change carries the time of the one before it
+};
+
 struct Knobs {
   int vpid_lookups = 2;
   bool userbits_in_retry = false;  // each: true = corrected
@@ -36,6 +45,7 @@ struct Knobs {
   bool keeps_preempted = false;      // servers do not clear PREEMPTED when they run a worker
   bool chain = false;                // a server that sees more work wakes one further server
   bool detects_donors = true;        // block detection fires for a task kept queued as a donor
+  Mistakes mistakes;
 };
 
 Costs ReadCosts(const PolicyParams& params);

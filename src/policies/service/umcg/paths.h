@@ -33,7 +33,7 @@ enum Path : int32_t {
   kOpWait,   // r[0] until
   kOpWake,   // r[0] task, r[1] current_cpu, r[2] mark
   kOpPreempt,
-  kOpBits,  // r[0] bits; lock, unlock, set_bits and clear_bits are told apart by r[5]
+  kOpBits,  // r[0] bits, r[1] whose (0: its own)
   kOpLock,
   kOpUnlock,
   kOpClearBits,
@@ -43,6 +43,7 @@ enum Path : int32_t {
   kOpOops,
   kOpSyscall,
   kOpSetNext,  // r[0] tid: the raw contents of next_tid
+  kOpPoke,     // r[0] task, r[1] field, r[2] bits to clear, r[3] bits to set
   kNumPaths,
 };
 
@@ -114,6 +115,7 @@ inline constexpr std::array<PathInfo, kNumPaths> kPaths = {{
     {"oops", steps::kOp},
     {"syscall", steps::kOp},
     {"umcg_set_next", steps::kOp},
+    {"poke", steps::kOp},
 }};
 
 }  // namespace rqsim::umcg

@@ -10,7 +10,7 @@ int64_t Engine::PzPin(Kernel& kernel, TaskId task) {
   const WordResult tid = kernel.Load(Word(kernel, task, kServerTid));
   if (tid.fault) return kEFAULT;
   const TaskId server = LookUp(kernel, tid.old & kTidMask, task);
-  if (!server.valid() || !Of(server).registered || !SameSpace(server, task)) return kESRCH;
+  if (!server.valid() || !Of(server).registered || !FitsServer(server, task)) return kESRCH;
   if (kernel.Load(Word(kernel, server, kState)).fault) return kEFAULT;
   Pin(kernel, task, true, true);
   Of(task).server = server;
@@ -21,9 +21,15 @@ int64_t Engine::PzPin(Kernel& kernel, TaskId task) {
 bool Engine::PzUpdate(Kernel& kernel, TaskId task, int64_t from, int64_t to, TaskId by) {
   const WordResult word = kernel.Load(Word(kernel, task, kState));
   if (word.fault || StateOf(word.old) != from) return false;
+  if (from == kBlocked && knobs_.mistakes.wrong_change) to = kRunning;
   ChangeState(kernel, task, word.old, (word.old & layout_.user) | to, by, true);
-  if (to == kBlocked) kernel.Store(Word(kernel, task, kBlockedTs), kernel.now().cycles());
-  if (to == kIdle) kernel.Store(Word(kernel, task, kRunnableTs), kernel.now().cycles());
+  const Field stamp = to == kBlocked ? kBlockedTs : kRunnableTs;
+  const bool stamps = to == kBlocked || (to == kIdle && !knobs_.mistakes.same_time);
+  if (stamps) kernel.Store(Word(kernel, task, stamp), kernel.now().cycles());
+  if (from == kBlocked) {
+    Emit(kernel, kEvStamp, kernel.Load(Word(kernel, task, kBlockedTs)).old,
+         kernel.Load(Word(kernel, task, kRunnableTs)).old, task.value());
+  }
   return true;
 }
 
@@ -88,8 +94,15 @@ Next Engine::PzExit(Kernel& kernel, Frame& frame) {
       if (goes) return Next::Return(0);
       return CallPath(4, kIdleLoop, -1);
     }
-    default:
-      return Next::Return(0);
+    default: {
+      // MODEL-212: neither may it go, nor does its wait last.
+      const int64_t word = LoadState(kernel, frame.task);
+      const bool turns = StateOf(word) == kRunning && (word & layout_.flags()) == layout_.cond_wait;
+      if (!turns || FatalPending(kernel, frame.task)) return Next::Return(0);
+      Watch watch;
+      watch.word = Word(kernel, frame.task, kState);
+      return Next::Spin(StepId(5), watch, costs_.spin_poll, kernel.now(), true);
+    }
   }
 }
 

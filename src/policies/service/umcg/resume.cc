@@ -142,8 +142,9 @@ Next Engine::ResumeQueue(Kernel& kernel, Frame& frame) {
       }
       return Kernelly(kB6, costs_.k_cas);
     case kB6: {
+      const int64_t state = knobs_.mistakes.wrong_change ? kRunning : kIdle;
       const WordResult set = ChangeState(kernel, frame.task, frame.r[kWordRead],
-                                         WithState(frame.r[kWordRead], kIdle), frame.task, true);
+                                         WithState(frame.r[kWordRead], state), frame.task, true);
       if (set.fault) return ResumeDie(kernel, frame, Reason::kEfault);
       if (!set.ok) return ResumeDie(kernel, frame, Reason::kWordChanged);
       Of(frame.task).preempt_sent = false;
@@ -223,7 +224,7 @@ Next Engine::Mark(Kernel& kernel, Frame& frame) {
     case 1: {
       const TaskId server = LookUp(kernel, frame.r[0], frame.task);
       if (!server.valid() || !Of(server).registered) return Next::Return(kESRCH);
-      if (knobs_.lookup_atomic && !SameSpace(server, frame.task)) return Next::Return(kESRCH);
+      if (knobs_.lookup_atomic && !FitsServer(server, frame.task)) return Next::Return(kESRCH);
       return Kernelly(2, kZeroCycles);
     }
     case 2: {
@@ -234,7 +235,7 @@ Next Engine::Mark(Kernel& kernel, Frame& frame) {
         }
         return Next::Return(kESRCH);
       }
-      if (!SameSpace(server, frame.task)) return Next::Return(kESRCH);
+      if (!FitsServer(server, frame.task)) return Next::Return(kESRCH);
       return Kernelly(3, costs_.k_cas);
     }
     default: {

@@ -56,9 +56,17 @@ void Engine::QueueWorker(Kernel& kernel, TaskId server, TaskId worker, bool tell
 
 void Engine::LeaveQueue(Kernel& kernel, TaskId worker, TaskId server) {
   for (std::vector<TaskId>& queue : GroupOf(server).queues) std::erase(queue, worker);
+  Of(worker).waits_swap = false;
   // What was left of its last slice is over; the next counts from its first user cycle.
   Of(worker).slice_end = kNever;
   Emit(kernel, kEvQueue, 0, 0, worker.value(), server.value());
+}
+
+bool Engine::IsQueued(TaskId worker) const {
+  const Group& group = groups_[static_cast<std::size_t>(UserOf(worker)->group)];
+  return std::any_of(group.queues.begin(), group.queues.end(), [&](const auto& queue) {
+    return std::find(queue.begin(), queue.end(), worker) != queue.end();
+  });
 }
 
 void Engine::Link(Kernel& kernel, TaskId server, TaskId worker) {
@@ -319,7 +327,12 @@ Next Engine::ServerRun(Kernel& kernel, Frame& frame) {
     case kLockWorker: {
       const int64_t word = LoadState(kernel, worker);
       const bool ready = Of(worker).registered && StateOf(word) == kIdle && !IsLocked(word);
-      if (!ready) return Userly(kRestore, costs_.u_cas);
+      if (!ready) {
+        // It stands on the queue and is still on its way to sleep: it stays there.
+        const bool comes = Of(worker).registered && StateOf(word) == kIdle;
+        if (comes) QueueWorker(kernel, frame.task, worker, false);
+        return Userly(kRestore, costs_.u_cas);
+      }
       const int64_t kept = knobs_.keeps_preempted ? word : word & ~layout_.preempted;
       ChangeState(kernel, worker, word, WithState(kept, kRunning) | layout_.locked, frame.task,
                   false);

@@ -10,6 +10,7 @@
 // is umcg-v0.6 whose hand-offs bypass the wake-up (Google's SwitchTo). Cost: a look-up by tid is
 // O(log tasks), everything else O(1) per step; the user queues of user space are vectors.
 // Tested by scenarios/umcg and tests/unit/policies/service/umcg_test.cc.
+#include <algorithm>
 #include <array>
 #include <memory>
 
@@ -100,6 +101,23 @@ constexpr std::array<EventInfo, umcg::kNumEvents> kEventsOf = {{
     {"umcg_register", kRegisterFields, "kind 1 server, 2 worker, 0 no longer (group: why)", true},
     {"umcg_gone", kResultFields, "a task was used after its look-up had become void", true},
 }};
+constexpr std::array<EventFieldInfo, 3> kStampFields = {{
+    {"blocked_ts", FieldKind::kInteger, nullptr},
+    {"runnable_ts", FieldKind::kInteger, nullptr},
+    {"tid", FieldKind::kTask, nullptr},
+}};
+// What umcg-pz tells of in addition.
+constexpr std::array kEventsOfPz = [] {
+  std::array<EventInfo, umcg::kNumEvents + 1> events{};
+  std::copy(kEventsOf<Variant::kPz>.begin(), kEventsOf<Variant::kPz>.end(), events.begin());
+  events[umcg::kEvStamp] = {"umcg_stamp", kStampFields, "the times of a wait that is over", true};
+  return events;
+}();
+template <Variant kVariant>
+constexpr std::span<const EventInfo> EventsOf() {
+  if constexpr (kVariant == Variant::kPz) return kEventsOfPz;
+  return kEventsOf<kVariant>;
+}
 
 constexpr ServiceOpInfo Op(std::string_view name, umcg::Path path, bool pays, std::string_view args,
                            OpKind without, std::string_view summary) {
@@ -116,8 +134,9 @@ constexpr OpKind kNothing = OpKind::kRun;
 constexpr std::array kOps = {
     Op("umcg_yield", umcg::kOpYield, false, "requeue", OpKind::kYield,
        "Gives the CPU back to the server; with `requeue` that queues the worker again."),
-    Op("umcg_swap", umcg::kOpSwap, false, "task", OpKind::kSync,
-       "Hands the CPU to another worker or basic task and waits."),
+    Op("umcg_swap", umcg::kOpSwap, false, "task requeue", OpKind::kSync,
+       "Hands the CPU to another worker or basic task and waits; with `requeue` it stands on its "
+       "queue again. -EAGAIN: that worker does not wait for this."),
     Op("umcg_wait", umcg::kOpWait, false, "until requeue", OpKind::kBlock,
        "Waits until it is made RUNNING; a worker hands the CPU back to its server."),
     Op("umcg_wake", umcg::kOpWake, false, "task current_cpu keep_word", OpKind::kWake,
@@ -126,10 +145,15 @@ constexpr std::array kOps = {
        "Flags a running worker and signals it."),
     Op("umcg_lock", umcg::kOpLock, false, "", kNothing, "Its word becomes IDLE|LOCKED."),
     Op("umcg_unlock", umcg::kOpUnlock, false, "", kNothing, "Its word becomes RUNNING."),
-    Op("umcg_set_bits", umcg::kOpBits, false, "bits", kNothing, "Sets user bits of its word."),
-    Op("umcg_clear_bits", umcg::kOpClearBits, false, "bits", kNothing,
-       "Clears user bits of its word."),
+    Op("umcg_set_bits", umcg::kOpBits, false, "bits task", kNothing,
+       "Sets user bits of its word, or of the task's."),
+    Op("umcg_clear_bits", umcg::kOpClearBits, false, "bits task", kNothing,
+       "Clears user bits of its word, or of the task's."),
     Op("umcg_set_next", umcg::kOpSetNext, false, "tid", kNothing, "Writes its next_tid."),
+    Op("poke", umcg::kOpPoke, false,
+       "task field:state|next_tid|idle_workers_ptr|idle_server_tid_ptr|server_tid|blocked_ts|"
+       "runnable_ts|idle_workers|idle_server_tid clear set",
+       kNothing, "Changes a word of user memory in one step: `clear` bits go, then `set` come."),
     Op("umcg_register", umcg::kOpRegister, false, "", kNothing, "Registers as a worker."),
     Op("umcg_unregister", umcg::kOpUnregister, false, "", kNothing,
        "Wakes the server and unregisters, as the contract asks."),
@@ -147,8 +171,13 @@ constexpr std::array kFaults = {
               "killed_workers", "at cpu task present force"},
     FaultInfo{"umcg.exit", "a task is killed", "lost_wakeups", "at cpu task"},
     FaultInfo{"umcg.stall", "a named step is put off", "consumer_spin", "task step nth for"},
-    FaultInfo{"umcg.sleep", "umcg_wait sleeps before a named step", "umcg_block_ignored",
+    FaultInfo{"umcg.sleep", "umcg_wait, or block detection, sleeps before a named step", "UM-I7",
               "task step for"},
+    FaultInfo{"umcg.any_space", "a server of another process is marked like one's own", "UM-I11"},
+    FaultInfo{"umcg.wrong_change", "a worker becomes RUNNING when its wait is over", "UM-I12"},
+    FaultInfo{"umcg.erases_bits", "the kernel writes words without their user bits", "UM-I13"},
+    FaultInfo{"umcg.survives", "a worker that breaks the contract is not killed", "UM-I14"},
+    FaultInfo{"umcg.same_time", "a change of a word carries an old time", "UM-I15"},
 };
 
 constexpr std::array kTimers = {TimerInfo{.name = "slice"}};
@@ -162,7 +191,7 @@ PolicyInfo MakeInfo(std::string_view name, std::string_view summary, std::string
   info.source = source;
   info.params = umcg::ParamsOf(kVariant);
   info.paths = umcg::kPaths;
-  info.events = kEventsOf<kVariant>;
+  info.events = EventsOf<kVariant>();
   info.ops = kOps;
   info.timers = kTimers;
   info.faults = kFaults;

@@ -24,6 +24,8 @@ Next Engine::YieldTo(Kernel& kernel, Frame& frame, TaskId server) {
     case kFirst:
       // Said in user code: before its first cycle the worker may have had to park.
       thread.requeue = (frame.path == PathId(kOpYield) ? frame.r[0] : frame.r[1]) == 1;
+      thread.waits_swap = thread.is_worker && !thread.requeue &&
+                          (frame.path == PathId(kOpYield) || frame.r[0] == 0);
       // A request to preempt it is satisfied by the yield (umcg.md 7).
       ChangeState(
           kernel, frame.task, own,
@@ -74,7 +76,16 @@ Next Engine::WaitOp(Kernel& kernel, Frame& frame) {
   return YieldTo(kernel, frame, Of(frame.task).is_worker ? Of(frame.task).attached : TaskId());
 }
 
+// Whom a worker may name (MODEL-210): one that user space knows to sleep. Who is still on its way
+// to sleep, on the kernel's list, or run by somebody else is left alone.
+bool Engine::MayBeSwappedTo(const Kernel& kernel, TaskId worker) const {
+  const int64_t word = LoadState(kernel, worker);
+  if (UserOf(worker)->group < 0 || StateOf(word) != kIdle || IsLocked(word)) return false;
+  return Of(worker).waits_swap || IsQueued(worker);
+}
+
 // The words of the two tasks, then one call. A worker hands its server on to the other worker.
+// r[0] task, r[1] whether the worker stands on its queue again meanwhile.
 Next Engine::Swap(Kernel& kernel, Frame& frame) {
   if (variant_ == Variant::kPz) return PzYield(kernel, frame);
   Thread& thread = Of(frame.task);
@@ -84,18 +95,20 @@ Next Engine::Swap(Kernel& kernel, Frame& frame) {
   const int64_t word = LoadState(kernel, other);
   switch (frame.step.value()) {
     case kBegin:
-      Announce(kernel, Handoff::kSwap, frame.task, other);
+      if (!thread.is_worker || MayBeSwappedTo(kernel, other)) {
+        Announce(kernel, Handoff::kSwap, frame.task, other);
+      }
       return Userly(kFirst, costs_.u_cas);
     case kFirst:
       if (!thread.is_worker) {
         ChangeState(kernel, frame.task, own, WithState(own, kIdle), frame.task, false);
         return Userly(kThird, costs_.u_cas);
       }
-      if (StateOf(word) == kIdle) {
-        ChangeState(kernel, other, word,
-                    WithState(word & ~layout_.preempted, kRunning) | layout_.locked, frame.task,
-                    false);
-      }
+      if (!MayBeSwappedTo(kernel, other)) return Next::Return(kEAGAIN);
+      LeaveQueue(kernel, other, frame.task);
+      ChangeState(kernel, other, word,
+                  WithState(word & ~layout_.preempted, kRunning) | layout_.locked, frame.task,
+                  false);
       return Userly(kSecond, costs_.u_cas);
     case kSecond: {
       ChangeState(kernel, frame.task, own,
@@ -104,6 +117,10 @@ Next Engine::Swap(Kernel& kernel, Frame& frame) {
       if (server.valid()) {
         kernel.Store(Word(kernel, other, kNextTid), TidOf(server));
         Of(server).attached = other;
+      }
+      thread.waits_swap = frame.r[1] == 0;
+      if (frame.r[1] != 0) {
+        QueueWorker(kernel, server.valid() ? server : frame.task, frame.task, true);
       }
       return Userly(kThird, costs_.u_store + costs_.u_cas);
     }
@@ -137,6 +154,7 @@ Next Engine::Wake(Kernel& kernel, Frame& frame) {
       return frame.r[2] == 0 ? Userly(kFirst, costs_.u_cas) : Userly(kSecond, kZeroCycles);
     case kFirst: {
       const int64_t word = LoadState(kernel, target);
+      Of(target).waits_swap = false;
       if (StateOf(word) == kIdle) {
         ChangeState(kernel, target, word, WithState(word, kRunning), frame.task, false);
       }
@@ -203,12 +221,16 @@ Next Engine::Preempt(Kernel& kernel, Frame& frame) {
   }
 }
 
-// The flag LOCKED, user bits, raw next_tid.
+// The flag LOCKED, user bits (of any task of the process), raw next_tid.
 Next Engine::Bits(Kernel& kernel, Frame& frame) {
   if (frame.step == StepId(kBegin)) {
     return Userly(kFirst, frame.path == PathId(kOpSetNext) ? costs_.u_store : costs_.u_cas);
   }
-  const int64_t own = LoadState(kernel, frame.task);
+  const bool bits = frame.path == PathId(kOpBits) || frame.path == PathId(kOpClearBits);
+  const TaskId whose =
+      bits && frame.r[1] != 0 ? TaskId(static_cast<int32_t>(frame.r[1])) : frame.task;
+  if (!whose.valid() || !SameSpace(whose, frame.task)) return Next::Return(kEFAULT);
+  const int64_t own = LoadState(kernel, whose);
   int64_t wanted = own;
   switch (static_cast<Path>(frame.path.value())) {
     case kOpLock:  // into scheduling code: IDLE|LOCKED
@@ -228,7 +250,24 @@ Next Engine::Bits(Kernel& kernel, Frame& frame) {
       Of(frame.task).raw_next = true;
       return Next::Return(0);
   }
-  ChangeState(kernel, frame.task, own, wanted, frame.task, false);
+  ChangeState(kernel, whose, own, wanted, frame.task, false);
+  return Next::Return(0);
+}
+
+// One atomic change of a word of user memory, by anybody of the process (MODEL-211).
+Next Engine::Poke(Kernel& kernel, Frame& frame) {
+  if (frame.step == StepId(kBegin)) return Userly(kFirst, costs_.u_cas);
+  const TaskId whose(static_cast<int32_t>(frame.r[0]));
+  if (!whose.valid() || !SameSpace(whose, frame.task)) return Next::Return(kEFAULT);
+  const auto field = static_cast<Field>(frame.r[1]);
+  const WordId word = Word(kernel, whose, field);
+  const int64_t old = kernel.Load(word).old;
+  const int64_t wanted = (old & ~frame.r[2]) | frame.r[3];
+  if (field == kState) {
+    ChangeState(kernel, whose, old, wanted, frame.task, false);
+  } else {
+    kernel.Store(word, wanted);
+  }
   return Next::Return(0);
 }
 
@@ -330,16 +369,28 @@ Next Engine::RawCtl(Kernel& kernel, Frame& frame) {
 Next Engine::PzYield(Kernel& kernel, Frame& frame) {
   const int64_t own = LoadState(kernel, frame.task);
   const bool swaps = frame.path == PathId(kOpSwap);
+  const TaskId other = swaps ? TaskId(static_cast<int32_t>(frame.r[0])) : TaskId();
+  if (swaps && !other.valid()) return Next::Return(kESRCH);
+  const bool swaps_worker = swaps && Of(frame.task).is_worker;
+  bool& raw_next = Of(frame.task).raw_next;
   switch (frame.step.value()) {
     case kBegin:
-      Announce(kernel, swaps ? Handoff::kSwap : Handoff::kYield, frame.task,
-               swaps ? TaskId(static_cast<int32_t>(frame.r[0])) : Of(frame.task).attached);
+      if (!swaps_worker || MayBeSwappedTo(kernel, other)) {
+        Announce(kernel, swaps ? Handoff::kSwap : Handoff::kYield, frame.task,
+                 swaps ? other : Of(frame.task).attached);
+      }
       return Userly(kFirst, costs_.u_cas);
     case kFirst:
+      if (swaps_worker) {
+        if (!MayBeSwappedTo(kernel, other)) return Next::Return(kEAGAIN);
+        LeaveQueue(kernel, other, frame.task);
+      }
       ChangeState(kernel, frame.task, own, (own & layout_.user) | kIdle | layout_.cond_wait,
                   frame.task, false);
-      kernel.Store(Word(kernel, frame.task, kNextTid),
-                   swaps ? TidOf(TaskId(static_cast<int32_t>(frame.r[0]))) : 0);
+      if (swaps || !raw_next) {
+        kernel.Store(Word(kernel, frame.task, kNextTid), swaps ? TidOf(other) : 0);
+      }
+      raw_next = false;
       return Next::Run(StepId(kEnter), costs_.u_store + kernel.facts().c_syscall, RunMode::kKernel);
     case kEnter: {
       Emit(kernel, kEvEnter, static_cast<int64_t>(Call::kWait), 0, frame.task.value());
@@ -351,6 +402,11 @@ Next Engine::PzYield(Kernel& kernel, Frame& frame) {
       return Next::ToUser(StepId(kBack));
     case kBack:
       Emit(kernel, kEvExit, frame.r[kResult], 0, frame.task.value());
+      // It has not been run: it is where it was.
+      if (swaps_worker && frame.r[kResult] != 0 && StateOf(LoadState(kernel, other)) == kIdle &&
+          !IsQueued(other)) {
+        QueueWorker(kernel, frame.task, other, true);
+      }
       if (StateOf(own) == kIdle) return Userly(kEnd, costs_.u_cas);
       return Next::Return(frame.r[kResult]);
     default:
