@@ -79,6 +79,16 @@ class Documents:
             return None
         return output
 
+    def invariants(self, where, text):
+        """A table of invariants names the scenario that trips each: `| UM-I4 | … | `file` |`."""
+        for name, row in re.findall(r"^\| (UM-\w+|use-after-free) \|(.*)\|$", text, re.MULTILINE):
+            file = re.findall(r"`([\w-]+)`", row)[-1]
+            path = os.path.join(ROOT, "scenarios", "umcg", file + ".json")
+            if not os.path.exists(path):
+                self.problems.append(f"{where}: there is no {file}")
+            elif f'"id": "{name}"' not in open(path, encoding="utf-8").read():
+                self.problems.append(f"{where}: {file} does not expect {name}")
+
     def console(self, where, body, update):
         lines = body.split("\n")[:-1]
         out, i = [], 0
@@ -136,6 +146,7 @@ class Documents:
                 body = self.console(where, body, update)
             return match.group(0).replace(match.group("body"), body) if body else match.group(0)
 
+        self.invariants(os.path.relpath(path, ROOT), text)
         changed = BLOCK.sub(block, text)
         if update and changed != text:
             with open(path, "w", encoding="utf-8") as handle:
