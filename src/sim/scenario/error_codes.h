@@ -58,6 +58,10 @@ enum class ErrorCode : int {
   kTextName = 562,
   // Kernel threads and cpusets.
   kKthreadAffinity = 570,
+  // Critical sections of user code.
+  kSyscallInSection = 580,
+  kSectionInSection = 581,
+  kSectionNotEnded = 582,
 };
 
 }  // namespace rqsim

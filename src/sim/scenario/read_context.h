@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "rqsim/ops.h"
 #include "rqsim/registry.h"
 #include "rqsim/scenario.h"
 #include "sim/scenario/diagnostics.h"
@@ -140,6 +141,11 @@ void ReadAsserts(ReadContext& context, const JsonValue& value);
 void ReadExpects(ReadContext& context, const JsonValue& value);
 SchedSpec ReadSched(ReadContext& context, const JsonValue& value);
 std::vector<OpSpec> ReadOps(ReadContext& context, const JsonValue& value, int depth);
+// What a service or the machine brings under that name; null if nobody does.
+const ServiceOpInfo* FindServiceOp(const Registry& registry, std::string_view name);
+const OpInfo* FindOp(std::string_view name);
+// Whether a critical section of user code has what may not stand in one.
+void CheckSections(ReadContext& context, const JsonValue& root);
 // Warns of what a run would report by itself.
 void CheckPrograms(ReadContext& context, const JsonValue& root);
 

@@ -179,6 +179,8 @@ const Shape* ServiceOpShape(ShapeBook& book, const ServiceOpInfo& info) {
   return book.Choice({first, book.Object(std::move(keys))});
 }
 
+}  // namespace
+
 const ServiceOpInfo* FindServiceOp(const Registry& registry, std::string_view name) {
   for (const RegistryEntry& entry : registry.entries()) {
     for (const ServiceOpInfo& info : entry.info->ops) {
@@ -194,6 +196,8 @@ const OpInfo* FindOp(std::string_view name) {
   }
   return nullptr;
 }
+
+namespace {
 
 class OpReader {
  public:

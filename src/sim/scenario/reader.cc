@@ -168,6 +168,7 @@ void ReadRoot(ReadContext& context, const JsonValue& root) {
     ReadExpects(context, *expects);
   }
   CheckScheduled(context, root);
+  CheckSections(context, root);
   // With a name misspelt the programs would look wrong where they are not.
   if (!context.diagnostics.has_errors()) CheckPrograms(context, root);
 }
