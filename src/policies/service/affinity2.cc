@@ -7,11 +7,16 @@
 // serialise them. A CPU that comes up pulls its tasks before user code may run on it, running ones
 // by the stop task, and moving aborts a critical section. The price is a walk of all tasks whenever
 // a CPU comes or goes.
-// Cost: a hotplug operation visits every task; other hooks O(1). Tested by scenarios/pairing.
+//
+// Two ways to ask: affinity2, as the review has it, and pin_on_cpu with the commands of that patch.
+// The CPU must be in the mask that the task has without all this.
+// Cost: a hotplug operation visits every task; other hooks O(1).
+// Tested by scenarios/pairing and tests/unit/policies/service/pairing_test.cc.
 #include <vector>
 
 #include "policies.h"
 #include "rqsim/seams.h"
+#include "service/pair.h"
 
 namespace rqsim {
 namespace {
@@ -21,14 +26,13 @@ constexpr PathId kClear{1};
 constexpr PathId kStartup{2};
 constexpr PathId kTeardown{3};
 constexpr PathId kMove{4};
+constexpr PathId kPinOnCpu{5};
 constexpr StepInfo kOneStep[] = {{"effect"}};
 constexpr StepInfo kStartupSteps[] = {{"walk"}, {"wait"}};
 constexpr StepInfo kMoveSteps[] = {{"stop"}, {"move"}};
-constexpr PathInfo kPaths[] = {{"affinity2", kOneStep},
-                               {"affinity2_clear", kOneStep},
-                               {"startup", kStartupSteps},
-                               {"teardown", kOneStep},
-                               {"move", kMoveSteps}};
+constexpr PathInfo kPaths[] = {{"affinity2", kOneStep},    {"affinity2_clear", kOneStep},
+                               {"startup", kStartupSteps}, {"teardown", kOneStep},
+                               {"move", kMoveSteps},       {"pin_on_cpu", kOneStep}};
 constexpr ServiceOpInfo kOps[] = {
     {.name = "affinity2",
      .path = kSet,
@@ -36,6 +40,10 @@ constexpr ServiceOpInfo kOps[] = {
      .summary = "sched_setaffinity2() to that CPU, online or not: 0, or -EINVAL if its mask has it "
                 "not."},
     {.name = "affinity2_clear", .path = kClear, .summary = "… to the mask it had before."},
+    {.name = "pin_on_cpu",
+     .path = kPinOnCpu,
+     .args = "cmd flags cpu",
+     .summary = "The same as commands: 0 QUERY, 1 SET, 2 CLEAR; gives 3, 0 or -EINVAL."},
 };
 constexpr HotplugCallbackInfo kHotplug[] = {{"sched/affinity2:online", 194, kStartup, kTeardown}};
 
@@ -50,32 +58,12 @@ class Affinity2 final : public KernelService {
   }
 
   Next Step(Kernel& kernel, Frame& frame) override {
-    TaskPart& task = tasks_[frame.task.index()];
-    if (frame.path == kClear) {
-      if (task.wanted.valid()) Restore(kernel, frame.task, task.before);
-      task.wanted = CpuId();
-      return Next::Return(0);
-    }
+    if (frame.path == kSet) return Next::Return(Set(kernel, frame.task, frame.r[0]));
+    if (frame.path == kClear) return Next::Return(Clear(kernel, frame.task));
+    if (frame.path == kPinOnCpu) return Next::Return(PinOnCpu(kernel, frame));
     if (frame.path == kMove) return Move(kernel, frame);
     const CpuId cpu(static_cast<int32_t>(frame.r[0]));
-    if (cpu.value() < 0 || cpu.value() >= kernel.num_cpus()) return Next::Return(kEINVAL);
-    if (frame.path == kStartup) return Startup(kernel, frame, cpu);
-    if (frame.path == kTeardown) {
-      for (std::size_t i = 1; i < tasks_.size(); ++i) {
-        // Its own users, and those of other offline CPUs if it was the offload CPU.
-        const CpuId wanted = tasks_[i].wanted;
-        if (!wanted.valid() || (wanted != cpu && kernel.online().Contains(wanted))) continue;
-        kernel.SetAffinity(TaskId(static_cast<int32_t>(i)), CpuSet::Of(Offload(kernel, cpu)));
-      }
-      return Next::Return(0);
-    }
-    const CpuSet& mask = task.wanted.valid() ? task.before : kernel.task(frame.task).cpus_allowed;
-    if (!mask.Contains(cpu)) return Next::Return(kEINVAL);
-    if (!task.wanted.valid()) task.before = mask;
-    task.wanted = cpu;
-    const bool is_there = kernel.active().Contains(cpu);
-    kernel.SetAffinity(frame.task, CpuSet::Of(is_there ? cpu : Offload(kernel, CpuId())));
-    return Next::Return(0);
+    return frame.path == kStartup ? Startup(kernel, frame, cpu) : Teardown(kernel, cpu);
   }
 
  private:
@@ -93,6 +81,45 @@ class Affinity2 final : public KernelService {
     } else {
       kernel.SetAffinity(id, before);
     }
+  }
+
+  int64_t Set(Kernel& kernel, TaskId id, int64_t asked) {
+    if (asked < 0 || asked >= kernel.num_cpus()) return kEINVAL;
+    const CpuId cpu(static_cast<int32_t>(asked));
+    TaskPart& task = tasks_[id.index()];
+    const CpuSet& mask = task.wanted.valid() ? task.before : kernel.task(id).cpus_allowed;
+    if (!mask.Contains(cpu)) return kEINVAL;
+    if (!task.wanted.valid()) task.before = mask;
+    task.wanted = cpu;
+    const bool is_there = kernel.active().Contains(cpu);
+    kernel.SetAffinity(id, CpuSet::Of(is_there ? cpu : Offload(kernel, CpuId())));
+    return 0;
+  }
+
+  int64_t Clear(Kernel& kernel, TaskId id) {
+    TaskPart& task = tasks_[id.index()];
+    if (task.wanted.valid()) Restore(kernel, id, task.before);
+    task.wanted = CpuId();
+    return 0;
+  }
+
+  // Its commands are those of sched_pair_cpu(), but for a SET of who is pinned already: it pins
+  // anew.
+  int64_t PinOnCpu(Kernel& kernel, const Frame& frame) {
+    if (frame.r[1] != 0) return kEINVAL;
+    if (frame.r[0] == kPairQuery) return kPairCommands;
+    if (frame.r[0] == kPairSet) return Set(kernel, frame.task, frame.r[2]);
+    return frame.r[0] == kPairClear ? Clear(kernel, frame.task) : kEINVAL;
+  }
+
+  // Its users leave, and those of other offline CPUs if it was the offload CPU.
+  Next Teardown(Kernel& kernel, CpuId cpu) {
+    for (std::size_t i = 1; i < tasks_.size(); ++i) {
+      const CpuId wanted = tasks_[i].wanted;
+      if (!wanted.valid() || (wanted != cpu && kernel.online().Contains(wanted))) continue;
+      kernel.SetAffinity(TaskId(static_cast<int32_t>(i)), CpuSet::Of(Offload(kernel, cpu)));
+    }
+    return Next::Return(0);
   }
 
   // The lowest active CPU that is not `leaves`.

@@ -1,5 +1,5 @@
-// What the two pairing services have in common: the system call with its errors, the events by
-// which views follow them, and how they count.
+// What the two pairing services have in common: the system call with its errors, the kernel threads
+// of CPUs, who waits for which CPU, the events by which views follow them, and how they count.
 //
 // sched_pair_cpu(cmd, flags, cpu) pairs the caller with a CPU (pairing.md 5): from then on its user
 // code runs only while no other user code runs there. A scenario has three operations for it:
@@ -7,9 +7,11 @@
 #ifndef RQSIM_POLICIES_SERVICE_PAIR_H_
 #define RQSIM_POLICIES_SERVICE_PAIR_H_
 
+#include <array>
 #include <cstdint>
+#include <vector>
 
-#include "rqsim/policy.h"
+#include "rqsim/seams.h"
 
 namespace rqsim {
 
@@ -75,24 +77,30 @@ inline constexpr EventFieldInfo kPairHookFields[] = {{"cycles"},
                                                      {"user"}};
 inline constexpr EventFieldInfo kPairCallFields[] = {
     {"cpu", FieldKind::kCpu}, {"result"}, {"pid", FieldKind::kTask}, {"barrier"}};
-inline constexpr EventInfo kPairEvents[] = {
-    {"pair_set", kPairFields, "a task asked to be paired; value: 0 or an errno"},
-    {"pair_clear", kPairFields, "its pairing is over; value: whether a worker is active for it"},
-    {"pair_queue", kPairFields, "it queued for its CPU; value: 0 if it was queued already"},
-    {"pair_publish", kPairFields, "the CPU is occupied for it: it may run user code"},
-    {"pair_run", kPairFields, "the worker of that CPU took it from its queue"},
-    {"pair_cancel", kPairFields, "it left the queue; value: 1 if it was still waiting there"},
-    {"pair_work_end", kPairFields, "the worker is done with it; value: cycles since it took it"},
-    {"pair_timeout", kPairFields, "… because it took too long"},
-    {"pair_same_cpu", kPairFields, "it runs on the CPU it is paired with and needs no worker"},
-    {"pair_task", kPairTaskFields, "what the service keeps of a task, as it is now"},
-    {"pair_cpu", kPairCpuFields, "… and of a CPU"},
-    {"pair_hook", kPairHookFields, "the hooks of a switch; user: 1 if either task uses pairing",
-     false},
-    {"pair_call", kPairCallFields,
-     "an IPI whose sender waits, or -ENXIO; barrier: 1 if only its memory "
-     "barrier is wanted"},
-    {"pair_ref", kPairFields, "references to the task that queued or executing work holds"},
+inline constexpr std::array kPairEvents = {
+    EventInfo{"pair_set", kPairFields, "a task asked to be paired; value: 0 or an errno"},
+    EventInfo{"pair_clear", kPairFields,
+              "its pairing is over; value: whether a worker is active for it"},
+    EventInfo{"pair_queue", kPairFields,
+              "it queued for its CPU; value: 0 if it was queued already"},
+    EventInfo{"pair_publish", kPairFields, "the CPU is occupied for it: it may run user code"},
+    EventInfo{"pair_run", kPairFields, "the worker of that CPU took it from its queue"},
+    EventInfo{"pair_cancel", kPairFields,
+              "it left the queue; value: 1 if it was still waiting there"},
+    EventInfo{"pair_work_end", kPairFields,
+              "the worker is done with it; value: cycles since it took it"},
+    EventInfo{"pair_timeout", kPairFields, "… because it took too long"},
+    EventInfo{"pair_same_cpu", kPairFields,
+              "it runs on the CPU it is paired with and needs no worker"},
+    EventInfo{"pair_task", kPairTaskFields, "what the service keeps of a task, as it is now"},
+    EventInfo{"pair_cpu", kPairCpuFields, "… and of a CPU"},
+    EventInfo{"pair_hook", kPairHookFields,
+              "the hooks of a switch; user: 1 if either task uses pairing", false},
+    EventInfo{"pair_call", kPairCallFields,
+              "an IPI whose sender waits, or -ENXIO; barrier: 1 if only its memory "
+              "barrier is wanted; cpu none: task_cpu() was negative, and nobody is interrupted"},
+    EventInfo{"pair_ref", kPairFields,
+              "references to the task that queued or executing work holds"},
 };
 inline constexpr MetricInfo kPairMetrics[] = {
     {"s2_overlap_cycles", "a paired task ran user code while other user code ran on its CPU"},
@@ -114,9 +122,87 @@ inline constexpr MetricInfo kPairMetrics[] = {
     {"dead_branch", "times task_cpu() was found negative"},
 };
 
+// What both declare of their costs and of their kernel threads.
+inline constexpr std::array kPairParams = {
+    ParamInfo{.name = "c_nr",
+              .kind = ParamKind::kCycles,
+              .default_value = 1,
+              .summary = "a pass of the handler on the way to user code (pair-spin: of its wait "
+                         "loop too)"},
+    ParamInfo{.name = "c_pub",
+              .kind = ParamKind::kCycles,
+              .default_value = 1,
+              .summary = "the worker publishes that it occupies its CPU"},
+    ParamInfo{.name = "c_poll",
+              .kind = ParamKind::kCycles,
+              .default_value = 1,
+              .summary = "a round of the loop in which the worker keeps its CPU busy"},
+    ParamInfo{.name = "worker_priority",
+              .kind = ParamKind::kInteger,
+              .default_value = 5,
+              .min = 0,
+              .max = 99,
+              .summary = "FIFO priority of the workers"},
+    ParamInfo{.name = "worker_host",
+              .kind = ParamKind::kInteger,
+              .default_value = -1,
+              .min = -1,
+              .max = kMaxCpus - 1,
+              .summary = "where workers of offline CPUs run; -1 = where the fallback puts them"},
+};
+
 // What a message of the service wants of the CPU it interrupts.
 inline constexpr int32_t kPairPreempt = 0;
 inline constexpr int32_t kPairBarrier = 1;
+
+// The half of a pairing service that does not depend on how a CPU is occupied.
+class PairService : public KernelService {
+ public:
+  void OnStart(Kernel& kernel) final;
+
+ protected:
+  PairService(const PolicyParams& params, const Limits& limits);
+
+  // sched_pair_cpu(SET) for a task that is not paired: `cpu` exists. Beside the answer nothing has
+  // happened yet.
+  virtual void Pair(Kernel& kernel, TaskId id, CpuId cpu) = 0;
+  virtual CpuId PairedWith(TaskId id) const = 0;
+
+  // pairing.md 5; the path of CLEAR is each service's own.
+  int64_t Set(Kernel& kernel, TaskId id, int64_t cpu);
+  Next Call(Kernel& kernel, Frame& frame);
+
+  TaskId WorkerOf(CpuId cpu) const { return TaskId(first_worker_.value() + cpu.value()); }
+  // Whether a switch from or to it has to do with pairing.
+  bool UsesPairing(TaskId id) const;
+  // The worker goes where those of offline CPUs are, or back.
+  void LetGo(Kernel& kernel, CpuId cpu) const;
+  void BringBack(Kernel& kernel, CpuId cpu) const;
+
+  // Those who wait for a CPU, first come, first served. A task waits for one CPU at most.
+  TaskId FirstFor(CpuId cpu) const { return lines_[cpu.index()].head; }
+  void Append(CpuId cpu, TaskId id);
+  void Unlink(CpuId cpu, TaskId id);
+
+  // A function-call IPI about `task`; waits for its handler, and goes on at `step`. -1 is what the
+  // posted code tests task_cpu() against: there is nobody to interrupt then (MODEL-264).
+  Next CallAndWait(Kernel& kernel, StepId step, CpuId target, TaskId task, int32_t what);
+  void Emit(Kernel& kernel, PairEvent which, TaskId task, CpuId cpu, int64_t value);
+
+  PolicyId self_;
+  Cycles c_nr_, c_pub_, c_poll_;
+
+ private:
+  struct Line {
+    TaskId head, tail;
+  };
+
+  TaskId first_worker_;
+  int num_cpus_;
+  int64_t priority_, host_;
+  std::vector<Line> lines_;      // by CPU
+  std::vector<TaskId> next_of_;  // by task, on its line
+};
 
 }  // namespace rqsim
 

@@ -17,6 +17,7 @@
 // Tested by scenarios/pairing and tests/property/pairing_test.cc.
 #include <vector>
 
+#include "join_tables.h"
 #include "policies.h"
 #include "rqsim/seams.h"
 #include "service/pair.h"
@@ -60,84 +61,41 @@ constexpr KthreadInfo kKthreads[] = {{.name = "pair",
 constexpr HotplugCallbackInfo kHotplug[] = {
     {"sched/pair:online", 192, kStartupPath, kTeardownPath}};
 
-constexpr ParamInfo kParams[] = {
-    {.name = "c_nr",
-     .kind = ParamKind::kCycles,
-     .default_value = 1,
-     .summary = "a pass of the handler on the way to user code, and of its wait loop"},
-    {.name = "c_pub",
-     .kind = ParamKind::kCycles,
-     .default_value = 1,
-     .summary = "the spinner publishes that it occupies its CPU"},
-    {.name = "c_poll",
-     .kind = ParamKind::kCycles,
-     .default_value = 1,
-     .summary = "a round of the spinner's loops"},
-    {.name = "c_flag",
-     .kind = ParamKind::kCycles,
-     .summary = "the test of a flag in a hot line when a task is switched out"},
-    {.name = "worker_priority",
-     .kind = ParamKind::kInteger,
-     .default_value = 5,
-     .min = 0,
-     .max = 99,
-     .summary = "FIFO priority of the spinners"},
-    {.name = "worker_host",
-     .kind = ParamKind::kInteger,
-     .default_value = -1,
-     .min = -1,
-     .max = kMaxCpus - 1,
-     .summary = "where spinners of offline CPUs run; -1 = where the fallback puts them"},
-    {.name = "spin_phase_a",
-     .kind = ParamKind::kEnum,
-     .default_text = "soak",
-     .allowed = "soak literal",
-     .summary = "whether the spinner waits for its task to get a CPU first"},
-    {.name = "spin_exit",
-     .kind = ParamKind::kEnum,
-     .default_text = "recheck",
-     .allowed = "recheck literal",
-     .summary = "whether it looks once more after it has said that it stops"},
-    {.name = "spin_exit_gap",
-     .kind = ParamKind::kCycles,
-     .summary = "time between its last look and saying that it stops"},
+constexpr std::array kOwnParams = {
+    ParamInfo{.name = "c_flag",
+              .kind = ParamKind::kCycles,
+              .summary = "the test of a flag in a hot line when a task is switched out"},
+    ParamInfo{.name = "spin_phase_a",
+              .kind = ParamKind::kEnum,
+              .default_text = "soak",
+              .allowed = "soak literal",
+              .summary = "whether the spinner waits for its task to get a CPU first"},
+    ParamInfo{.name = "spin_exit",
+              .kind = ParamKind::kEnum,
+              .default_text = "recheck",
+              .allowed = "recheck literal",
+              .summary = "whether it looks once more after it has said that it stops"},
+    ParamInfo{.name = "spin_exit_gap",
+              .kind = ParamKind::kCycles,
+              .summary = "time between its last look and saying that it stops"},
 };
+constexpr auto kParams = JoinTables(kPairParams, kOwnParams);
 
-class PairSpin final : public KernelService {
+class PairSpin final : public PairService {
  public:
   PairSpin(const PolicyParams& params, const Limits& limits)
-      : self_(limits.self),
-        c_nr_(params.Length("c_nr")),
-        c_pub_(params.Length("c_pub")),
-        c_poll_(params.Length("c_poll")),
+      : PairService(params, limits),
         c_flag_(params.Length("c_flag")),
         gap_(params.Length("spin_exit_gap")),
-        priority_(params.Integer("worker_priority")),
-        host_(params.Integer("worker_host")),
         skips_phase_a_(params.Text("spin_phase_a") == "literal"),
         rechecks_(params.Text("spin_exit") == "recheck"),
         tasks_(static_cast<std::size_t>(limits.num_tasks)),
-        cpus_(static_cast<std::size_t>(limits.num_cpus)) {
-    for (std::size_t i = 0; i < cpus_.size(); ++i) {
-      cpus_[i].spinner = TaskId(limits.first_kthread.value() + static_cast<int32_t>(i));
-    }
-  }
+        cpus_(static_cast<std::size_t>(limits.num_cpus)) {}
 
   HookMask Hooks() const override {
     const HookMask hooks =
         Hook::kOnStart | Hook::kScheduled | Hook::kUserReturnPath | Hook::kOnTask;
     return c_flag_ > kZeroCycles ? hooks | HookMask(Hook::kSwitchedPath) : hooks;
-  }
-
-  void OnStart(Kernel& kernel) override {
-    for (int i = 0; i < kernel.num_cpus(); ++i) {
-      const TaskId spinner = Of(CpuId(i)).spinner;
-      SchedAttr attr = kernel.task(spinner).base;
-      attr.priority = static_cast<int16_t>(priority_);
-      attr.prio = static_cast<int16_t>(99 - priority_);
-      kernel.SetSched(spinner, attr);
-      if (!kernel.online().Contains(CpuId(i))) kernel.SetAffinity(spinner, HostsOf(kernel));
-    }
   }
 
   // Only a task that was switched out has lost what it had.
@@ -176,7 +134,7 @@ class PairSpin final : public KernelService {
     if (frame.path == kResumePath) return Resume(kernel, frame);
     if (frame.path == kSpinPath) return Spin(kernel, frame);
     if (frame.path == kStartupPath) return Startup(kernel, frame);
-    kernel.SetAffinity(Of(CpuId(static_cast<int32_t>(frame.r[0]))).spinner, HostsOf(kernel));
+    LetGo(kernel, CpuId(static_cast<int32_t>(frame.r[0])));
     return Next::Return(0);
   }
 
@@ -192,12 +150,9 @@ class PairSpin final : public KernelService {
     CpuId pair_cpu;
     bool worker_active = false;
     bool notify_resume = false;
-    bool is_waiting = false;  // on a list of waiters
-    TaskId next;
+    bool is_waiting = false;  // in line for its CPU
   };
   struct CpuPart {
-    TaskId spinner;
-    TaskId head, tail;  // waiters
     TaskId serves;
     bool must_stop = false;  // the CPU comes up: whoever is served elsewhere is not any more
   };
@@ -205,34 +160,12 @@ class PairSpin final : public KernelService {
   TaskPart& Of(TaskId id) { return tasks_[id.index()]; }
   CpuPart& Of(CpuId id) { return cpus_[id.index()]; }
 
-  CpuSet HostsOf(const Kernel& kernel) const {
-    return host_ >= 0 ? CpuSet::Of(CpuId(static_cast<int32_t>(host_))) : kernel.facts().possible;
+  void Pair(Kernel& kernel, TaskId id, CpuId cpu) override {
+    Of(id).pair_cpu = cpu;
+    Of(id).notify_resume = true;
+    EmitTask(kernel, id);
   }
-
-  int64_t Set(Kernel& kernel, TaskId id, int64_t cpu) {
-    TaskPart& task = Of(id);
-    int64_t result = 0;
-    if (cpu < 0 || cpu >= static_cast<int64_t>(cpus_.size())) {
-      result = kEINVAL;
-    } else if (task.pair_cpu.valid()) {
-      result = kEBUSY;
-    } else {
-      task.pair_cpu = CpuId(static_cast<int32_t>(cpu));
-      task.notify_resume = true;
-      EmitTask(kernel, id);
-    }
-    Emit(kernel, PairEvent::kSet, id, CpuId(static_cast<int32_t>(cpu)), result);
-    return result;
-  }
-
-  Next Call(Kernel& kernel, Frame& frame) {
-    if (frame.step != kEntry) return Next::Return(frame.result);
-    if (frame.r[1] != 0) return Next::Return(kEINVAL);
-    if (frame.r[0] == kPairQuery) return Next::Return(kPairCommands);
-    if (frame.r[0] == kPairSet) return Next::Return(Set(kernel, frame.task, frame.r[2]));
-    if (frame.r[0] == kPairClear) return Next::Call(StepId(1), self_, kPairClearPath);
-    return Next::Return(kEINVAL);
-  }
+  CpuId PairedWith(TaskId id) const override { return tasks_[id.index()].pair_cpu; }
 
   // pairing.md 7.4: the spinner leaves at its next look, nobody waits for it.
   void Release(Kernel& kernel, TaskId id) {
@@ -249,10 +182,10 @@ class PairSpin final : public KernelService {
 
   // The spinner of that CPU reads again what it waits for, spinning or asleep.
   void GoOn(Kernel& kernel, CpuId cpu) {
-    const CpuPart& part = Of(cpu);
-    kernel.LookAgain(part.spinner);
-    if (part.serves.valid() && kernel.task(part.spinner).state == TaskState::kInterruptible) {
-      kernel.Wake(part.spinner);
+    const TaskId spinner = WorkerOf(cpu);
+    kernel.LookAgain(spinner);
+    if (Of(cpu).serves.valid() && kernel.task(spinner).state == TaskState::kInterruptible) {
+      kernel.Wake(spinner);
     }
   }
 
@@ -269,15 +202,16 @@ class PairSpin final : public KernelService {
       if (task.is_waiting) TakeBack(kernel, task.pair_cpu, frame.task);
       EmitTask(kernel, frame.task);
       Emit(kernel, PairEvent::kSameCpu, frame.task, task.pair_cpu, 0);
-      kernel.LookAgain(Of(task.pair_cpu).spinner);
+      kernel.LookAgain(WorkerOf(task.pair_cpu));
       return Next::Return(0);
     }
     if (task.worker_active) return Next::Return(0);
     if (!task.is_waiting) {
-      Append(Of(task.pair_cpu), frame.task);
+      task.is_waiting = true;
+      Append(task.pair_cpu, frame.task);
       EmitTask(kernel, frame.task);
       Emit(kernel, PairEvent::kQueue, frame.task, task.pair_cpu, 1);
-      kernel.Wake(Of(task.pair_cpu).spinner);
+      kernel.Wake(WorkerOf(task.pair_cpu));
     }
     const bool is_signalled = kernel.task(frame.task).pending_signals != 0;
     return Next::Block(kWoken,
@@ -343,9 +277,9 @@ class PairSpin final : public KernelService {
 
   Next TakeWaiter(Kernel& kernel, Frame& frame, CpuId cpu) {
     CpuPart& part = Of(cpu);
-    while (part.head.valid()) {
-      const TaskId id = part.head;
-      Unlink(part, id);
+    while (FirstFor(cpu).valid()) {
+      const TaskId id = FirstFor(cpu);
+      LeaveLine(cpu, id);
       const bool is_dead = kernel.task(id).state == TaskState::kDead;
       if (Of(id).pair_cpu != cpu || is_dead) {
         Emit(kernel, PairEvent::kCancel, id, cpu, 1);
@@ -376,42 +310,21 @@ class PairSpin final : public KernelService {
       Of(id).notify_resume = Of(id).pair_cpu.valid();
       EmitTask(kernel, id);
       GoOn(kernel, cpu);
-      Message message;
-      message.policy = self_;
-      return Next::CallCpu(StepId(1), kernel.task(id).cpu, message, true);
+      return CallAndWait(kernel, StepId(1), kernel.task(id).cpu, id, kPairPreempt);
     }
-    kernel.SetAffinity(part.spinner, CpuSet::Of(cpu));
+    BringBack(kernel, cpu);
     return Next::Return(0);
   }
 
-  void Append(CpuPart& cpu, TaskId id) {
-    Of(id).is_waiting = true;
-    Of(id).next = TaskId();
-    (cpu.tail.valid() ? Of(cpu.tail).next : cpu.head) = id;
-    cpu.tail = id;
-  }
-
-  void Unlink(CpuPart& cpu, TaskId id) {
-    TaskId before;
-    for (TaskId at = cpu.head; at != id; at = Of(at).next) before = at;
-    (before.valid() ? Of(before).next : cpu.head) = Of(id).next;
-    if (cpu.tail == id) cpu.tail = before;
+  void LeaveLine(CpuId cpu, TaskId id) {
+    Unlink(cpu, id);
     Of(id).is_waiting = false;
-    Of(id).next = TaskId();
   }
 
   // A waiter that needs its CPU no more leaves the list.
   void TakeBack(Kernel& kernel, CpuId cpu, TaskId id) {
-    Unlink(Of(cpu), id);
+    LeaveLine(cpu, id);
     Emit(kernel, PairEvent::kCancel, id, cpu, 1);
-  }
-
-  void Emit(Kernel& kernel, PairEvent which, TaskId task, CpuId cpu, int64_t value) {
-    PolicyEventPayload payload;
-    payload.wide[0] = cpu.value();
-    payload.wide[1] = value;
-    payload.narrow[0] = task.value();
-    kernel.EmitDeclared(self_, static_cast<int>(which), payload);
   }
 
   void EmitTask(Kernel& kernel, TaskId id) {
@@ -433,11 +346,6 @@ class PairSpin final : public KernelService {
     kernel.EmitDeclared(self_, static_cast<int>(PairEvent::kCpu), payload);
   }
 
-  bool UsesPairing(TaskId id) const {
-    if (tasks_[id.index()].pair_cpu.valid()) return true;
-    return id >= cpus_.front().spinner && id <= cpus_.back().spinner;
-  }
-
   void EmitHook(Kernel& kernel, TaskId prev, TaskId next) {
     PolicyEventPayload payload;
     payload.wide[0] = c_flag_.count();
@@ -447,9 +355,7 @@ class PairSpin final : public KernelService {
     kernel.EmitDeclared(self_, static_cast<int>(PairEvent::kHook), payload);
   }
 
-  PolicyId self_;
-  Cycles c_nr_, c_pub_, c_poll_, c_flag_, gap_;
-  int64_t priority_, host_;
+  Cycles c_flag_, gap_;
   bool skips_phase_a_, rechecks_;
   std::vector<TaskPart> tasks_;
   std::vector<CpuPart> cpus_;

@@ -16,6 +16,7 @@
 // Tested by scenarios/pairing and tests/property/pairing_test.cc.
 #include "service/pair_v2.h"
 
+#include "join_tables.h"
 #include "policies.h"
 
 namespace rqsim {
@@ -37,9 +38,9 @@ constexpr StepInfo kClearSteps[] = {{"clear"}, {"clear_cancel"}, {"cleared"}};
 constexpr StepInfo kCallSteps[] = {{"call"}, {"done"}};
 constexpr StepInfo kResumeSteps[] = {{"resume"},   {"handle"}, {"cancel"},
                                      {"canceled"}, {"queue"},  {"woken"}};
-constexpr StepInfo kWorkSteps[] = {{"W0"}, {"W1"}, {"W3"}, {"W5"}, {"W6"}};
-constexpr StepInfo kSwitchedSteps[] = {
-    {"hook"}, {"H_worker"}, {"H_worker_done"}, {"H_task"}, {"H_task_done"}};
+constexpr StepInfo kWorkSteps[] = {{"W0"}, {"W1"}, {"W3"}, {"W5"}, {"W6"}, {"W6_barrier"}};
+constexpr StepInfo kSwitchedSteps[] = {{"hook"},   {"H_worker"},    {"H_worker_done"},
+                                       {"H_task"}, {"H_task_done"}, {"H_task_clear"}};
 constexpr StepInfo kStartupSteps[] = {{"startup"}, {"startup_ipi"}, {"bind"}};
 constexpr StepInfo kTeardownSteps[] = {{"teardown"}};
 constexpr StepInfo kExitSteps[] = {{"exit"}, {"rescheduled"}};
@@ -59,101 +60,108 @@ constexpr KthreadInfo kKthreads[] = {{.name = "pair",
 constexpr HotplugCallbackInfo kHotplug[] = {
     {"sched/pair:online", 192, kPairV2Startup, kPairV2Teardown}};
 
-constexpr ParamInfo kParams[] = {
-    {.name = "c_nr",
-     .kind = ParamKind::kCycles,
-     .default_value = 1,
-     .summary = "a pass of the handler on the way to user code"},
-    {.name = "c_queue", .kind = ParamKind::kCycles, .default_value = 1, .summary = "queueing work"},
-    {.name = "c_cancel",
-     .kind = ParamKind::kCycles,
-     .default_value = 1,
-     .summary = "taking work back"},
-    {.name = "c_pub",
-     .kind = ParamKind::kCycles,
-     .default_value = 1,
-     .summary = "the worker publishes that it occupies its CPU"},
-    {.name = "c_poll",
-     .kind = ParamKind::kCycles,
-     .default_value = 1,
-     .summary = "a round of the worker's loop"},
-    {.name = "c_hook", .kind = ParamKind::kCycles, .summary = "the hooks of a switch, as a lump"},
-    {.name = "c_miss",
-     .kind = ParamKind::kCycles,
-     .default_value = 1,
-     .summary = "a cache line not touched before, with hook_cost lines"},
-    {.name = "c_layout",
-     .kind = ParamKind::kCycles,
-     .summary = "what fields that displace others cost each switch, with layout hot"},
-    {.name = "c_mb", .kind = ParamKind::kCycles, .summary = "a memory barrier"},
-    {.name = "pair_timeout",
-     .kind = ParamKind::kCycles,
-     .summary = "after so long the worker gives up (the RFC: 4 ms); 0 = never"},
-    {.name = "worker_priority",
-     .kind = ParamKind::kInteger,
-     .default_value = 5,
-     .min = 0,
-     .max = 99,
-     .summary = "FIFO priority of the workers"},
-    {.name = "worker_host",
-     .kind = ParamKind::kInteger,
-     .default_value = -1,
-     .min = -1,
-     .max = kMaxCpus - 1,
-     .summary = "where workers of offline CPUs run; -1 = where the fallback puts them"},
-    {.name = "hook_cost",
-     .kind = ParamKind::kEnum,
-     .default_text = "lump",
-     .allowed = "lump lines",
-     .summary = "hooks cost c_hook, or c_miss for each line they touch"},
-    {.name = "layout",
-     .kind = ParamKind::kEnum,
-     .default_text = "posted",
-     .allowed = "posted hot cold",
-     .summary =
-         "where the fields of tasks are: a line of their own at every switch, among those of "
-         "the scheduler (c_layout), or only touched for paired tasks"},
-    {.name = "percpu_home",
-     .kind = ParamKind::kEnum,
-     .default_text = "separate",
-     .allowed = "separate rq",
-     .summary = "the fields of CPUs: a line of their own, or in the runqueue"},
-    {.name = "hot_flag",
-     .kind = ParamKind::kBool,
-     .summary =
-         "one flag in a hot line guards both hooks: tasks that do not use pairing pay nothing"},
-    {.name = "mb",
-     .kind = ParamKind::kEnum,
-     .default_text = "redundant",
-     .allowed = "redundant acqrel",
-     .summary =
-         "memory barriers as posted, or acquire and release but for the one the author keeps"},
-    {.name = "cancel_mode",
-     .kind = ParamKind::kEnum,
-     .default_text = "cancel",
-     .allowed = "cancel keep",
-     .summary = "work that is queued still is taken back and queued anew, or stays"},
-    {.name = "defer",
-     .kind = ParamKind::kEnum,
-     .default_text = "notify_resume",
-     .allowed = "notify_resume task_work",
-     .summary =
-         "who calls the handler: every pass of schedule(), or work that the task queued, with "
-         "the wait as a loop in it"},
-    {.name = "signals",
-     .kind = ParamKind::kEnum,
-     .default_text = "after",
-     .allowed = "after before",
-     .summary =
-         "when a pending signal is delivered: after the handler, whose schedule() returns at once "
-         "with one pending, or before it, as exit_to_usermode_loop() does"},
-    {.name = "startup_ipi",
-     .kind = ParamKind::kEnum,
-     .default_text = "as_posted",
-     .allowed = "as_posted task_cpu",
-     .summary =
-         "whom a CPU that comes up throws out: itself (a slip), or the task that uses its data"},
+constexpr std::array kOwnParams = {
+    ParamInfo{.name = "c_queue",
+              .kind = ParamKind::kCycles,
+              .default_value = 1,
+              .summary = "queueing work"},
+    ParamInfo{.name = "c_cancel",
+              .kind = ParamKind::kCycles,
+              .default_value = 1,
+              .summary = "taking work back"},
+    ParamInfo{.name = "c_hook",
+              .kind = ParamKind::kCycles,
+              .summary = "the hooks of a switch, as a lump"},
+    ParamInfo{.name = "c_miss",
+              .kind = ParamKind::kCycles,
+              .default_value = 1,
+              .summary = "a cache line not touched before, with hook_cost lines"},
+    ParamInfo{.name = "c_layout",
+              .kind = ParamKind::kCycles,
+              .summary = "what fields that displace others cost each switch, with layout hot"},
+    ParamInfo{.name = "c_mb", .kind = ParamKind::kCycles, .summary = "a memory barrier"},
+    ParamInfo{.name = "pair_timeout",
+              .kind = ParamKind::kCycles,
+              .summary = "after so long the worker gives up (the RFC: 4 ms); 0 = never"},
+    ParamInfo{.name = "hook_cost",
+              .kind = ParamKind::kEnum,
+              .default_text = "lump",
+              .allowed = "lump lines",
+              .summary = "hooks cost c_hook, or c_miss for each line they touch"},
+    ParamInfo{
+        .name = "layout",
+        .kind = ParamKind::kEnum,
+        .default_text = "posted",
+        .allowed = "posted hot cold",
+        .summary =
+            "where the fields of tasks are: a line of their own at every switch, among those of "
+            "the scheduler (c_layout), or only touched for paired tasks"},
+    ParamInfo{.name = "percpu_home",
+              .kind = ParamKind::kEnum,
+              .default_text = "separate",
+              .allowed = "separate rq",
+              .summary = "the fields of CPUs: a line of their own, or in the runqueue"},
+    ParamInfo{
+        .name = "hot_flag",
+        .kind = ParamKind::kBool,
+        .summary =
+            "one flag in a hot line guards both hooks: tasks that do not use pairing pay nothing"},
+    ParamInfo{
+        .name = "mb",
+        .kind = ParamKind::kEnum,
+        .default_text = "redundant",
+        .allowed = "redundant acqrel",
+        .summary =
+            "memory barriers as posted, or acquire and release but for the one the author keeps"},
+    ParamInfo{.name = "cancel_mode",
+              .kind = ParamKind::kEnum,
+              .default_text = "cancel",
+              .allowed = "cancel keep",
+              .summary = "work that is queued still is taken back and queued anew, or stays"},
+    ParamInfo{
+        .name = "defer",
+        .kind = ParamKind::kEnum,
+        .default_text = "notify_resume",
+        .allowed = "notify_resume task_work",
+        .summary =
+            "who calls the handler: every pass of schedule(), or work that the task queued, with "
+            "the wait as a loop in it"},
+    ParamInfo{
+        .name = "signals",
+        .kind = ParamKind::kEnum,
+        .default_text = "after",
+        .allowed = "after before",
+        .summary =
+            "when a pending signal is delivered: after the handler, whose schedule() returns at "
+            "once with one pending, or before it, as exit_to_usermode_loop() does"},
+    ParamInfo{
+        .name = "startup_ipi",
+        .kind = ParamKind::kEnum,
+        .default_text = "as_posted",
+        .allowed = "as_posted task_cpu",
+        .summary =
+            "whom a CPU that comes up throws out: itself (a slip), or the task that uses its data"},
 };
+constexpr auto kParams = JoinTables(kPairParams, kOwnParams);
+
+// The tracepoints of kthread_work (Linux 7.2 include/trace/events/sched.h), after the events that
+// both services have. Names stand where the kernel prints addresses: a work is called by the task
+// it belongs to, a worker by its thread. The flush item that cancel_sync waits for is one, too
+// (MODEL-261).
+void AppendWorkFunction(int64_t value, std::string& out) {
+  out += value == 0 ? "pair_cpu_work_func" : "kthread_flush_work_fn";
+}
+constexpr EventFieldInfo kWorkFields[] = {{"work", FieldKind::kTask},
+                                          {"function", FieldKind::kSymbol, AppendWorkFunction},
+                                          {"worker", FieldKind::kTask}};
+constexpr std::array kWorkEvents = {
+    EventInfo{"sched_kthread_work_queue_work", kWorkFields, "work is put on a worker's list"},
+    EventInfo{"sched_kthread_work_execute_start", std::span(kWorkFields).first(2),
+              "the worker calls its function"},
+    EventInfo{"sched_kthread_work_execute_end", std::span(kWorkFields).first(2),
+              "… which has returned"},
+};
+constexpr auto kEvents = JoinTables(kPairEvents, kWorkEvents);
 
 constexpr FaultInfo kFaults[] = {
     {"pair.ipi_no_resched", "the IPI does not ask for a reschedule", "PA-S2"},
@@ -193,19 +201,15 @@ constexpr std::string_view kSiteFaults[] = {"",
 }  // namespace
 
 PairV2::PairV2(const PolicyParams& params, const Limits& limits)
-    : self_(limits.self),
-      c_nr_(params.Length("c_nr")),
+    : PairService(params, limits),
       c_queue_(params.Length("c_queue")),
       c_cancel_(params.Length("c_cancel")),
-      c_pub_(params.Length("c_pub")),
-      c_poll_(params.Length("c_poll")),
       c_hook_(params.Length("c_hook")),
       c_miss_(params.Length("c_miss")),
       c_layout_(params.Length("c_layout")),
       c_mb_(params.Text("mb") == "redundant" ? params.Length("c_mb") : kZeroCycles),
+      c_mb_remote_(params.Length("c_mb")),
       timeout_(params.Length("pair_timeout")),
-      worker_priority_(params.Integer("worker_priority")),
-      worker_host_(params.Integer("worker_host")),
       by_lines_(params.Text("hook_cost") == "lines"),
       layout_hot_(params.Text("layout") == "hot"),
       layout_cold_(params.Text("layout") == "cold"),
@@ -217,9 +221,6 @@ PairV2::PairV2(const PolicyParams& params, const Limits& limits)
       signals_first_(params.Text("signals") == "before"),
       tasks_(static_cast<std::size_t>(limits.num_tasks)),
       cpus_(static_cast<std::size_t>(limits.num_cpus)) {
-  for (std::size_t i = 0; i < cpus_.size(); ++i) {
-    cpus_[i].worker = TaskId(limits.first_kthread.value() + static_cast<int32_t>(i));
-  }
   faults_.ipi_no_resched = params.Fault("pair.ipi_no_resched");
   faults_.ipi_tif_only = params.Fault("pair.ipi_tif_only");
   faults_.no_worker_hook = params.Fault("pair.no_worker_hook");
@@ -273,7 +274,7 @@ void PairV2::OnTask(Kernel& kernel, TaskId id, TaskChange change) {
 }
 
 void PairV2::OnCall(Kernel& kernel, CpuId cpu, const Message& message) {
-  kernel.SpendInCall(c_mb_);
+  kernel.SpendInCall(message.what == kPairBarrier ? c_mb_remote_ : c_mb_);
   if (message.what == kPairBarrier || faults_.ipi_no_resched) return;
   const TaskId curr = kernel.cpu(cpu).curr;
   if (faults_.ipi_tif_only && curr != kIdleTask) {
@@ -292,8 +293,9 @@ Next PairV2::Step(Kernel& kernel, Frame& frame) {
   if (frame.path == kPairV2Switched) return Switched(kernel, frame);
   if (frame.path == kPairV2Startup) return Startup(kernel, frame);
   if (frame.path == kPairV2Teardown) {
-    Of(CpuId(static_cast<int32_t>(frame.r[0]))).comes_up = false;
-    kernel.SetAffinity(Of(CpuId(static_cast<int32_t>(frame.r[0]))).worker, HostsOf(kernel));
+    const CpuId cpu(static_cast<int32_t>(frame.r[0]));
+    Of(cpu).comes_up = false;
+    LetGo(kernel, cpu);
     return Next::Return(0);
   }
   // kPairV2Exit: what a flag that only the way to user code sees asks for.
@@ -304,29 +306,10 @@ Next PairV2::Step(Kernel& kernel, Frame& frame) {
 
 // -------------------------------------------------------------------------------- the system call
 
-int64_t PairV2::Set(Kernel& kernel, TaskId id, int64_t cpu) {
-  TaskPart& task = Of(id);
-  int64_t result = 0;
-  if (cpu < 0 || cpu >= static_cast<int64_t>(cpus_.size())) {
-    result = kEINVAL;
-  } else if (task.pair_cpu.valid()) {
-    result = kEBUSY;
-  } else {
-    task.pair_cpu = CpuId(static_cast<int32_t>(cpu));
-    task.notify_resume = true;
-    EmitTask(kernel, id);
-  }
-  Emit(kernel, PairEvent::kSet, id, CpuId(static_cast<int32_t>(cpu)), result);
-  return result;
-}
-
-Next PairV2::Call(Kernel& kernel, Frame& frame) {
-  if (frame.step != kEntry) return Next::Return(frame.result);
-  if (frame.r[1] != 0) return Next::Return(kEINVAL);
-  if (frame.r[0] == kPairQuery) return Next::Return(kPairCommands);
-  if (frame.r[0] == kPairSet) return Next::Return(Set(kernel, frame.task, frame.r[2]));
-  if (frame.r[0] == kPairClear) return Next::Call(StepId(1), self_, kPairClearPath);
-  return Next::Return(kEINVAL);
+void PairV2::Pair(Kernel& kernel, TaskId id, CpuId cpu) {
+  Of(id).pair_cpu = cpu;
+  Of(id).notify_resume = true;
+  EmitTask(kernel, id);
 }
 
 // pairing.md 6.6.
@@ -420,12 +403,11 @@ bool PairV2::QueueWork(Kernel& kernel, TaskId id, CpuId on) {
   CpuPart& cpu = Of(on);
   task.is_pending = true;
   task.queued_on = on;
-  task.next = TaskId();
-  (cpu.tail.valid() ? Of(cpu.tail).next : cpu.head) = id;
-  cpu.tail = id;
+  Append(on, id);
+  EmitWork(kernel, WorkEvent::kQueued, id, WorkFunction::kPair, on);
   ++task.refs;
   Emit(kernel, PairEvent::kRef, id, on, task.refs);
-  if (!cpu.current.valid()) kernel.Wake(cpu.worker);
+  if (!cpu.current.valid()) kernel.Wake(WorkerOf(on));
   return true;
 }
 
@@ -437,13 +419,15 @@ void PairV2::CancelWork(Kernel& kernel, TaskId id) {
   CpuPart& cpu = Of(on);
   const bool was_pending = task.is_pending;
   if (was_pending) {
-    Unlink(cpu, id);
+    task.is_pending = false;
+    Unlink(on, id);
     Drop(kernel, id);
   }
   Emit(kernel, PairEvent::kCancel, id, on, was_pending ? 1 : 0);
   if (cpu.current != id) return;
   task.is_canceling = true;
   cpu.flush_waiter = id;
+  EmitWork(kernel, WorkEvent::kQueued, id, WorkFunction::kFlush, on);
 }
 
 // wait_for_completion() on the end of the work: whatever wakes the task before that, it sleeps on
@@ -451,15 +435,6 @@ void PairV2::CancelWork(Kernel& kernel, TaskId id) {
 bool PairV2::WaitsForWork(TaskId id) const {
   const CpuId on = tasks_[id.index()].queued_on;
   return on.valid() && cpus_[on.index()].flush_waiter == id;
-}
-
-void PairV2::Unlink(CpuPart& cpu, TaskId id) {
-  TaskId before;
-  for (TaskId at = cpu.head; at != id; at = Of(at).next) before = at;
-  (before.valid() ? Of(before).next : cpu.head) = Of(id).next;
-  if (cpu.tail == id) cpu.tail = before;
-  Of(id).is_pending = false;
-  Of(id).next = TaskId();
 }
 
 void PairV2::Drop(Kernel& kernel, TaskId id) {
@@ -471,12 +446,14 @@ void PairV2::Drop(Kernel& kernel, TaskId id) {
 
 // ----------------------------------------------------------------------------------------- events
 
-void PairV2::Emit(Kernel& kernel, PairEvent which, TaskId task, CpuId cpu, int64_t value) {
+void PairV2::EmitWork(Kernel& kernel, WorkEvent which, TaskId work, WorkFunction function,
+                      CpuId cpu) {
   PolicyEventPayload payload;
-  payload.wide[0] = cpu.value();
-  payload.wide[1] = value;
-  payload.narrow[0] = task.value();
-  kernel.EmitDeclared(self_, static_cast<int>(which), payload);
+  payload.wide[0] = work.value();
+  payload.wide[1] = static_cast<int64_t>(function);
+  payload.narrow[0] = WorkerOf(cpu).value();
+  kernel.EmitDeclared(self_, static_cast<int>(kPairEvents.size()) + static_cast<int>(which),
+                      payload);
 }
 
 void PairV2::EmitTask(Kernel& kernel, TaskId id) {
@@ -516,7 +493,7 @@ constinit const PolicyInfo kPairV2Info = {
     .source = "pairing.md 6; [RFC PATCH v2] sched_pair_cpu, Mathieu Desnoyers, 19 June 2020",
     .params = kParams,
     .paths = kPaths,
-    .events = kPairEvents,
+    .events = kEvents,
     .ops = kPairOps,
     .kthreads = kKthreads,
     .hotplug = kHotplug,

@@ -10,12 +10,11 @@
 
 namespace rqsim {
 
-class PairV2 final : public KernelService {
+class PairV2 final : public PairService {
  public:
   PairV2(const PolicyParams& params, const Limits& limits);
 
   HookMask Hooks() const override;
-  void OnStart(Kernel& kernel) override;
   void Scheduled(Kernel& kernel, CpuId cpu, TaskId prev) override;
   PathCall UserReturnPath(Kernel& kernel, TaskId id) override;
   PathCall SwitchedPath(Kernel& kernel, CpuId cpu, TaskId prev, TaskId next) override;
@@ -51,11 +50,8 @@ class PairV2 final : public KernelService {
     bool is_pending = false;       // its work is on a list
     bool is_canceling = false;
     int refs = 0;
-    TaskId next;  // on that list
   };
   struct CpuPart {
-    TaskId worker;
-    TaskId head, tail;    // work that waits
     TaskId current;       // whose work executes
     TaskId flush_waiter;  // sleeps until that work has ended
     TaskId running;       // for whom it occupies the CPU
@@ -67,8 +63,8 @@ class PairV2 final : public KernelService {
   CpuPart& Of(CpuId id) { return cpus_[id.index()]; }
 
   // pair_v2.cc
-  int64_t Set(Kernel& kernel, TaskId id, int64_t cpu);
-  Next Call(Kernel& kernel, Frame& frame);
+  void Pair(Kernel& kernel, TaskId id, CpuId cpu) override;
+  CpuId PairedWith(TaskId id) const override { return tasks_[id.index()].pair_cpu; }
   Next Clear(Kernel& kernel, Frame& frame);
   Next Resume(Kernel& kernel, Frame& frame);
   Next Handle(Kernel& kernel, Frame& frame);
@@ -76,7 +72,6 @@ class PairV2 final : public KernelService {
   void CancelWork(Kernel& kernel, TaskId id);
   bool WaitsForWork(TaskId id) const;
   bool QueueWork(Kernel& kernel, TaskId id, CpuId cpu);
-  void Unlink(CpuPart& cpu, TaskId id);
   void Drop(Kernel& kernel, TaskId id);
   // Drops the write of that site if its fault is on.
   template <class T>
@@ -92,25 +87,22 @@ class PairV2 final : public KernelService {
   Next Switched(Kernel& kernel, Frame& frame);
   Next Startup(Kernel& kernel, Frame& frame);
   Next Preempt(Kernel& kernel, StepId step, TaskId task);
-  Next CallAndWait(Kernel& kernel, StepId step, CpuId target, TaskId task, int32_t what);
   bool WantsWorkerHook(CpuId cpu, TaskId prev) const;
   bool WantsTaskHook(TaskId subject) const;
   TaskId HookSubject(TaskId prev, TaskId next) const;
   int HookLines(TaskId prev, TaskId next) const;
   Cycles HookCost(TaskId prev, TaskId next) const;
-  bool UsesPairing(TaskId id) const;
-  CpuSet HostsOf(const Kernel& kernel) const;
 
-  void Emit(Kernel& kernel, PairEvent which, TaskId task, CpuId cpu, int64_t value);
+  enum class WorkEvent : uint8_t { kQueued, kStart, kEnd };
+  enum class WorkFunction : uint8_t { kPair, kFlush };
+  void EmitWork(Kernel& kernel, WorkEvent which, TaskId work, WorkFunction function, CpuId cpu);
   void EmitTask(Kernel& kernel, TaskId id);
   void EmitCpu(Kernel& kernel, CpuId id);
   void LookAgain(Kernel& kernel, CpuId cpu);
 
-  PolicyId self_;
-  Cycles c_nr_, c_queue_, c_cancel_, c_pub_, c_poll_, c_hook_, c_miss_, c_layout_, c_mb_;
+  Cycles c_queue_, c_cancel_, c_hook_, c_miss_, c_layout_, c_mb_;
+  Cycles c_mb_remote_;  // that of the handler on the paired CPU at a switch-out (MODEL-262)
   Cycles timeout_;
-  int64_t worker_priority_;
-  int64_t worker_host_;
   bool by_lines_, layout_hot_, layout_cold_, home_is_rq_, hot_flag_;
   bool keeps_work_;    // cancel_mode keep
   bool by_task_work_;  // defer task_work

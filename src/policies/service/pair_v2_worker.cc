@@ -11,38 +11,23 @@ constexpr StepId kPublish{1};
 constexpr StepId kSoak{2};
 constexpr StepId kThrowOut{3};
 constexpr StepId kWorkEnd{4};
+constexpr StepId kBarrier{5};
 // kPairV2Switched; r[0] the previous task.
 constexpr StepId kEntry{0};
 constexpr StepId kWorkerHook{1};
 constexpr StepId kWorkerHookDone{2};
 constexpr StepId kTaskHook{3};
 constexpr StepId kTaskHookDone{4};
+constexpr StepId kTaskHookClear{5};
 // kPairV2Startup; r[0] CPU.
+constexpr StepId kStartupCalled{1};
 constexpr StepId kBind{2};
 
 }  // namespace
 
-// Workers of CPUs that are offline from the start run elsewhere, as a teardown would have said.
-void PairV2::OnStart(Kernel& kernel) {
-  for (int i = 0; i < kernel.num_cpus(); ++i) {
-    const CpuId cpu(i);
-    const TaskId worker = Of(cpu).worker;
-    SchedAttr attr = kernel.task(worker).base;
-    attr.priority = static_cast<int16_t>(worker_priority_);
-    attr.prio = static_cast<int16_t>(99 - worker_priority_);
-    kernel.SetSched(worker, attr);
-    if (!kernel.online().Contains(cpu)) kernel.SetAffinity(worker, HostsOf(kernel));
-  }
-}
-
-CpuSet PairV2::HostsOf(const Kernel& kernel) const {
-  if (worker_host_ >= 0) return CpuSet::Of(CpuId(static_cast<int32_t>(worker_host_)));
-  return kernel.facts().possible;
-}
-
 // The worker of that CPU, if it spins, reads again what it waits for.
 void PairV2::LookAgain(Kernel& kernel, CpuId cpu) {
-  if (cpu.valid()) kernel.LookAgain(Of(cpu).worker);
+  if (cpu.valid()) kernel.LookAgain(WorkerOf(cpu));
 }
 
 Next PairV2::Work(Kernel& kernel, Frame& frame) {
@@ -66,7 +51,8 @@ Next PairV2::Work(Kernel& kernel, Frame& frame) {
     return Next::Run(kSoak, kZeroCycles, RunMode::kKernel);
   }
   if (frame.step == kSoak) return Soak(kernel, frame, cpu);
-  if (frame.step == kThrowOut) return Preempt(kernel, kWorkEnd, task);
+  if (frame.step == kThrowOut) return Preempt(kernel, kBarrier, task);
+  if (frame.step == kBarrier) return Next::Run(kWorkEnd, c_mb_, RunMode::kKernel);
   return EndWork(kernel, frame, cpu);
 }
 
@@ -74,23 +60,27 @@ Next PairV2::Work(Kernel& kernel, Frame& frame) {
 Next PairV2::NextWork(Kernel& kernel, Frame& frame, CpuId cpu) {
   CpuPart& part = Of(cpu);
   if (part.flush_waiter.valid()) {
+    EmitWork(kernel, WorkEvent::kStart, part.flush_waiter, WorkFunction::kFlush, cpu);
+    EmitWork(kernel, WorkEvent::kEnd, part.flush_waiter, WorkFunction::kFlush, cpu);
     kernel.Wake(part.flush_waiter);
     part.flush_waiter = TaskId();
     return Next::Run(kNextWork, kZeroCycles, RunMode::kKernel);
   }
   if (part.comes_up && frame.cpu == cpu) part.comes_up = false;
   if (part.comes_up) {
-    const bool is_bound = kernel.task(part.worker).cpus_allowed == CpuSet::Of(cpu);
+    const bool is_bound = kernel.task(WorkerOf(cpu)).cpus_allowed == CpuSet::Of(cpu);
     return is_bound ? Next::Schedule(kNextWork) : Next::Block(kNextWork, TaskState::kInterruptible);
   }
-  if (!part.head.valid()) return Next::Block(kNextWork, TaskState::kInterruptible);
-  const TaskId task = part.head;
-  Unlink(part, task);
+  const TaskId task = FirstFor(cpu);
+  if (!task.valid()) return Next::Block(kNextWork, TaskState::kInterruptible);
+  Unlink(cpu, task);
+  Of(task).is_pending = false;
   part.current = task;
   frame.r[1] = kernel.now().cycles();
   frame.r[2] = task.value();
   frame.r[3] = 0;
   Emit(kernel, PairEvent::kRun, task, cpu, 0);
+  EmitWork(kernel, WorkEvent::kStart, task, WorkFunction::kPair, cpu);
   return Next::Run(kPublish, c_pub_ + c_mb_, RunMode::kKernelNoPreempt);
 }
 
@@ -119,8 +109,7 @@ Next PairV2::Soak(Kernel& kernel, Frame& frame, CpuId cpu) {
   Store(Site::kEndActive, Of(id).worker_active, false);
   EmitCpu(kernel, cpu);
   EmitTask(kernel, id);
-  return Next::Run(frame.r[3] != 0 ? kThrowOut : kWorkEnd, frame.r[3] != 0 ? kZeroCycles : c_mb_,
-                   RunMode::kKernel);
+  return Next::Run(frame.r[3] != 0 ? kThrowOut : kBarrier, kZeroCycles, RunMode::kKernel);
 }
 
 // W6
@@ -131,6 +120,7 @@ Next PairV2::EndWork(Kernel& kernel, Frame& frame, CpuId cpu) {
   Drop(kernel, task);
   EmitCpu(kernel, cpu);
   Emit(kernel, PairEvent::kWorkEnd, task, cpu, kernel.now().cycles() - frame.r[1]);
+  EmitWork(kernel, WorkEvent::kEnd, task, WorkFunction::kPair, cpu);
   // cond_resched(), which the fault takes from the worker altogether: pairing.md 8 has it sleep at
   // once where nothing else is queued.
   if (!faults_.no_cond_resched && kernel.cpu(frame.cpu).need_resched) {
@@ -150,24 +140,11 @@ Next PairV2::Preempt(Kernel& kernel, StepId step, TaskId task) {
   return CallAndWait(kernel, step, target, task, kPairPreempt);
 }
 
-Next PairV2::CallAndWait(Kernel& kernel, StepId step, CpuId target, TaskId task, int32_t what) {
-  PolicyEventPayload payload;
-  payload.wide[0] = target.value();
-  payload.wide[1] = kernel.online().Contains(target) ? 0 : kENXIO;
-  payload.narrow[0] = task.value();
-  payload.narrow[1] = what == kPairBarrier ? 1 : 0;
-  kernel.EmitDeclared(self_, static_cast<int>(PairEvent::kCall), payload);
-  Message message;
-  message.policy = self_;
-  message.what = what;
-  return Next::CallCpu(step, target, message, true);
-}
-
 // ------------------------------------------------------------------------------ hooks at a switch
 
 bool PairV2::WantsWorkerHook(CpuId cpu, TaskId prev) const {
   const CpuPart& part = cpus_[cpu.index()];
-  return part.worker == prev && part.running.valid() && !faults_.no_worker_hook;
+  return WorkerOf(cpu) == prev && part.running.valid() && !faults_.no_worker_hook;
 }
 
 bool PairV2::WantsTaskHook(TaskId subject) const {
@@ -179,11 +156,6 @@ bool PairV2::WantsTaskHook(TaskId subject) const {
 // switched out (MODEL-200).
 TaskId PairV2::HookSubject(TaskId prev, TaskId next) const {
   return faults_.v1_current_not_prev && tasks_[prev.index()].pair_cpu.valid() ? next : prev;
-}
-
-bool PairV2::UsesPairing(TaskId id) const {
-  if (tasks_[id.index()].pair_cpu.valid()) return true;
-  return id >= cpus_.front().worker && id <= cpus_.back().worker;
 }
 
 // The lines that a switch touches for pairing alone: one of current in schedule(), that of the CPU,
@@ -246,6 +218,9 @@ Next PairV2::Switched(Kernel& kernel, Frame& frame) {
     if (!WantsTaskHook(subject)) return Next::Return(0);
     return CallAndWait(kernel, kTaskHookDone, Of(subject).pair_cpu, subject, kPairBarrier);
   }
+  if (frame.step == kTaskHookDone) {
+    return Next::Run(kTaskHookClear, c_mb_, RunMode::kKernelNoPreempt);
+  }
   TaskPart& task = Of(subject);
   task.worker_active = false;
   Store(Site::kHookTaskNeed, task.need_worker, false);
@@ -271,15 +246,16 @@ Next PairV2::Startup(Kernel& kernel, Frame& frame) {
     EmitCpu(kernel, cpu);
     EmitTask(kernel, task);
     LookAgain(kernel, cpu);
-    if (startup_to_task_) return Preempt(kernel, kBind, task);
+    if (startup_to_task_) return Preempt(kernel, kStartupCalled, task);
     // As posted: computed the task's CPU, and interrupts the one that comes up.
-    return CallAndWait(kernel, kBind, cpu, task, kPairPreempt);
+    return CallAndWait(kernel, kStartupCalled, cpu, task, kPairPreempt);
   }
+  if (frame.step == kStartupCalled) return Next::Run(kBind, c_mb_, RunMode::kKernel);
   // MODEL-198: bound when its work has ended, so that it need not be carried over while it spins.
-  kernel.SetAffinity(part.worker, CpuSet::Of(cpu));
-  if (kernel.task(part.worker).state == TaskState::kInterruptible) {
+  BringBack(kernel, cpu);
+  if (kernel.task(WorkerOf(cpu)).state == TaskState::kInterruptible) {
     part.comes_up = false;
-    if (part.head.valid()) kernel.Wake(part.worker);
+    if (FirstFor(cpu).valid()) kernel.Wake(WorkerOf(cpu));
   }
   return Next::Return(0);
 }

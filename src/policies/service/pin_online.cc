@@ -5,8 +5,11 @@
 // (pin_mode). A task that wants the data of a CPU opens the file; if the CPU is online it goes
 // there and needs nothing but rseq, if not it takes a user mutex that all users of that CPU's data
 // take, and updates it from wherever it is. Nothing can change meanwhile. Opening may need
-// privilege (pin_cap root), and a cpuset without the CPU ends the matter.
-// Cost: every hook O(1). Tested by scenarios/pairing.
+// privilege (pin_cap root), and a cpuset without the CPU ends the matter. Whoever opens the file
+// twice has to close it twice (MODEL-263).
+// Cost: every hook O(1) in the number of tasks.
+// Tested by scenarios/pairing and tests/unit/policies/service/pairing_test.cc.
+#include <algorithm>
 #include <vector>
 
 #include "policies.h"
@@ -66,7 +69,9 @@ class PinOnline final : public KernelService {
         no_off_lock_(params.Fault("pair.no_off_lock")),
         locks_(limits.num_cpus, limits.num_tasks),
         pins_(static_cast<std::size_t>(limits.num_cpus)),
-        tasks_(static_cast<std::size_t>(limits.num_tasks)) {}
+        tasks_(static_cast<std::size_t>(limits.num_tasks)) {
+    for (TaskPart& task : tasks_) task.files.reserve(1);
+  }
 
   HookMask Hooks() const override { return Hook::kOnTask; }
 
@@ -77,10 +82,13 @@ class PinOnline final : public KernelService {
 
   // A task that dies closes its files.
   void OnTask(Kernel& kernel, TaskId id, TaskChange change) override {
-    if (change != TaskChange::kDead || !tasks_[id.index()].file.valid()) return;
-    const CpuId cpu = tasks_[id.index()].file;
-    locks_.Leave(kernel, cpu, id);
-    Close(kernel, id);
+    if (change != TaskChange::kDead) return;
+    TaskPart& task = tasks_[id.index()];
+    while (!task.files.empty()) {
+      const CpuId cpu = task.files.back();
+      locks_.Leave(kernel, cpu, id);
+      Close(kernel, id, cpu);
+    }
   }
 
   Next Step(Kernel& kernel, Frame& frame) override {
@@ -88,12 +96,12 @@ class PinOnline final : public KernelService {
     TaskPart& task = tasks_[frame.task.index()];
     if (cpu.value() < 0 || cpu.value() >= kernel.num_cpus()) return Next::Return(kEINVAL);
     if (frame.path == kOpen) return Next::Return(Open(kernel, frame.task, cpu));
-    if (frame.path == kClose) return Next::Return(Close(kernel, frame.task));
+    if (frame.path == kClose) return Next::Return(Close(kernel, frame.task, cpu));
     if (frame.path == kLeave) {
       locks_.Leave(kernel, cpu, frame.task);
       if (task.is_moved) kernel.SetAffinity(frame.task, task.before);
       task.is_moved = false;
-      Close(kernel, frame.task);
+      Close(kernel, frame.task, cpu);
       return Next::Return(0);
     }
     if (frame.step == StepId(0)) {
@@ -113,26 +121,24 @@ class PinOnline final : public KernelService {
 
  private:
   struct TaskPart {
-    CpuId file;  // open
+    std::vector<CpuId> files;  // those that it has open; one may be there twice
     bool is_moved = false;
     CpuSet before;
   };
 
   int64_t Open(Kernel& kernel, TaskId id, CpuId cpu) {
     if (needs_root_) return kEACCES;
-    TaskPart& task = tasks_[id.index()];
-    if (task.file.valid()) return kEBUSY;
-    task.file = cpu;
+    tasks_[id.index()].files.push_back(cpu);
     ++pins_[cpu.index()];
     Emit(kernel, id, cpu);
     return 0;
   }
 
-  int64_t Close(Kernel& kernel, TaskId id) {
-    TaskPart& task = tasks_[id.index()];
-    if (!task.file.valid()) return kEINVAL;
-    const CpuId cpu = task.file;
-    task.file = CpuId();
+  int64_t Close(Kernel& kernel, TaskId id, CpuId cpu) {
+    std::vector<CpuId>& files = tasks_[id.index()].files;
+    const auto file = std::find(files.begin(), files.end(), cpu);
+    if (file == files.end()) return kEINVAL;
+    files.erase(file);
     --pins_[cpu.index()];
     Emit(kernel, id, cpu);
     if (pins_[cpu.index()] == 0) kernel.RetryHotplug();

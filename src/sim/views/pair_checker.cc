@@ -246,23 +246,51 @@ void PairChecker::EndWait(TaskBook& task, Time at) {
 
 // ------------------------------------------------------------------------------- what services say
 
+// Who updates the data of a CPU without being paired with it has it from the begin of the section
+// that is tried first to the commit.
+void PairChecker::OpenUpdate(TaskId id, CpuId data, Time at) {
+  TaskBook& task = At(id);
+  if (task.pair_cpu.valid()) return;
+  Pairing* const open = PairingOf(id);
+  if (open != nullptr && open->cpu == data) {
+    ++open->times;
+    open->cleared = kNever;
+    return;
+  }
+  task.pairing = static_cast<int>(pairings_.size());
+  pairings_.push_back({id, data, at, at, kNever, 1, 0, 0});
+}
+
 void PairChecker::OnRseq(const TraceEvent& event, int which) {
   const PolicyEventPayload payload = DeclaredPayload(event);
   const TaskId id(payload.narrow[0]);
   const CpuId data(payload.narrow[1]);
   TaskBook& task = At(id);
-  if (which == kBegin) overlaps_.SetData(id, data, event.t);
+  if (which == kBegin) {
+    overlaps_.SetData(id, data, event.t);
+    OpenUpdate(id, data, event.t);
+  }
   if (which == kGuardFail) ++guard_fails_;
   if (which == kAbort) {
     overlaps_.SetData(id, CpuId(), event.t);
     ++aborts_;
     ++task.aborts;
-    if (Pairing* const pairing = PairingOf(id)) ++pairing->aborts;
+    if (Pairing* const pairing = PairingOf(id)) {
+      ++pairing->aborts;
+      // Unless its section is tried anew.
+      if (!task.pair_cpu.valid()) pairing->cleared = event.t;
+    }
   }
   if (which != kCommit) return;
   overlaps_.SetData(id, CpuId(), event.t);
   ++commits_;
-  if (Pairing* const pairing = PairingOf(id)) ++pairing->commits;
+  if (Pairing* const pairing = PairingOf(id)) {
+    ++pairing->commits;
+    if (!task.pair_cpu.valid()) {
+      pairing->cleared = event.t;
+      task.pairing = -1;
+    }
+  }
   if (payload.wide[1] != 0) {
     lost_ += payload.wide[1];
     Report("PA-LU", event.t, id, data,
@@ -283,6 +311,7 @@ void PairChecker::OnPair(const TraceEvent& event, int which) {
   switch (static_cast<Which>(which)) {
     case kSet:
       if (value != 0) return;
+      ++num_pairings_;
       At(id).pairing = static_cast<int>(pairings_.size());
       pairings_.push_back({id, cpu, event.t, kNever, kNever, 0, 0, 0});
       At(id).set_at = event.t;
@@ -348,8 +377,14 @@ void PairChecker::OnPair(const TraceEvent& event, int which) {
       return;
     }
     case kCall:
-      if (value != 0) ++ipi_failed_;
-      if (value == 0) ++ipis_;
+      if (!cpu.valid()) {
+        ++dead_branch_;
+        Report("PA-I1", event.t, id, cpu, fmt::format("{} is on no CPU at all", Name(id)));
+      } else if (value != 0) {
+        ++ipi_failed_;
+      } else {
+        ++ipis_;
+      }
       return;
     case kRef:
       At(id).refs = value;
@@ -422,8 +457,8 @@ void PairChecker::CheckCpu(CpuId id) {
 }
 
 void PairChecker::OnEnd(const RunEnd& end) {
-  now_ = end.end;
   Settle();
+  now_ = end.end;
   for (std::size_t i = 1; i < tasks_.size(); ++i) {
     TaskBook& task = tasks_[i];
     const TaskId id(static_cast<int32_t>(i));
@@ -455,7 +490,7 @@ void PairChecker::AddTo(std::vector<std::pair<std::string, int64_t>>& metrics) c
   metrics.insert(metrics.end(),
                  {{"s2_overlap_cycles", overlaps_.cycles(Kind::kOnPairedCpu).count()},
                   {"s3_overlap_cycles", overlaps_.cycles(Kind::kSamePair).count()},
-                  {"pairings", static_cast<int64_t>(pairings_.size())},
+                  {"pairings", num_pairings_},
                   {"soak_cycles", soak_.count()},
                   {"pair_ipis", ipis_},
                   {"ipi_failed", ipi_failed_},
@@ -469,7 +504,7 @@ void PairChecker::AddTo(std::vector<std::pair<std::string, int64_t>>& metrics) c
                   {"hot_tax_permille", inside > 0 ? hook_cycles_others_ * 1000 / inside : 0},
                   {"o1", switches_others_ > 0 ? hook_cycles_others_ / switches_others_ : 0},
                   {"o1_lines", switches_others_ > 0 ? hook_lines_others_ / switches_others_ : 0},
-                  {"dead_branch", 0}});
+                  {"dead_branch", dead_branch_}});
 }
 
 }  // namespace rqsim

@@ -12,7 +12,7 @@
 //   PA-L1  a paired task that is let in commits in the end: by the end of the run not
 //   kMaxVainEntries
 //          times in vain
-//   PA-I1  no task executes on an offline CPU
+//   PA-I1  no task executes on an offline CPU, and task_cpu() of none is negative
 //   PA-I2  a CPU runs for a task exactly while a worker is active for it (pair-v2). Between the
 //   hook
 //          of a task that lost its CPU and the worker's next look it may be otherwise, as long as
@@ -66,7 +66,7 @@ class PairChecker final : public Listener {
     Time waits_since;
     CpuId works_for;       // workers: the CPU that is theirs
     Time set_at = kNever;  // since when it has been paired without a commit
-    int pairing = -1;      // the present one, in pairings_
+    int pairing = -1;      // the present one, or update, in pairings_
     int entries = 0;       // times it was let in since
     int aborts = 0;        // critical sections started anew since
     int64_t refs = 0;      // as the service says
@@ -93,6 +93,7 @@ class PairChecker final : public Listener {
   void OnQueue(const SchedQueue& queue);
   void OnPair(const TraceEvent& event, int which);
   void OnRseq(const TraceEvent& event, int which);
+  void OpenUpdate(TaskId id, CpuId data, Time at);
   void EndWait(TaskBook& task, Time at);
   void Settle();
   void CheckRefs(TaskId id);
@@ -116,8 +117,8 @@ class PairChecker final : public Listener {
   std::vector<Pairing> pairings_;
   std::vector<TaskId> touched_;  // tasks whose references changed at this instant
   bool is_dirty_ = false;
-  int64_t commits_ = 0, aborts_ = 0, guard_fails_ = 0, lost_ = 0;
-  int64_t ipis_ = 0, ipi_failed_ = 0, cancels_ = 0, timeouts_ = 0;
+  int64_t num_pairings_ = 0, commits_ = 0, aborts_ = 0, guard_fails_ = 0, lost_ = 0;
+  int64_t ipis_ = 0, ipi_failed_ = 0, dead_branch_ = 0, cancels_ = 0, timeouts_ = 0;
   int64_t hook_cycles_ = 0, hook_cycles_others_ = 0, hook_lines_others_ = 0, switches_others_ = 0;
   int64_t moves_ = 0, hotplug_refused_ = 0;
   Time asked_at_;
