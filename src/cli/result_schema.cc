@@ -158,6 +158,14 @@ std::string ResultSchema() {
                      {"to", OrNull("string")}}));
   schema["properties"]["kthread_masks"] =
       ListOf(Object({{"task", Text()}, {"at", Count()}, {"cpus", Text()}}));
+  schema["properties"]["pairings"] = ListOf(Object({{"task", Text()},
+                                                    {"cpu", Count()},
+                                                    {"set", Count()},
+                                                    {"let_in", OrNull("integer")},
+                                                    {"cleared", OrNull("integer")},
+                                                    {"times", Count()},
+                                                    {"aborts", Count()},
+                                                    {"commits", Count()}}));
   const Json integer{{"type", "integer"}};
   schema["properties"]["hotplug"] = ListOf(Object(
       {{"id", Count()},

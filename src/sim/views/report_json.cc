@@ -121,19 +121,9 @@ Json Hotplug(const Result& result) {
 }
 
 Json Pairs(const Result& result) {
-  const auto at = [](Time t) { return t == kNever ? Json(nullptr) : Json(t.cycles()); };
-  Json pairings = Json::array();
-  for (const Pairing& pairing : result.pairings) {
-    pairings.push_back(Json{{"task", CommOf(result, pairing.task)},
-                            {"cpu", pairing.cpu.value()},
-                            {"set", at(pairing.set)},
-                            {"let_in", at(pairing.let_in)},
-                            {"cleared", at(pairing.cleared)},
-                            {"times", pairing.times},
-                            {"aborts", pairing.aborts},
-                            {"commits", pairing.commits}});
-  }
-  return Page(result, "pair", "pairings", std::move(pairings));
+  Json document = ResultToJson(result);
+  return Page(result, "pair", "pairings",
+              document.contains("pairings") ? std::move(document["pairings"]) : Json::array());
 }
 
 std::string Summary(const Result& result) { return SummaryText(result, kSummaryWidth); }

@@ -6,6 +6,9 @@
 //   LET IN: the first time its CPU was occupied for it (or it ran there itself: the page leaves
 //   that open); TIMES: how often it was let in; OCCUPIED: from the first time to the end
 //
+// A task that updates the data of a CPU without pairing has a row for each update: SET and LET IN
+// are the begin of its first section, TIMES its sections, CLEARED the commit.
+//
 // Made of a result document alone. Tested by tests/cli through docs/PAIRING.md.
 #include <fmt/format.h>
 
@@ -20,7 +23,7 @@ std::string At(Time t) { return t == kNever ? "-" : std::to_string(t.cycles()); 
 }  // namespace
 
 std::string PairText(const Result& result) {
-  if (result.pairings.empty()) return "nobody was paired with a CPU\n";
+  if (result.pairings.empty()) return "nobody used the data of a CPU\n";
   TextTable table;
   table.AddColumn("TASK", TextTable::Align::kLeft, 0);
   for (const char* title :

@@ -164,6 +164,18 @@ Json ToJson(const Result& result, const KthreadMask& mask) {
   return Json{{"task", NameOf(result, mask.task)}, {"at", mask.at.cycles()}, {"cpus", mask.cpus}};
 }
 
+Json ToJson(const Result& result, const Pairing& pairing) {
+  const auto instant = [](Time at) { return at == kNever ? Json(nullptr) : Json(at.cycles()); };
+  return Json{{"task", NameOf(result, pairing.task)},
+              {"cpu", pairing.cpu.value()},
+              {"set", pairing.set.cycles()},
+              {"let_in", instant(pairing.let_in)},
+              {"cleared", instant(pairing.cleared)},
+              {"times", pairing.times},
+              {"aborts", pairing.aborts},
+              {"commits", pairing.commits}};
+}
+
 Json ToJson(const Result& result, const HotplugOpResult& op) {
   const auto cpu = [](CpuId id) { return id.valid() ? Json(id.value()) : Json(nullptr); };
   const auto instant = [](const std::optional<Time>& at) {
@@ -244,6 +256,7 @@ nlohmann::ordered_json ResultToJson(const Result& result) {
   put("lock_passings", result.lock_passings);
   put("kthread_masks", result.kthread_masks);
   put("hotplug", result.hotplug);
+  put("pairings", result.pairings);
   return out;
 }
 

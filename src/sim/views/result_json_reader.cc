@@ -329,6 +329,20 @@ class Reader {
           {TaskOf(item, "task"), Time(Integer(item, "at")), Text(item, "cpus")});
     });
     read("hotplug", [&](const Json& item) { out.hotplug.push_back(ReadHotplug(item)); });
+    read("pairings", [&](const Json& item) { out.pairings.push_back(ReadPairing(item)); });
+  }
+
+  Pairing ReadPairing(const Json& item) {
+    Pairing pairing;
+    pairing.task = TaskOf(item, "task");
+    pairing.cpu = ReadCpuId(item, "cpu");
+    pairing.set = Time(Integer(item, "set"));
+    pairing.let_in = Instant(item, "let_in").value_or(kNever);
+    pairing.cleared = Instant(item, "cleared").value_or(kNever);
+    pairing.times = Integer(item, "times");
+    pairing.aborts = Integer(item, "aborts");
+    pairing.commits = Integer(item, "commits");
+    return pairing;
   }
 
   CpuId CpuOrAll(const Json& item, const char* key) {
