@@ -497,7 +497,9 @@ void RandomStep(ClassBench& bench, Numbers& numbers, int num_tasks, Seen& seen) 
        : t.sched_delayed ? seen.renices_delayed
                          : seen.renices_queued) += t.on_rq;
       constexpr int64_t kSlices[] = {0, 0, 500, 6000};
-      bench.SetAttr(task, Normal(numbers.Below(40) - 20, kSlices[numbers.Below(4)]));
+      // One after the other: arguments are evaluated in no particular order.
+      const auto nice = numbers.Below(40) - 20;
+      bench.SetAttr(task, Normal(nice, kSlices[numbers.Below(4)]));
       break;
     }
     case 3:
