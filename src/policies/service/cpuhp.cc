@@ -124,9 +124,11 @@ constexpr std::array kOwnEvents = {
               .summary = "the CPU did not report to be alive, or to be dead, in 10 s"}};
 constexpr auto kEvents = hotplug::Joined(hotplug::kEvents, kOwnEvents);
 
-constexpr FaultInfo kFaults[] = {{.name = "hotplug.no_wait_empty",
-                                  .summary = "state 147 does not wait until the CPU is empty",
-                                  .caught_by = "HP-V1"}};
+constexpr FaultInfo kFaults[] = {
+    {.name = "hotplug.no_wait_empty",
+     .summary = "state 147 does not wait until the CPU is empty",
+     .caught_by = "HP-V1"},
+    {.name = "hotplug.no_park", .summary = "state 148 parks nobody", .caught_by = "KA-I1"}};
 
 constexpr ParamInfo Cost(std::string_view name, int64_t cycles, std::string_view summary) {
   return {.name = name, .kind = ParamKind::kCycles, .default_value = cycles, .summary = summary};
@@ -215,6 +217,7 @@ Cpuhp::Cpuhp(const PolicyParams& params, const Limits& limits, Table table)
       boot_hangs_(params.Flag("boot_hangs")),
       die_hangs_(params.Flag("die_hangs")),
       waits_empty_(!params.Fault("hotplug.no_wait_empty")),
+      parks_(!params.Fault("hotplug.no_park")),
       sync_limit_(10 * limits.clock_hz),
       cpus_(static_cast<std::size_t>(limits.num_cpus)),
       readers_(limits.num_tasks) {

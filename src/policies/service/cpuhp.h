@@ -209,6 +209,7 @@ class Cpuhp final : public KernelService {
       c_idle_dead_, c_die_, c_rcu_mig_;
   bool disable_fails_ = false, boot_hangs_ = false, die_hangs_ = false;
   bool waits_empty_ = true;
+  bool parks_ = true;
   Cycles sync_limit_;  // how long somebody waits for a CPU to be alive, or dead
   std::vector<PerCpu> cpus_;
   TaskId controller_;

@@ -16,6 +16,7 @@ Next Cpuhp::Effect(Kernel& kernel, Frame& frame) {
     case kActive:
       return up ? Activate(kernel, frame) : Deactivate(kernel, frame);
     case kSmpboot:
+      if (!up && !parks_) break;
       AddThreads(kernel, cpu);
       frame.r[kSub] = up ? -1 : static_cast<int64_t>(At(cpu).smpboot.size());
       return up ? Unpark(kernel, frame) : Park(kernel, frame);

@@ -231,8 +231,9 @@ void KthreadChecker::OnSwitch(const SchedSwitch& change, CpuId cpu) {
   next.runs_on = cpu;
   next.since = now_;
   Touch(change.next_pid);
-  if (!next.is_bound || next.binding_lost || next.bound_to.Contains(cpu)) return;
   const bool is_per_cpu = next.kind == KthreadKind::kPerCpu;
+  const bool is_told = next.binding_lost && !is_per_cpu;
+  if (!next.is_bound || is_told || next.bound_to.Contains(cpu)) return;
   Report(is_per_cpu ? 1 : 2, change.next_pid,
          fmt::format("{} runs on CPU {}, and is bound to CPU {}", Name(change.next_pid),
                      cpu.value(), next.bound_to.ToString()));
