@@ -550,6 +550,18 @@ inline constexpr int64_t kHotplugWait = 1;
 
 class UserScheduler;
 
+// Who asks for another mask of a task, and what a service answers.
+enum class MaskChange : uint8_t {
+  kUser,     // sched_setaffinity()
+  kCpuset,   // the task is moved to another cpuset
+  kHotplug,  // its cpuset follows the active CPUs
+};
+enum class MaskAnswer : uint8_t {
+  kChange,  // it is none of the service's business
+  kKeep,    // granted, and the task stays where the service holds it
+  kRefuse,  // -EINVAL
+};
+
 // Anything that adds operations, kthreads and hooks to the kernel: pairing, UMCG, CPU hotplug. It
 // must give no answer; what it has stands in its PolicyInfo. Hooks return a path for the task in
 // question to execute, or none.
@@ -612,6 +624,14 @@ class KernelService : public Policy {
   // Returns: 0; a negative errno, with which the request ends; kHotplugWait, and it is asked again
   // after Kernel::RetryHotplug. Default: it may.
   virtual int64_t AdmitHotplug(Kernel& kernel, CpuId cpu, bool up);
+
+  // May the CPUs on which `task` may run become `cpus`?
+  // When:    somebody other than this service asks for it (Linux 7.2 kernel/sched/syscalls.c:
+  //          __sched_setaffinity(), kernel/cgroup/cpuset.c: cpuset_attach()). `cpus` are those
+  //          asked for, online or not.
+  // State:   nothing has changed. May: change its own state, emit.
+  // Returns: the first answer other than kChange decides. Default: it may.
+  virtual MaskAnswer AdmitMask(Kernel& kernel, TaskId task, const CpuSet& cpus, MaskChange by);
 
   // A pass of schedule() is over for `prev`, also when it was picked again.
   // When:    end of schedule(). State: the switch is decided. May: change its own state. Default:

@@ -191,6 +191,9 @@ int64_t SchedClass::AdmitOffline(Kernel&, CpuId) { return 0; }
 void SchedClass::RqChanged(Kernel&, CpuId, bool) {}
 void KernelService::HotplugRetry(Kernel&) {}
 int64_t KernelService::AdmitHotplug(Kernel&, CpuId, bool) { return 0; }
+MaskAnswer KernelService::AdmitMask(Kernel&, TaskId, const CpuSet&, MaskChange) {
+  return MaskAnswer::kChange;
+}
 bool KernelService::Hotplug(Kernel&, const HotplugSpec&) { return false; }
 Time SchedClass::NextTickOfInterest(Kernel& kernel, CpuId) { return kernel.now(); }
 bool SchedClass::NeedsTick(Kernel&, CpuId) { return false; }

@@ -9,7 +9,10 @@
 // a CPU comes or goes.
 //
 // Two ways to ask: affinity2, as the review has it, and pin_on_cpu with the commands of that patch.
-// The CPU must be in the mask that the task has without all this.
+// The CPU must be in the mask that the task has without all this, and a mask without it cannot be
+// set as long as it is wanted (-EINVAL); one with it is kept for when it is wanted no more. Whether
+// whoever moves the task to a cpuset without the CPU may is an open question of the thread:
+// cpuset_conflict (MODEL-265).
 // Cost: a hotplug operation visits every task; other hooks O(1).
 // Tested by scenarios/pairing and tests/unit/policies/service/pairing_test.cc.
 #include <vector>
@@ -45,16 +48,51 @@ constexpr ServiceOpInfo kOps[] = {
      .args = "cmd flags cpu",
      .summary = "The same as commands: 0 QUERY, 1 SET, 2 CLEAR; gives 3, 0 or -EINVAL."},
 };
+constexpr EventFieldInfo kMaskFields[] = {
+    {"cpu", FieldKind::kCpu}, {"answer"}, {"pid", FieldKind::kTask}};
+constexpr EventInfo kEvents[] = {
+    {"affinity2_mask", kMaskFields,
+     "another mask was asked for; answer: 0 it ends the affinity, 1 kept for later, 2 refused"}};
+constexpr ParamInfo kParams[] = {
+    {.name = "cpuset_conflict",
+     .kind = ParamKind::kEnum,
+     .default_text = "refuse",
+     .allowed = "refuse break",
+     .summary = "a move to a cpuset without the CPU: it fails, or ends the affinity"},
+};
 constexpr HotplugCallbackInfo kHotplug[] = {{"sched/affinity2:online", 194, kStartup, kTeardown}};
 
 class Affinity2 final : public KernelService {
  public:
-  explicit Affinity2(const Limits& limits)
-      : self_(limits.self), tasks_(static_cast<std::size_t>(limits.num_tasks)) {}
+  Affinity2(const PolicyParams& params, const Limits& limits)
+      : self_(limits.self),
+        cpusets_win_(params.Text("cpuset_conflict") == "break"),
+        tasks_(static_cast<std::size_t>(limits.num_tasks)) {}
 
   HookMask Hooks() const override { return Hook::kOnTask; }
   void OnTask(Kernel&, TaskId id, TaskChange change) override {
     if (change == TaskChange::kDead) tasks_[id.index()] = TaskPart();
+  }
+
+  MaskAnswer AdmitMask(Kernel& kernel, TaskId id, const CpuSet& cpus, MaskChange by) override {
+    TaskPart& task = tasks_[id.index()];
+    if (!task.wanted.valid()) return MaskAnswer::kChange;
+    if (by == MaskChange::kHotplug) return MaskAnswer::kKeep;
+    const CpuId wanted = task.wanted;
+    MaskAnswer answer = MaskAnswer::kRefuse;
+    if (cpus.Contains(wanted)) {
+      task.before = cpus;
+      answer = MaskAnswer::kKeep;
+    } else if (by == MaskChange::kCpuset && cpusets_win_) {
+      task.wanted = CpuId();
+      answer = MaskAnswer::kChange;
+    }
+    PolicyEventPayload payload;
+    payload.wide[0] = wanted.value();
+    payload.wide[1] = static_cast<int64_t>(answer);
+    payload.narrow[0] = id.value();
+    kernel.EmitDeclared(self_, 0, payload);
+    return answer;
   }
 
   Next Step(Kernel& kernel, Frame& frame) override {
@@ -175,6 +213,7 @@ class Affinity2 final : public KernelService {
   }
 
   PolicyId self_;
+  bool cpusets_win_;
   int on_the_way_ = 0;
   std::vector<TaskPart> tasks_;
 };
@@ -186,16 +225,18 @@ constinit const PolicyInfo kAffinity2Info = {
     .seam = Seam::kKernelService,
     .summary = "an affinity that may name an offline CPU: its users share the offload CPU",
     .source = "pairing.md 9.3; [RFC PATCH] pin_on_cpu, Mathieu Desnoyers, 21 January 2020",
+    .params = kParams,
     .paths = kPaths,
+    .events = kEvents,
     .ops = kOps,
     .hotplug = kHotplug,
     .words_per_task = 1,
     .percpu = {.enter = "affinity2", .leave = "affinity2_clear", .guard = 2},
 };
 
-absl::StatusOr<std::unique_ptr<KernelService>> MakeAffinity2(const PolicyParams&,
+absl::StatusOr<std::unique_ptr<KernelService>> MakeAffinity2(const PolicyParams& params,
                                                              const Limits& limits) {
-  return std::unique_ptr<KernelService>(std::make_unique<Affinity2>(limits));
+  return std::unique_ptr<KernelService>(std::make_unique<Affinity2>(params, limits));
 }
 
 }  // namespace rqsim

@@ -82,6 +82,20 @@ void Machine::TellCpus(TaskId task) {
   NotifyTask(task, TaskChange::kAffinity);
 }
 
+// What sched_setaffinity() asked for, where anybody looks at it.
+void Machine::RememberUserCpus(TaskId task, const CpuSet& asked) {
+  if (!user_cpus_.empty()) user_cpus_[task.index()] = asked & facts_.possible;
+}
+
+// What the services say to a change that none of them asked for.
+MaskAnswer Machine::AskAboutMask(TaskId task, const CpuSet& cpus, MaskChange by) {
+  for (KernelService* service : policies_.services) {
+    const MaskAnswer answer = service->AdmitMask(*this, task, cpus, by);
+    if (answer != MaskAnswer::kChange) return answer;
+  }
+  return MaskAnswer::kChange;
+}
+
 // set_cpus_allowed_ptr() (classes.md 9, kthread-affinity.md 4.2). `must_wait`: the stop task moves
 // it, the caller sleeps until that is done.
 int64_t Machine::ChangeAffinity(TaskId task, const CpuSet& asked, AffinityCall call, TaskId caller,
@@ -90,6 +104,14 @@ int64_t Machine::ChangeAffinity(TaskId task, const CpuSet& asked, AffinityCall c
   if (t.state == TaskState::kDead) return kEINVAL;
   if (call == AffinityCall::kUser && t.no_setaffinity) return kEINVAL;
   CpuSet cpus = asked & facts_.possible;
+  if (call == AffinityCall::kUser) {
+    const MaskAnswer answer = AskAboutMask(task, cpus & cpuset(task), MaskChange::kUser);
+    if (answer == MaskAnswer::kRefuse) return kEINVAL;
+    if (answer == MaskAnswer::kKeep) {
+      RememberUserCpus(task, asked);
+      return 0;
+    }
+  }
   if (call == AffinityCall::kUser && !IsInRootCpuset(task)) {
     cpus = cpus & cpusets_[task.index()].effective;
   }
@@ -103,9 +125,7 @@ int64_t Machine::ChangeAffinity(TaskId task, const CpuSet& asked, AffinityCall c
     const int64_t refused = ClassOf(task).AdmitAffinity(*this, task, cpus);
     if (refused != 0) return refused;
   }
-  if (call == AffinityCall::kUser && !user_cpus_.empty()) {
-    user_cpus_[task.index()] = asked & facts_.possible;
-  }
+  if (call == AffinityCall::kUser) RememberUserCpus(task, asked);
   const CpuSet before = t.cpus_allowed;
   InstallCpus(task, cpus);
   // The kernel chooses before it asks whether the task must move at all.
@@ -149,6 +169,7 @@ void Machine::UpdateCpusetsNow() {
     const CpuSet effective = EffectiveOf(cpuset.cpus);
     if (effective == cpuset.effective) continue;
     cpuset.effective = effective;
+    if (AskAboutMask(task, cpuset.cpus, MaskChange::kHotplug) != MaskAnswer::kChange) continue;
     bool must_wait = false;
     ChangeAffinity(task, effective, AffinityCall::kKernel, TaskId(), must_wait);
   }
@@ -160,7 +181,10 @@ void Machine::MoveToCpuset(TaskId task, const CpuSet& cpus) {
   if (cpusets_.empty() || task_store_[task.index()].no_setaffinity) return;
   const bool is_child = !cpus.empty();
   const CpuSet inside = is_child ? cpus & facts_.possible : facts_.possible;
+  const MaskAnswer answer = AskAboutMask(task, inside, MaskChange::kCpuset);
+  if (answer == MaskAnswer::kRefuse) return;
   cpusets_[task.index()] = {inside, EffectiveOf(inside), is_child};
+  if (answer == MaskAnswer::kKeep) return;
   bool must_wait = false;
   ChangeAffinity(task, is_child ? EffectiveOf(inside) : inside, AffinityCall::kKernel, TaskId(),
                  must_wait);

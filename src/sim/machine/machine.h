@@ -584,6 +584,8 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   }
   void InstallCpus(TaskId task, const CpuSet& cpus);
   void TellCpus(TaskId task);
+  void RememberUserCpus(TaskId task, const CpuSet& asked);
+  MaskAnswer AskAboutMask(TaskId task, const CpuSet& cpus, MaskChange by);
   int64_t ChangeAffinity(TaskId task, const CpuSet& asked, AffinityCall call, TaskId caller,
                          bool& must_wait);
   void ForceCpus(TaskId task, const CpuSet& cpus);
