@@ -40,7 +40,9 @@ std::span<const MetricRow> MetricTable();
 const MetricRow* FindMetricRow(MetricOf of, std::string_view name);
 
 // Whether runs with the policies of `registry` can have a metric of that name: one of the table,
-// `waits.CAUSE` of a task, `overhead.COST` of a CPU, one that a policy declares.
+// `waits.CAUSE` of a task, `overhead.COST` of a CPU, one that a policy declares. What UMCG declares
+// is also `umcg.NAME` of its threads and, where a scenario has several groups, `groups.GROUP.NAME`
+// of the run.
 bool IsMetric(MetricOf of, std::string_view name, const Registry& registry);
 // Their names, for suggestions.
 std::vector<std::string> MetricNames(MetricOf of, const Registry& registry);

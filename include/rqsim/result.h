@@ -66,6 +66,8 @@ struct TaskResult {
   int64_t nr_failed_migrations_affine = 0, nr_failed_migrations_running = 0,
           nr_failed_migrations_hot = 0;
   std::vector<WaitCause> waits;  // by cause, largest first, ties by name
+  // What the services in use say of it, by name: `umcg.pin_cycles` …
+  std::vector<std::pair<std::string, int64_t>> metrics;
 };
 
 // The passes of balancing for a CPU in one of its domains while it was of one kind: busy, idle or
@@ -176,7 +178,9 @@ struct UmcgSpan {
   Kind kind = Kind::kWord;
   TaskId task;
   Time start, end;
-  std::string what;  // "RUNNING|LOCKED"; "list" of the kernel, "queue" of user space
+  std::string what;   // "RUNNING|LOCKED"; "list" of the kernel, "queue" of user space
+  std::string group;  // of the scenario; empty: none
+  int64_t order = 0;  // of a list: who came later has the larger one
 };
 // A hand-off that arrived.
 struct UmcgHandoff {
@@ -242,8 +246,8 @@ struct Result {
   std::vector<CpuResult> cpus;
   std::vector<LockResult> locks;
   std::vector<Pairing> pairings;  // with the checkers: in the order of `set`
-  std::vector<std::pair<std::string, int64_t>>
-      metrics;                          // of the run, and of the services in use; by name
+  // Of the run, and of the services in use, by name; of a group among several `groups.NAME.…`.
+  std::vector<std::pair<std::string, int64_t>> metrics;
   std::vector<TimelineCell> timeline;   // by cpu, then start; empty unless asked for
   std::vector<Dispatch> dispatches;     // with the timeline: in the order of their ends, open ones
                                         // last, by cpu

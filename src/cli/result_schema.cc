@@ -54,12 +54,14 @@ Json DistributionSchema() { return PartSchema({}, kDistributionFields, {}); }
 
 Json TaskSchema() {
   const Json wait = Object({{"cause", Text()}, {"cycles", Count()}, {"voluntary", Boolean()}});
-  return PartSchema(
+  Json schema = PartSchema(
       {{"name", Text()}, {"id", Count()}, {"kthread", Boolean()}, {"finish", OrNull("integer")}},
       kTaskFields,
       {{"response", DistributionSchema()},
        {"wakeup_latency", DistributionSchema()},
        {"waits", ListOf(wait)}});
+  schema["properties"]["metrics"] = NumbersByName();
+  return schema;
 }
 
 Json DomainSchema() {
@@ -166,6 +168,19 @@ std::string ResultSchema() {
                                                     {"times", Count()},
                                                     {"aborts", Count()},
                                                     {"commits", Count()}}));
+  schema["properties"]["umcg_spans"] =
+      ListOf(Object({{"kind", Json{{"enum", Json::array({"word", "list"})}}},
+                     {"task", Text()},
+                     {"group", OrNull("string")},
+                     {"start", Count()},
+                     {"end", Count()},
+                     {"what", Text()},
+                     {"order", Count()}}));
+  schema["properties"]["umcg_handoffs"] = ListOf(Object({{"at", Count()},
+                                                         {"kind", Text()},
+                                                         {"from", Text()},
+                                                         {"to", Text()},
+                                                         {"first_cycle", Count()}}));
   const Json integer{{"type", "integer"}};
   schema["properties"]["hotplug"] = ListOf(Object(
       {{"id", Count()},

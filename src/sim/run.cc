@@ -138,7 +138,7 @@ absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& se
   if (checks_pairs) simulation->AddListener(pair_checker);
   if (kthread_promises) simulation->AddListener(kthreads);
   const bool has_umcg = UmcgEvents().Bind(simulation->info());
-  if (has_umcg) simulation->AddListener(umcg_books);
+  if (has_umcg || !scenario.groups.empty()) simulation->AddListener(umcg_books);
   if (has_umcg && options.check) simulation->AddListener(umcg_checker);
   if (options.timeline) {
     simulation->AddListener(timeline);
@@ -156,7 +156,7 @@ absl::StatusOr<Result> RunScenario(const Scenario& scenario, const PolicySet& se
     result.kthread_masks = kthreads.TakeMasks();
   }
   result.scenario_hash = ScenarioHash(scenario);
-  umcg_books.AddTo(result.metrics);
+  umcg_books.AddTo(result);
   // total order: names differ.
   std::sort(result.metrics.begin(), result.metrics.end());
   result.violations = simulation->violations();

@@ -53,6 +53,21 @@ DEADLOCK = {
     ],
     "common": {"class": "fifo", "placement": {"wake": "prev"}, "lock": {"name": "mutex", "spin": False}},
 }
+# One server, two workers on one CPU, costs of umcg.md's examples and no time for user code of workers but their own.
+# Both parked, so queued from 0 on. S picks W1 at 4 and W2 when W1 has yielded.
+GROUP = {
+    "version": 1,
+    "name": "group",
+    "machine": {"cpus": [{"ids": "0"}], "costs": {"preset": "umcg-ex"}},
+    "until": 60,
+    "tasks": [
+        {"name": "W1", "tid": 11, "start": "parked", "ops": [{"run": 10}, {"umcg_yield": {"requeue": 1}}, {"run": 5}]},
+        {"name": "W2", "tid": 12, "start": "parked", "ops": [{"run": 30}, {"umcg_yield": {}}]},
+    ],
+    "umcg": [{"name": "g0", "servers": [{"name": "S", "tid": 1, "cpus": "0"}], "workers": ["W1", "W2"]}],
+    "common": {"preset": "UM"},
+    "policies": {"v0.6": {"services": [{"name": "umcg-v0.6", "costs": {"preset": "EX"}}]}, "kernel": {}},
+}
 RTAPP = '{"tasks": {"t0": {"loop": 2, "run": 100, "sleep": 50}}, "global": {"duration": 1}}\n'
 
 
@@ -362,6 +377,25 @@ class Report(Command):
                 self.assertEqual(self.rqsim("report", "r.json", *words), self.rqsim("report", "s.json", *words))
         self.assertEqual(self.rqsim("report", "-", "--view", "map", stdin=out),
                          self.rqsim("report", "s.json", "--view", "map"))
+
+    # umcg.md 13: S picks W1 at 4, which is in user mode at 18, yields at 28 and has S in user mode at 39, 11 later; S
+    # queues W1 again there, picks W2 at 40 and is off at 47, W2 is in user mode at 54.
+    def test_umcg_tells_words_lists_and_hand_offs_from_a_stored_result_too(self):
+        self.file("s.json", GROUP)
+        self.file("r.json", self.rqsim("run", "s.json", "--json", "--timeline")[0])
+        for more in [[], ["--json"], ["-p", "v0.6"]]:
+            words = ["--view", "umcg", *more]
+            self.assertEqual(self.rqsim("report", "r.json", *words), self.rqsim("report", "s.json", *words))
+        page = json.loads(self.rqsim("report", "r.json", "-p", "v0.6", "--view", "umcg", "--json")[0])
+        self.assertEqual([(h["at"], h["kind"], h["from"], h["to"], h["first_cycle"]) for h in page["handoffs"]],
+                         [(4, "dispatch", "S", "W1", 18), (28, "yield", "W1", "S", 39), (40, "dispatch", "S", "W2", 54)])
+        queued = [(s["task"], s["start"], s["end"], s["what"], s["group"]) for s in page["spans"] if s["kind"] == "list"]
+        self.assertEqual(queued, [("W1", 0, 4, "queue", "g0"), ("W1", 39, 60, "queue", "g0"),
+                                  ("W2", 0, 40, "queue", "g0")])
+        text = self.rqsim("report", "r.json", "-p", "v0.6", "--view", "umcg")[0]
+        self.assertIn("contents\nAT  LIST  QUEUE\n 0  -     W1 W2\n 4  -     W2\n39  -     W2 W1\n40  -     W1\n", text)
+        bare = json.loads(self.rqsim("report", "s.json", "-p", "kernel", "--view", "umcg", "--json")[0])
+        self.assertEqual((bare["spans"], bare["handoffs"]), ([], []))
 
     def test_map_and_timehist_tell_the_schedule(self):
         self.file("s.json", INVERSION)

@@ -361,13 +361,38 @@ const MetricRow* FindMetricRow(MetricOf of, std::string_view name) {
   return nullptr;
 }
 
+namespace {
+
+bool IsDeclared(std::string_view name, const Registry& registry) {
+  for (const RegistryEntry& entry : registry.entries()) {
+    for (const MetricInfo& metric : entry.info->metrics) {
+      if (metric.name == name) return true;
+    }
+  }
+  return false;
+}
+
+// groups.GROUP.NAME; either may have dots.
+bool IsOfGroup(std::string_view name, const Registry& registry) {
+  constexpr std::string_view kPrefix = "groups.";
+  if (name.substr(0, kPrefix.size()) != kPrefix) return false;
+  for (std::size_t dot = name.find('.', kPrefix.size() + 1); dot != std::string_view::npos;
+       dot = name.find('.', dot + 1)) {
+    if (IsDeclared(name.substr(dot + 1), registry)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 bool IsMetric(MetricOf of, std::string_view name, const Registry& registry) {
   if (FindMetricRow(of, name) != nullptr) return true;
   switch (of) {
     case MetricOf::kTask: {
       const auto cause = PartOf(name, "waits");
+      const auto umcg = PartOf(name, "umcg");
       return (cause && !cause->empty()) || IsPartOf(name, "response") ||
-             IsPartOf(name, "wakeup_latency");
+             IsPartOf(name, "wakeup_latency") || (umcg && IsDeclared(*umcg, registry));
     }
     case MetricOf::kLock:
       return IsPartOf(name, "wait") || IsPartOf(name, "hold");
@@ -379,12 +404,7 @@ bool IsMetric(MetricOf of, std::string_view name, const Registry& registry) {
       if (StateMetricOf(name)) return true;
       break;
   }
-  for (const RegistryEntry& entry : registry.entries()) {
-    for (const MetricInfo& metric : entry.info->metrics) {
-      if (metric.name == name) return true;
-    }
-  }
-  return false;
+  return IsDeclared(name, registry) || IsOfGroup(name, registry);
 }
 
 std::vector<std::string> MetricNames(MetricOf of, const Registry& registry) {
@@ -412,6 +432,9 @@ std::optional<int64_t> MetricValue(const TaskResult& task, std::string_view name
       if (wait.cause == *part) return wait.cycles.count();
     }
     return 0;
+  }
+  for (const auto& [metric, value] : task.metrics) {
+    if (metric == name) return value;
   }
   return Plain(task, name, kTaskFields);
 }

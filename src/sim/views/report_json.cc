@@ -90,23 +90,11 @@ Json Locks(const Result& result) {
 }
 
 Json Umcg(const Result& result) {
-  Json spans = Json::array();
-  for (const UmcgSpan& span : result.umcg_spans) {
-    spans.push_back(Json{{"kind", span.kind == UmcgSpan::Kind::kWord ? "word" : "list"},
-                         {"task", CommOf(result, span.task)},
-                         {"start", span.start.cycles()},
-                         {"end", span.end.cycles()},
-                         {"what", span.what}});
-  }
-  Json page = Page(result, "umcg", "spans", std::move(spans));
-  page["handoffs"] = Json::array();
-  for (const UmcgHandoff& handoff : result.umcg_handoffs) {
-    page["handoffs"].push_back(Json{{"at", handoff.start.cycles()},
-                                    {"kind", handoff.kind},
-                                    {"from", CommOf(result, handoff.from)},
-                                    {"to", CommOf(result, handoff.to)},
-                                    {"first_cycle", handoff.first_cycle.cycles()}});
-  }
+  const auto list = [document = ResultToJson(result)](const char* key) {
+    return document.contains(key) ? document[key] : Json::array();
+  };
+  Json page = Page(result, "umcg", "spans", list("umcg_spans"));
+  page["handoffs"] = list("umcg_handoffs");
   return page;
 }
 

@@ -1,8 +1,14 @@
 #include "sim/views/report_umcg.h"
 
+#include <absl/strings/str_join.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 #include "sim/views/report_text.h"
 #include "sim/views/text_table.h"
@@ -39,6 +45,65 @@ void AppendLanes(const Result& result, UmcgSpan::Kind kind, std::string& out) {
   if (last.valid()) out += '\n';
 }
 
+// Tasks by when they came.
+using Standing = std::map<int64_t, TaskId>;
+
+std::string NamesOf(const Result& result, const Standing& standing, bool last_first) {
+  std::vector<std::string> names;
+  for (const auto& [order, task] : standing) names.emplace_back(CommOf(result, task));
+  if (last_first) std::reverse(names.begin(), names.end());
+  return names.empty() ? "-" : absl::StrJoin(names, " ");
+}
+
+// A line for each instant at which a list of the kernel's or a queue of user space changed.
+void AppendContents(const Result& result, std::string& out) {
+  struct Change {
+    Time at;
+    bool joins = false;
+    const UmcgSpan* span = nullptr;
+  };
+  std::vector<Change> changes;
+  std::set<std::string> groups;
+  for (const UmcgSpan& span : result.umcg_spans) {
+    if (span.kind != UmcgSpan::Kind::kList) continue;
+    changes.push_back({span.start, true, &span});
+    if (span.end < result.end) changes.push_back({span.end, false, &span});
+    groups.insert(span.group);
+  }
+  if (changes.empty()) return;
+  // total order: a span has one begin and one end, and orders differ.
+  std::sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) {
+    return std::tuple(a.at, a.span->group, a.joins, a.span->order) <
+           std::tuple(b.at, b.span->group, b.joins, b.span->order);
+  });
+  out += "\ncontents\n";
+  TextTable table;
+  table.AddColumn("AT", TextTable::Align::kRight, 0);
+  if (groups.size() > 1) table.AddColumn("GROUP", TextTable::Align::kLeft, 0);
+  table.AddColumn("LIST", TextTable::Align::kLeft, 0);
+  table.AddColumn("QUEUE", TextTable::Align::kLeft, 0);
+  std::map<std::string, std::pair<Standing, Standing>> standing;
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    const UmcgSpan& span = *changes[i].span;
+    auto& [list, queue] = standing[span.group];
+    Standing& place = span.what == "list" ? list : queue;
+    if (changes[i].joins) {
+      place[span.order] = span.task;
+    } else {
+      place.erase(span.order);
+    }
+    const bool is_last = i + 1 == changes.size() || changes[i + 1].at != changes[i].at ||
+                         changes[i + 1].span->group != span.group;
+    if (!is_last) continue;
+    std::vector<std::string> row = {fmt::format("{}", changes[i].at.cycles())};
+    if (groups.size() > 1) row.push_back(span.group);
+    row.push_back(NamesOf(result, list, true));
+    row.push_back(NamesOf(result, queue, false));
+    table.AddRow(std::move(row));
+  }
+  table.AppendTo(out, kWidth);
+}
+
 }  // namespace
 
 std::string UmcgText(const Result& result) {
@@ -50,6 +115,7 @@ std::string UmcgText(const Result& result) {
   AppendLanes(result, UmcgSpan::Kind::kWord, out);
   out += "\nlists\n";
   AppendLanes(result, UmcgSpan::Kind::kList, out);
+  AppendContents(result, out);
   out += "\nhand-offs\n";
   TextTable table;
   table.AddColumn("AT", TextTable::Align::kRight, 0);

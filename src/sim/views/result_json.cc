@@ -47,6 +47,12 @@ Json ToJson(const Result& result, const Violation& violation) {
               {"message", violation.message}};
 }
 
+Json ByName(const std::vector<std::pair<std::string, int64_t>>& values) {
+  Json out = Json::object();
+  for (const auto& [name, value] : values) out[name] = value;
+  return out;
+}
+
 Json ToJson(const TaskResult& task) {
   Json waits = Json::array();
   for (const WaitCause& wait : task.waits) {
@@ -61,6 +67,7 @@ Json ToJson(const TaskResult& task) {
   out["response"] = ToJson(task.response);
   out["wakeup_latency"] = ToJson(task.wakeup_latency);
   out["waits"] = std::move(waits);
+  if (!task.metrics.empty()) out["metrics"] = ByName(task.metrics);
   return out;
 }
 
@@ -176,6 +183,24 @@ Json ToJson(const Result& result, const Pairing& pairing) {
               {"commits", pairing.commits}};
 }
 
+Json ToJson(const Result& result, const UmcgSpan& span) {
+  return Json{{"kind", span.kind == UmcgSpan::Kind::kWord ? "word" : "list"},
+              {"task", NameOf(result, span.task)},
+              {"group", NameOrNull(span.group)},
+              {"start", span.start.cycles()},
+              {"end", span.end.cycles()},
+              {"what", span.what},
+              {"order", span.order}};
+}
+
+Json ToJson(const Result& result, const UmcgHandoff& handoff) {
+  return Json{{"at", handoff.start.cycles()},
+              {"kind", handoff.kind},
+              {"from", NameOf(result, handoff.from)},
+              {"to", NameOf(result, handoff.to)},
+              {"first_cycle", handoff.first_cycle.cycles()}};
+}
+
 Json ToJson(const Result& result, const HotplugOpResult& op) {
   const auto cpu = [](CpuId id) { return id.valid() ? Json(id.value()) : Json(nullptr); };
   const auto instant = [](const std::optional<Time>& at) {
@@ -220,8 +245,6 @@ Json ListOf(const List& list, Convert convert) {
 }  // namespace
 
 nlohmann::ordered_json ResultToJson(const Result& result) {
-  Json metrics = Json::object();
-  for (const auto& [name, value] : result.metrics) metrics[name] = value;
   Json out{{"schema_version", kResultSchemaVersion},
            {"model_version", kModelVersion},
            {"scenario", Json{{"name", result.scenario}, {"hash", Hex(result.scenario_hash)}}},
@@ -238,7 +261,7 @@ nlohmann::ordered_json ResultToJson(const Result& result) {
            {"tasks", ListOf(result.tasks, [](const TaskResult& t) { return ToJson(t); })},
            {"cpus", ListOf(result.cpus, [](const CpuResult& c) { return ToJson(c); })},
            {"locks", ListOf(result.locks, [](const LockResult& l) { return ToJson(l); })},
-           {"metrics", std::move(metrics)}};
+           {"metrics", ByName(result.metrics)}};
   if (!result.timeline.empty()) {
     out["timeline"] =
         ListOf(result.timeline, [&](const TimelineCell& cell) { return ToJson(result, cell); });
@@ -255,6 +278,8 @@ nlohmann::ordered_json ResultToJson(const Result& result) {
   put("lock_waits", result.lock_waits);
   put("lock_passings", result.lock_passings);
   put("kthread_masks", result.kthread_masks);
+  put("umcg_spans", result.umcg_spans);
+  put("umcg_handoffs", result.umcg_handoffs);
   put("hotplug", result.hotplug);
   put("pairings", result.pairings);
   return out;

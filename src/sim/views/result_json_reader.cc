@@ -43,11 +43,7 @@ class Reader {
     ForEach(document, "locks", [&](const Json& item) { out.locks.push_back(ReadLock(item)); });
     ForEach(document, "violations",
             [&](const Json& item) { out.violations.push_back(ReadViolation(item, out)); });
-    if (const Json* metrics = Member(document, "metrics")) {
-      for (const auto& [name, value] : metrics->items()) {
-        out.metrics.emplace_back(name, IntegerOf(value, name));
-      }
-    }
+    ReadByName(document, out.metrics);
     if (document.contains("timeline")) {
       ForEach(document, "timeline",
               [&](const Json& item) { out.timeline.push_back(ReadCell(item)); });
@@ -141,6 +137,13 @@ class Reader {
   void Fields(const Json& object, const ResultField<Thing> (&fields)[N], Thing& out) {
     for (const ResultField<Thing>& field : fields) field.Set(out, Integer(object, field.name()));
   }
+  void ReadByName(const Json& object, std::vector<std::pair<std::string, int64_t>>& out) {
+    const Json* metrics = Member(object, "metrics");
+    if (metrics == nullptr) return;
+    for (const auto& [name, value] : metrics->items()) {
+      out.emplace_back(name, IntegerOf(value, name));
+    }
+  }
   Distribution ReadDistribution(const Json& object, std::string_view key) {
     Distribution out;
     const Json* value = Member(object, key);
@@ -195,6 +198,7 @@ class Reader {
       out.waits.push_back(
           {Text(wait, "cause"), Cycles(Integer(wait, "cycles")), Flag(wait, "voluntary")});
     });
+    if (item.contains("metrics")) ReadByName(item, out.metrics);
     return out;
   }
 
@@ -328,6 +332,11 @@ class Reader {
       out.kthread_masks.push_back(
           {TaskOf(item, "task"), Time(Integer(item, "at")), Text(item, "cpus")});
     });
+    read("umcg_spans", [&](const Json& item) { out.umcg_spans.push_back(ReadUmcgSpan(item)); });
+    read("umcg_handoffs", [&](const Json& item) {
+      out.umcg_handoffs.push_back({Time(Integer(item, "at")), Time(Integer(item, "first_cycle")),
+                                   Text(item, "kind"), TaskOf(item, "from"), TaskOf(item, "to")});
+    });
     read("hotplug", [&](const Json& item) { out.hotplug.push_back(ReadHotplug(item)); });
     read("pairings", [&](const Json& item) { out.pairings.push_back(ReadPairing(item)); });
   }
@@ -343,6 +352,20 @@ class Reader {
     pairing.aborts = Integer(item, "aborts");
     pairing.commits = Integer(item, "commits");
     return pairing;
+  }
+
+  UmcgSpan ReadUmcgSpan(const Json& item) {
+    UmcgSpan span;
+    const std::string kind = Text(item, "kind");
+    if (kind != "word" && kind != "list") Fail("kind", "no such kind");
+    span.kind = kind == "word" ? UmcgSpan::Kind::kWord : UmcgSpan::Kind::kList;
+    span.task = TaskOf(item, "task");
+    span.group = Text(item, "group");
+    span.start = Time(Integer(item, "start"));
+    span.end = Time(Integer(item, "end"));
+    span.what = Text(item, "what");
+    span.order = Integer(item, "order");
+    return span;
   }
 
   CpuId CpuOrAll(const Json& item, const char* key) {

@@ -1,6 +1,8 @@
 #include "sim/views/umcg_books.h"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 #include "rqsim/policy.h"
 
@@ -29,17 +31,12 @@ constexpr std::array<std::string_view, UmcgEvents::kCount> kNames = {"umcg_state
                                                                      "umcg_register",
                                                                      "umcg_gone",
                                                                      "umcg_stamp"};
-constexpr std::array<std::string_view, 5> kKindNames = {"dispatch", "yield", "swap", "block",
-                                                        "preempt"};
-constexpr std::array<std::string_view, 12> kReasonNames = {
-    "no-server", "locked", "not-running", "no-next",     "server-not-idle", "word-changed",
-    "efault",    "pin",    "enqueue",     "idle-server", "no-such-server",  "wait"};
-
 // Bits of a state word that all variants have in common.
 constexpr int64_t kStateBits = 0x3f;
 constexpr int64_t kRunning = 1;
 constexpr int64_t kBlocked = 3;
 constexpr int kYieldKind = 1;
+constexpr int kBlockKind = 3;
 
 }  // namespace
 
@@ -61,32 +58,61 @@ bool UmcgEvents::Bind(const RunInfo& info) {
 }
 
 EventMask UmcgBooks::Wants() const {
-  EventMask mask =
-      EventMask::Of(EventKind::kSchedSwitch, EventKind::kSchedWaking, EventKind::kSegment,
-                    EventKind::kTtwuStat, EventKind::kSchedProcessExit);
+  EventMask mask = EventMask::Of(
+      EventKind::kSchedSwitch, EventKind::kSchedWaking, EventKind::kSegment, EventKind::kTtwuStat,
+      EventKind::kSchedProcessExit, EventKind::kStepBegin, EventKind::kOpBegin, EventKind::kOpEnd);
   return mask.AddPolicyEvents();
 }
 
 void UmcgBooks::OnStart(const RunInfo& info, ViolationSink&) {
-  info_ = &info;
-  is_on_ = events_.Bind(info);
-  for (const PolicyInfo* policy : info.policies()) {
-    for (const EventInfo& event : policy->events) {
-      if (event.name == "umcg_state") word_text_ = event.fields.front().text;
+  has_service_ = events_.Bind(info);
+  is_on_ = has_service_ || !info.scenario().groups.empty();
+  for (std::size_t p = 0; p < info.policies().size(); ++p) {
+    const PolicyInfo& policy = *info.policies()[p];
+    for (const EventInfo& event : policy.events) {
+      if (event.name != "umcg_state") continue;
+      word_text_ = event.fields.front().text;
+      has_protocol_ = true;
+      policy_ = PolicyId(static_cast<int32_t>(p));
+    }
+    if (policy_ != PolicyId(static_cast<int32_t>(p))) continue;
+    for (const PathInfo& path : policy.paths) {
+      const bool is_user = path.name == "server" || path.name.substr(0, 5) == "umcg_";
+      const bool is_program = path.name == "syscall" || path.name == "oops";
+      path_step_.push_back(is_program ? Step::kProgram
+                           : is_user  ? Step::kUserPath
+                                      : Step::kKernelPath);
     }
   }
   const MachineSpec& machine = info.scenario().machine;
   switch_cost_ = machine.costs.c_sched + machine.costs.c_ctx;
   idle_from_.assign(machine.cpus.size(), Time(0));
+  nr_idle_ = static_cast<int>(idle_from_.size());
   for (const UmcgGroupSpec& spec : info.scenario().groups) {
-    Group group;
-    group.servers = static_cast<int>(spec.servers.size());
-    servers_ += group.servers;
+    UmcgTotals::Group group;
+    group.name = spec.name;
+    group.servers = static_cast<int64_t>(spec.servers.size());
+    totals_.groups().push_back(std::move(group));
+    CpuSet cpus;
     for (const UmcgServerSpec& server : spec.servers) {
-      group.cpus =
-          group.cpus | server.cpus.value_or(CpuSet::FirstN(static_cast<int>(machine.cpus.size())));
+      cpus = cpus | server.cpus.value_or(CpuSet::FirstN(static_cast<int>(machine.cpus.size())));
     }
-    groups_.push_back(std::move(group));
+    group_cpus_.push_back(cpus);
+  }
+  if (!has_protocol_) JoinByName(info);
+}
+
+// Nobody registers: the workers are those of the scenario.
+void UmcgBooks::JoinByName(const RunInfo& info) {
+  const auto& groups = info.scenario().groups;
+  for (int t = 1; t < info.num_tasks(); ++t) {
+    const TaskId task(t);
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+      const auto& names = groups[g].workers;
+      if (std::find(names.begin(), names.end(), info.task_name(task)) == names.end()) continue;
+      Of(task).group = static_cast<int>(g);
+      totals_.Join(task, static_cast<int>(g), UmcgTotals::Role::kWorker);
+    }
   }
 }
 
@@ -98,11 +124,11 @@ UmcgBooks::Worker& UmcgBooks::Of(TaskId task) {
 // Books the stretch since the last event. Within it whoever waits does so from its beginning.
 void UmcgBooks::Accumulate(Time t) {
   if (t <= last_) return;
-  for (std::size_t g = 0; g < groups_.size(); ++g) {
+  for (std::size_t g = 0; nr_idle_ > 0 && g < group_cpus_.size(); ++g) {
     Time idle = kNever;
     for (std::size_t c = 0; c < idle_from_.size(); ++c) {
       if (idle_from_[c] == kNever) continue;
-      if (!groups_[g].cpus.Contains(CpuId(static_cast<int32_t>(c)))) continue;
+      if (!group_cpus_[g].Contains(CpuId(static_cast<int32_t>(c)))) continue;
       idle = std::min(idle, std::max(last_, idle_from_[c]));
     }
     if (idle >= t) continue;
@@ -114,9 +140,9 @@ void UmcgBooks::Accumulate(Time t) {
       if (worker.is_waiting) waits = std::max(waits, std::min(t, worker.waits_until));
     }
     if (parked) {
-      groups_[g].parked_gap += (t - idle).count();
+      totals_.groups()[g].parked_gap += (t - idle).count();
     } else if (waits > idle) {
-      groups_[g].unparked_gap += (waits - idle).count();
+      totals_.groups()[g].unparked_gap += (waits - idle).count();
     }
   }
   last_ = t;
@@ -125,6 +151,19 @@ void UmcgBooks::Accumulate(Time t) {
 void UmcgBooks::OnEvent(const TraceEvent& event) {
   if (!is_on_) return;
   switch (event.kind()) {
+    case EventKind::kStepBegin: {
+      const auto step = event.As<StepBegin>();
+      const bool is_ours = has_protocol_ && PolicyId(step.policy) == policy_;
+      Mark(step.pid, is_ours ? path_step_[static_cast<std::size_t>(step.path)] : Step::kProgram,
+           event.t);
+      return;
+    }
+    case EventKind::kOpBegin:
+      Mark(event.As<OpBegin>().pid, Step::kProgram, event.t);
+      return;
+    case EventKind::kOpEnd:
+      Mark(event.As<OpEnd>().pid, Step::kProgram, event.t);
+      return;
     case EventKind::kSegment:
       OnSegment(event.As<Segment>(), event.t);
       return;
@@ -132,19 +171,14 @@ void UmcgBooks::OnEvent(const TraceEvent& event) {
       Accumulate(event.t);
       OnSwitch(event);
       return;
-    case EventKind::kSchedWaking: {
+    case EventKind::kSchedWaking:
       Accumulate(event.t);
-      Worker& worker = Of(event.As<SchedWaking>().pid);
-      if (worker.group < 0 || worker.is_server || !worker.blocked) return;
-      worker.woken = event.t;
-      worker.is_woken = worker.is_waiting = true;
-      worker.waits_until = kNever;
+      OnWaking(event.As<SchedWaking>().pid, event.t);
       return;
-    }
     case EventKind::kTtwuStat: {
       const auto stat = event.As<TtwuStat>();
       if (Of(stat.pid).group >= 0 && stat.waker_cpu.valid() && stat.waker_cpu != stat.target_cpu) {
-        ++cross_wakes_;
+        totals_.Add(UmcgCount::kCrossWakes, stat.pid, 1);
       }
       return;
     }
@@ -163,49 +197,111 @@ void UmcgBooks::OnEvent(const TraceEvent& event) {
   OnUmcg(kind, event);
 }
 
+// The end of a wait of a worker: its word says that it is blocked, or nobody has words.
+void UmcgBooks::OnWaking(TaskId task, Time t) {
+  Worker& worker = Of(task);
+  if (worker.group < 0 || worker.is_server || (has_protocol_ && !worker.blocked)) return;
+  worker.woken = t;
+  worker.is_woken = worker.is_waiting = true;
+  worker.waits_until = kNever;
+}
+
 void UmcgBooks::OnSwitch(const TraceEvent& event) {
   const auto change = event.As<SchedSwitch>();
   const std::size_t cpu = event.cpu().index();
+  const bool was_idle = idle_from_[cpu] != kNever;
   idle_from_[cpu] = change.next_pid == kIdleTask ? event.t + switch_cost_ : kNever;
+  nr_idle_ += (idle_from_[cpu] != kNever ? 1 : 0) - (was_idle ? 1 : 0);
   Worker& prev = Of(change.prev_pid);
   if (prev.asked != kNever && prev.group >= 0) {
-    preempt_.push_back((event.t - prev.asked).count());
+    totals_.Sample(UmcgLatency::kPreempt, change.prev_pid, event.t - prev.asked);
     prev.asked = kNever;
   }
+  // A path that slept begins a step when it goes on; a program does not.
+  if (change.prev_state.letter != 'R') Mark(change.prev_pid, Step::kProgram, event.t);
   Worker& next = Of(change.next_pid);
+  next.step_since = next.stretch_since = event.t;
   if (next.is_waiting) next.waits_until = event.t + switch_cost_;
 }
 
-// A stretch of user code: hand-offs to it have arrived. Of the kernel's: it may be nobody's.
+// What `task` does from `t` on is for `step`.
+void UmcgBooks::Mark(TaskId task, Step step, Time t) {
+  Worker& worker = Of(task);
+  if (worker.step == Step::kKernelPath) worker.in_kernel_path += t - worker.step_since;
+  if (worker.step == Step::kUserPath) worker.in_user_path += t - worker.step_since;
+  worker.step = step;
+  worker.step_since = t;
+}
+
+// The steps of UMCG in a stretch (MODEL-220). User code is never a kernel path's: that one is over
+// when a program's code goes on.
+void UmcgBooks::CountSteps(const Segment& segment, Time end) {
+  Worker& task = Of(segment.curr);
+  Mark(segment.curr, task.step, end);
+  Cycles steps = kZeroCycles;
+  if (segment.kind == SegmentKind::kUser) {
+    steps = task.in_user_path;
+    if (task.step == Step::kKernelPath) task.step = Step::kProgram;
+  } else if (segment.kind == SegmentKind::kKernel) {
+    steps = task.in_user_path + task.in_kernel_path;
+  }
+  task.in_user_path = task.in_kernel_path = kZeroCycles;
+  task.stretch_since = end;
+  if (steps > kZeroCycles) totals_.Add(UmcgCount::kUmcg, segment.curr, steps.count());
+}
+
 void UmcgBooks::OnSegment(const Segment& segment, Time end) {
   if (segment.kind == SegmentKind::kIdle || segment.kind == SegmentKind::kOffline) return;
-  const int64_t length = (end - segment.start).count();
-  busy_ += length;
+  const Cycles length = end - segment.start;
+  totals_.AddBusy(length);
   if (segment.curr == kIdleTask) return;
+  CountSteps(segment, end);
   Worker& task = Of(segment.curr);
-  if (segment.kind == SegmentKind::kKernel && task.is_woken) unmanaged_ += length;
-  if (segment.kind != SegmentKind::kUser) return;
-  const auto take = [&](Time& since, std::vector<int64_t>& samples) {
+  totals_.Add(UmcgCount::kExec, segment.curr, length.count());
+  const bool works = segment.kind == SegmentKind::kUser || segment.kind == SegmentKind::kKernel;
+  if (!has_protocol_ && works) task.is_waiting = task.is_woken = false;
+  if (segment.kind == SegmentKind::kKernel && task.is_woken) {
+    totals_.Add(UmcgCount::kUnmanaged, segment.curr, length.count());
+  }
+  if (segment.kind == SegmentKind::kUser) OnUserCode(segment, end);
+}
+
+// A stretch of user code: hand-offs to it have arrived.
+void UmcgBooks::OnUserCode(const Segment& segment, Time end) {
+  Worker& task = Of(segment.curr);
+  const auto take = [&](Time& since, UmcgLatency latency) {
     if (since == kNever || since > segment.start) return;
-    samples.push_back((segment.start - since).count());
+    totals_.Sample(latency, segment.curr, segment.start - since);
     since = kNever;
   };
-  const Time begun = task.handoff;
-  take(task.handoff, handoffs_[static_cast<std::size_t>(task.handoff_kind)]);
-  if (spans_wanted_ && begun != kNever && task.handoff == kNever) {
-    arrived_.push_back({begun, segment.start,
-                        std::string(kKindNames[static_cast<std::size_t>(task.handoff_kind)]),
-                        task.giver, segment.curr});
+  const Handoff arriving = task.pending;
+  take(task.pending.begun, static_cast<UmcgLatency>(arriving.kind));
+  if (spans_wanted_ && task.pending.begun != arriving.begun) {
+    const std::string_view kind = kUmcgHandoffNames[static_cast<std::size_t>(arriving.kind)];
+    arrived_.push_back(
+        {arriving.begun, segment.start, std::string(kind), arriving.giver, segment.curr});
   }
-  take(task.blocked_at, block_notify_);
-  take(task.pushed, sched_latency_);
-  take(task.woken, wake_to_run_);
+  take(task.blocked_at, UmcgLatency::kBlockNotify);
+  take(task.pushed, UmcgLatency::kWorkerSched);
+  take(task.woken, UmcgLatency::kWakeToRun);
   if (task.group < 0) return;
-  if (!task.is_server) attached_user_ += length;
-  Group& group = groups_[static_cast<std::size_t>(task.group)];
-  if (static_cast<int>(idle_from_.size()) > group.servers) {
-    group.user.emplace_back(segment.start, end);
+  if (!task.is_server) {
+    const int64_t length = (end - segment.start).count();
+    totals_.Add(UmcgCount::kAttachedUser, segment.curr, length);
+    if (task.serves.valid()) totals_.Add(UmcgCount::kServed, task.serves, length);
   }
+  const UmcgTotals::Group& group = totals_.groups()[static_cast<std::size_t>(task.group)];
+  if (static_cast<int64_t>(idle_from_.size()) > group.servers) {
+    user_.push_back({task.group, segment.start, end});
+  }
+}
+
+void UmcgBooks::AddSpan(UmcgSpan::Kind kind, TaskId task, Time start, Time end, std::string what,
+                        int64_t order) {
+  const int group = Of(task).group;
+  std::string name =
+      group < 0 ? std::string() : totals_.groups()[static_cast<std::size_t>(group)].name;
+  spans_.push_back({kind, task, start, end, std::move(what), std::move(name), order});
 }
 
 // The word of `task` says something else from now on.
@@ -214,7 +310,7 @@ void UmcgBooks::NoteWord(TaskId task, const PolicyEventPayload& p, Time t) {
   Worker& worker = Of(task);
   if (worker.word.empty()) word_text_(p.wide[0], worker.word);
   if (t > worker.word_since) {
-    spans_.push_back({UmcgSpan::Kind::kWord, task, worker.word_since, t, worker.word});
+    AddSpan(UmcgSpan::Kind::kWord, task, worker.word_since, t, worker.word, 0);
   }
   worker.word.clear();
   word_text_(p.wide[1], worker.word);
@@ -226,10 +322,20 @@ void UmcgBooks::NoteList(TaskId task, Time t) {
   if (!spans_wanted_) return;
   Worker& worker = Of(task);
   if (Parked(worker) && t > worker.list_since) {
-    spans_.push_back(
-        {UmcgSpan::Kind::kList, task, worker.list_since, t, worker.in_queue ? "queue" : "list"});
+    AddSpan(UmcgSpan::Kind::kList, task, worker.list_since, t, worker.in_queue ? "queue" : "list",
+            worker.list_order);
   }
   worker.list_since = t;
+}
+
+// A server takes the whole list, the last pushed first, and queues it the other way round.
+void UmcgBooks::OnTake(TaskId server) {
+  if (!spans_wanted_) return;
+  const int group = Of(server).group;
+  joins_ += std::count_if(workers_.begin(), workers_.end(), [group](const Worker& worker) {
+    return worker.on_list && worker.group == group;
+  });
+  next_taken_ = joins_;
 }
 
 std::vector<UmcgSpan> UmcgBooks::TakeSpans() {
@@ -265,6 +371,57 @@ void UmcgBooks::OnState(const PolicyEventPayload& p, Time t) {
   if (to != kBlocked && worker.is_waiting && worker.waits_until <= t) worker.is_waiting = false;
 }
 
+void UmcgBooks::OnHandoff(const PolicyEventPayload& p, Time t) {
+  const TaskId task(p.narrow[0]);
+  Worker& worker = Of(task);
+  worker.gives = TaskId(p.narrow[1]);
+  if (!worker.gives.valid()) return;
+  Worker& to = Of(worker.gives);
+  to.before = to.pending;
+  to.pending = {t, static_cast<int>(p.wide[0]), task};
+  if (worker.is_server) {
+    worker.runs = worker.gives;
+    to.serves = task;
+  } else if (!to.is_server) {
+    to.serves = worker.serves;
+  }
+  if (p.wide[0] == kYieldKind) to.runs = TaskId();
+  for (Worker& server : workers_) {
+    if (!worker.is_server && !to.is_server && server.is_server && server.runs == task) {
+      server.runs = TaskId(p.narrow[1]);
+    }
+  }
+}
+
+// A block that its server does not learn of hands nothing over.
+void UmcgBooks::TakeBack(TaskId giver) {
+  const TaskId to = std::exchange(Of(giver).gives, TaskId());
+  if (!to.valid()) return;
+  Worker& receiver = Of(to);
+  receiver.blocked_at = kNever;
+  if (receiver.pending.giver != giver || receiver.pending.kind != kBlockKind) return;
+  receiver.pending = std::exchange(receiver.before, Handoff());
+}
+
+void UmcgBooks::OnRegister(const PolicyEventPayload& p) {
+  const TaskId task(p.narrow[0]);
+  Worker& worker = Of(task);
+  if (p.wide[0] == 0) {
+    worker.on_list = worker.in_queue = worker.is_woken = worker.is_waiting = false;
+    worker.is_lost = false;  // it waits for nobody any more
+    worker.runs = TaskId();
+    if (p.wide[1] == 1) Lost(task);
+    if (p.wide[1] == 0) worker.group = -1;
+    return;
+  }
+  worker.group = static_cast<int>(p.wide[1]);
+  worker.is_server = p.wide[0] == 1;
+  if (worker.group >= 0) {
+    totals_.Join(task, worker.group,
+                 worker.is_server ? UmcgTotals::Role::kServer : UmcgTotals::Role::kWorker);
+  }
+}
+
 void UmcgBooks::OnUmcg(int kind, const TraceEvent& event) {
   PolicyEventPayload p;
   std::memcpy(&p, event.a, sizeof(p));
@@ -277,89 +434,86 @@ void UmcgBooks::OnUmcg(int kind, const TraceEvent& event) {
       return;
     case UmcgEvents::kPush:
       NoteList(task, event.t);
+      worker.list_order = ++joins_;
       worker.on_list = true;
+      if (worker.is_woken) {
+        totals_.Add(UmcgCount::kUnmanaged, task, (event.t - worker.stretch_since).count());
+      }
       worker.is_woken = worker.is_waiting = false;
       worker.pushed = event.t;
-      if (worker.woken != kNever) wake_notify_.push_back((event.t - worker.woken).count());
+      if (worker.woken != kNever) {
+        totals_.Sample(UmcgLatency::kWakeNotify, task, event.t - worker.woken);
+      }
+      return;
+    case UmcgEvents::kTake:
+      OnTake(task);
       return;
     case UmcgEvents::kQueue:
       NoteList(task, event.t);
+      worker.list_order = worker.on_list ? next_taken_-- : ++joins_;
       worker.in_queue = p.wide[0] == 1;
       worker.on_list = false;
       return;
     case UmcgEvents::kSilent:
-      ++silent_;
+      totals_.Add(UmcgCount::kSilent, task, 1);
       Lost(task);
       [[fallthrough]];
     case UmcgEvents::kIgnored:
-      if (worker.gives.valid()) {
-        Of(worker.gives).handoff = Of(worker.gives).blocked_at = kNever;
-        worker.gives = TaskId();
-      }
+      TakeBack(task);
       return;
     case UmcgEvents::kDie:
-      ++killed_[static_cast<std::size_t>(p.wide[0]) % kReasons];
-      if (worker.gives.valid()) Of(worker.gives).handoff = kNever;
+      totals_.Kill(task, p.wide[0]);
+      if (worker.gives.valid()) Of(worker.gives).pending.begun = kNever;
       return;
     case UmcgEvents::kPin:
-      pins_max_ = std::max(pins_max_, p.wide[0]);
+      totals_.Pins(task, p.narrow[1], p.wide[0], event.t);
       return;
+    case UmcgEvents::kHandoff:
+      OnHandoff(p, event.t);
+      return;
+    case UmcgEvents::kRegister:
+      OnRegister(p);
+      return;
+    default:
+      OnCounted(kind, p, event.t);
+      return;
+  }
+}
+
+// What is only counted.
+void UmcgBooks::OnCounted(int kind, const PolicyEventPayload& p, Time t) {
+  const TaskId task(p.narrow[0]);
+  Worker& worker = Of(task);
+  switch (kind) {
     case UmcgEvents::kExit:
       if (worker.is_lost && p.wide[0] == kETIMEDOUT) {
-        ++lost_;
+        totals_.Add(UmcgCount::kLost, task, 1);
         worker.is_lost = false;
       }
       return;
-    case UmcgEvents::kHandoff: {
-      worker.gives = TaskId(p.narrow[1]);
-      if (!worker.gives.valid()) return;
-      Worker& to = Of(worker.gives);
-      to.handoff = event.t;
-      to.giver = task;
-      to.handoff_kind = static_cast<int>(p.wide[0]);
-      if (worker.is_server) worker.runs = worker.gives;
-      if (p.wide[0] == kYieldKind) to.runs = TaskId();
-      for (Worker& server : workers_) {
-        if (!worker.is_server && !to.is_server && server.is_server && server.runs == task) {
-          server.runs = TaskId(p.narrow[1]);
-        }
-      }
-      return;
-    }
     case UmcgEvents::kServerIdle:
-      futile_ += p.wide[0];
+      totals_.Add(UmcgCount::kFutile, task, p.wide[0]);
       worker.runs = TaskId();
       return;
     case UmcgEvents::kDiscard:
-      ++discarded_;
+      totals_.Add(UmcgCount::kDiscarded, task, 1);
       return;
     case UmcgEvents::kSpurious:
-      ++spurious_;
+      totals_.Add(UmcgCount::kSpurious, task, 1);
       return;
     case UmcgEvents::kPreempt:
-      if (p.wide[0] == 1) worker.asked = event.t;
+      if (p.wide[0] == 1) worker.asked = t;
       if (p.wide[0] < 0) {
-        ++missed_;
+        totals_.Add(UmcgCount::kMissed, task, 1);
         worker.asked = kNever;
       }
       return;
     case UmcgEvents::kSpin:
-      (p.wide[0] == 1 ? kernel_spin_ : consumer_spin_) += p.wide[1];
+      totals_.Add(p.wide[0] == 1 ? UmcgCount::kKernelSpin : UmcgCount::kConsumerSpin, task,
+                  p.wide[1]);
       return;
     case UmcgEvents::kLookup:
-      ++lookups_;
-      return;
-    case UmcgEvents::kRegister:
-      if (p.wide[0] == 0) {
-        worker.on_list = worker.in_queue = worker.is_woken = worker.is_waiting = false;
-        worker.is_lost = false;  // it waits for nobody any more
-        worker.runs = TaskId();
-        if (p.wide[1] == 1) Lost(task);
-        if (p.wide[1] == 0) worker.group = -1;
-        return;
-      }
-      worker.group = static_cast<int>(p.wide[1]);
-      worker.is_server = p.wide[0] == 1;
+      totals_.Add(UmcgCount::kLookups, task, 1);
       return;
     default:
       return;
@@ -369,25 +523,27 @@ void UmcgBooks::OnUmcg(int kind, const TraceEvent& event) {
 void UmcgBooks::OnEnd(const RunEnd& end) {
   if (!is_on_) return;
   Accumulate(end.end);
-  end_ = end.end;
+  totals_.Finish(end.end);
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     const TaskId task(static_cast<int32_t>(i));
     Worker& worker = workers_[i];
-    lost_ += worker.is_lost ? 1 : 0;
+    if (worker.is_lost) totals_.Add(UmcgCount::kLost, task, 1);
     NoteList(task, end.end);
     if (worker.word.empty() || end.end <= worker.word_since) continue;
-    spans_.push_back({UmcgSpan::Kind::kWord, task, worker.word_since, end.end, worker.word});
+    AddSpan(UmcgSpan::Kind::kWord, task, worker.word_since, end.end, worker.word, 0);
   }
-  for (Group& group : groups_) {
+  for (std::size_t g = 0; g < group_cpus_.size(); ++g) {
     // Begins and ends in order of time; ends first.
     std::vector<std::pair<Time, int>> changes;
-    for (const auto& [start, stop] : group.user) {
-      changes.emplace_back(start, 1);
-      changes.emplace_back(stop, -1);
+    for (const UserTime& user : user_) {
+      if (user.group != static_cast<int>(g)) continue;
+      changes.emplace_back(user.start, 1);
+      changes.emplace_back(user.end, -1);
     }
     // total order: equal pairs are the same change.
     std::sort(changes.begin(), changes.end());
-    int running = 0;
+    UmcgTotals::Group& group = totals_.groups()[g];
+    int64_t running = 0;
     Time since;
     for (const auto& [t, change] : changes) {
       if (running > group.servers) group.excess += (t - since).count();
@@ -397,69 +553,10 @@ void UmcgBooks::OnEnd(const RunEnd& end) {
   }
 }
 
-void UmcgBooks::Add(std::vector<std::pair<std::string, int64_t>>& metrics, const std::string& name,
-                    std::vector<int64_t> samples) {
-  // total order: equal integers are the same.
-  std::sort(samples.begin(), samples.end());
-  const auto n = static_cast<int64_t>(samples.size());
-  int64_t sum = 0;
-  for (int64_t sample : samples) sum += sample;
-  const auto rank = [&](int64_t percent) {
-    return n == 0 ? 0 : samples[static_cast<std::size_t>((percent * n + 99) / 100 - 1)];
-  };
-  metrics.emplace_back(name + ".n", n);
-  metrics.emplace_back(name + ".min", n == 0 ? 0 : samples.front());
-  metrics.emplace_back(name + ".mean", n == 0 ? 0 : sum / n);
-  metrics.emplace_back(name + ".p50", rank(50));
-  metrics.emplace_back(name + ".p99", rank(99));
-  metrics.emplace_back(name + ".max", n == 0 ? 0 : samples.back());
-}
-
-void UmcgBooks::AddTo(std::vector<std::pair<std::string, int64_t>>& metrics) const {
+void UmcgBooks::AddTo(Result& result) const {
   if (!is_on_) return;
-  std::vector<int64_t> all;
-  for (std::size_t k = 0; k < handoffs_.size(); ++k) {
-    all.insert(all.end(), handoffs_[k].begin(), handoffs_[k].end());
-    Add(metrics, "handoff_" + std::string(kKindNames[k]), handoffs_[k]);
-  }
-  Add(metrics, "handoff_latency", all);
-  Add(metrics, "block_notify_latency", block_notify_);
-  Add(metrics, "wake_notify_latency", wake_notify_);
-  Add(metrics, "worker_sched_latency", sched_latency_);
-  Add(metrics, "wake_to_run", wake_to_run_);
-  Add(metrics, "preempt_latency", preempt_);
-  int64_t parked = 0, unparked = 0, excess = 0, killed = 0;
-  for (const Group& group : groups_) {
-    parked += group.parked_gap;
-    unparked += group.unparked_gap;
-    excess += group.excess;
-  }
-  for (std::size_t r = 0; r < killed_.size(); ++r) {
-    killed += killed_[r];
-    metrics.emplace_back("killed_workers." + std::string(kReasonNames[r]), killed_[r]);
-  }
-  const int64_t capacity = end_.cycles() * servers_;
-  const auto put = [&metrics](const char* name, int64_t value) {
-    metrics.emplace_back(name, value);
-  };
-  put("killed_workers", killed);
-  put("runnable_idle_gap.parked", parked);
-  put("runnable_idle_gap.unparked", unparked);
-  put("concurrency_excess", excess);
-  put("unmanaged_cycles", unmanaged_);
-  put("attached_user_cycles", attached_user_);
-  put("server_utilisation", capacity == 0 ? 0 : attached_user_ * 1000 / capacity);
-  put("lost_wakeups", lost_);
-  put("silent_blocks", silent_);
-  put("futile_wakes", futile_);
-  put("spurious_wakes", spurious_);
-  put("missed_preemptions", missed_);
-  put("consumer_spin", consumer_spin_);
-  put("kernel_spin", kernel_spin_);
-  put("discarded_signals", discarded_);
-  put("pinned_pages_max", pins_max_);
-  put("vpid_lookups", lookups_);
-  put("cross_cpu_wakes", cross_wakes_);
+  totals_.AddTo(result.metrics, !has_service_);
+  if (has_protocol_) totals_.AddTo(result.tasks);
 }
 
 }  // namespace rqsim

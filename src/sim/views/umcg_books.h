@@ -8,20 +8,21 @@
 //                                its group stands on a list or queue; .unparked: woken, not yet
 //                                there
 //   lost_wakeups 1               servers left asleep by a worker that can wake them no more
+//
+// What they add up to is for umcg_totals.h.
 #ifndef RQSIM_SIM_VIEWS_UMCG_BOOKS_H_
 #define RQSIM_SIM_VIEWS_UMCG_BOOKS_H_
 
-#include <array>
 #include <cstdint>
 #include <deque>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "rqsim/listener.h"
 #include "rqsim/result.h"
 #include "rqsim/trace_event.h"
+#include "sim/views/umcg_totals.h"
 
 namespace rqsim {
 
@@ -79,12 +80,18 @@ class UmcgBooks final : public Listener {
   // Words and lists by task and start, hand-offs by arrival. To be called after OnEnd, once.
   std::vector<UmcgSpan> TakeSpans();
   std::vector<UmcgHandoff> TakeHandoffs() { return std::move(arrived_); }
-  // Appends the metrics, if the run has UMCG.
-  void AddTo(std::vector<std::pair<std::string, int64_t>>& metrics) const;
+  // Appends the metrics, if the scenario has groups or hand-offs, and those of its threads.
+  void AddTo(Result& result) const;
 
  private:
-  static constexpr int kKinds = 5;
-  static constexpr int kReasons = 12;
+  // Whose cycles a stretch is: a program's, a UMCG path's that is in the kernel only, or one's that
+  // has user code too.
+  enum class Step : uint8_t { kProgram, kKernelPath, kUserPath };
+  struct Handoff {
+    Time begun = kNever;
+    int kind = 0;
+    TaskId giver;
+  };
   struct Worker {
     int group = -1;
     bool is_server = false;
@@ -94,33 +101,44 @@ class UmcgBooks final : public Listener {
     Time waits_until = kNever;  // … until the switch to it is over
     bool on_list = false, in_queue = false;
     Time woken = kNever, pushed = kNever, blocked_at = kNever, asked = kNever;
-    Time handoff = kNever;  // to it, begun
-    int handoff_kind = 0;
-    TaskId gives;  // whom it hands its CPU to
-    TaskId runs;   // of a server: its worker
+    Handoff pending, before;  // to it; what it replaced
+    TaskId gives;             // whom it hands its CPU to
+    TaskId runs;              // of a server: its worker
+    TaskId serves;            // of a worker: the server that sleeps for it
     bool is_lost = false;
     Time word_since, list_since;
-    std::string word;  // as text; empty: not seen yet
-    TaskId giver;      // of the hand-off to it
+    std::string word;        // as text; empty: not seen yet
+    int64_t list_order = 0;  // its joining of the list or queue, counted over the run
+    Step step = Step::kProgram;
+    Time step_since, stretch_since;
+    Cycles in_kernel_path, in_user_path;  // since its last stretch of one kind began
   };
-  struct Group {
-    int servers = 0;
-    CpuSet cpus;
-    int64_t parked_gap = 0, unparked_gap = 0, excess = 0;
-    std::vector<std::pair<Time, Time>> user;
+  struct UserTime {
+    int group = 0;
+    Time start, end;
   };
   Worker& Of(TaskId task);
   bool Parked(const Worker& worker) const { return worker.on_list || worker.in_queue; }
   void Accumulate(Time t);
   void OnUmcg(int kind, const TraceEvent& event);
   void OnState(const PolicyEventPayload& p, Time t);
+  void OnHandoff(const PolicyEventPayload& p, Time t);
+  void OnCounted(int kind, const PolicyEventPayload& p, Time t);
+  void OnRegister(const PolicyEventPayload& p);
   void OnSegment(const Segment& segment, Time end);
+  void OnUserCode(const Segment& segment, Time end);
   void OnSwitch(const TraceEvent& event);
+  void OnWaking(TaskId task, Time t);
+  void Mark(TaskId task, Step step, Time t);
+  void CountSteps(const Segment& segment, Time end);
   void NoteWord(TaskId task, const PolicyEventPayload& p, Time t);
   void NoteList(TaskId task, Time t);
+  void AddSpan(UmcgSpan::Kind kind, TaskId task, Time start, Time end, std::string what,
+               int64_t order);
+  void OnTake(TaskId server);
+  void TakeBack(TaskId giver);
   void Lost(TaskId worker);
-  static void Add(std::vector<std::pair<std::string, int64_t>>& metrics, const std::string& name,
-                  std::vector<int64_t> samples);
+  void JoinByName(const RunInfo& info);
 
   bool spans_wanted_;
   std::vector<UmcgSpan> spans_;
@@ -128,19 +146,20 @@ class UmcgBooks final : public Listener {
   void (*word_text_)(int64_t value, std::string& out) = nullptr;
   UmcgEvents events_;
   bool is_on_ = false;
-  const RunInfo* info_ = nullptr;
+  bool has_service_ = false;   // one that knows hand-offs
+  bool has_protocol_ = false;  // … and groups
+  PolicyId policy_;            // the one that knows groups
+  std::vector<Step> path_step_;
   Cycles switch_cost_;
   std::deque<Worker> workers_;  // a reference stays good when it grows
-  std::vector<Group> groups_;
+  std::vector<CpuSet> group_cpus_;
+  std::vector<UserTime> user_;
   std::vector<Time> idle_from_;
+  int nr_idle_ = 0;
   Time last_;
-  Time end_;
-  std::array<std::vector<int64_t>, kKinds> handoffs_;
-  std::vector<int64_t> block_notify_, wake_notify_, sched_latency_, wake_to_run_, preempt_;
-  std::array<int64_t, kReasons> killed_{};
-  int64_t attached_user_ = 0, unmanaged_ = 0, umcg_steps_ = 0, busy_ = 0, lost_ = 0, silent_ = 0,
-          futile_ = 0, spurious_ = 0, missed_ = 0, consumer_spin_ = 0, kernel_spin_ = 0,
-          discarded_ = 0, pins_max_ = 0, lookups_ = 0, cross_wakes_ = 0, servers_ = 0;
+  int64_t joins_ = 0;       // of lists and queues, so far
+  int64_t next_taken_ = 0;  // the number of the next worker that a server takes
+  UmcgTotals totals_;
 };
 
 }  // namespace rqsim

@@ -113,10 +113,7 @@ void Engine::OnTask(Kernel& kernel, TaskId task, TaskChange change) {
       Emit(kernel, kEvRegister, 0, 2, task.value(), -1);
       return;
     case TaskChange::kExiting:
-      if (Of(task).registered) {
-        Unpin(kernel, task);
-        Forget(kernel, task, 1);
-      }
+      Leave(kernel, task);
       return;
     case TaskChange::kDead:
     case TaskChange::kAffinity:
@@ -138,7 +135,22 @@ void Engine::QueueInOrder(Kernel& kernel, TaskId task) {
   Emit(kernel, kEvQueue, 1, 0, task.value(), group.servers.front().value());
 }
 
-// Registration is over: by unregister (0), exit (1; whose order is MODEL-160), exec (2).
+// UMCG's part of an exit: nobody is told (6.11).
+void Engine::Leave(Kernel& kernel, TaskId task) {
+  if (!Of(task).registered) return;
+  Unpin(kernel, task);
+  Forget(kernel, task, 1);
+}
+
+// A death inside a system call. r[0]: how long the exit takes to repair what it left, until signals
+// are shut off. As posted UMCG's part comes before that (MODEL-160).
+Next Engine::Oops(Kernel& kernel, Frame& frame) {
+  if (frame.step == StepId(1)) return Next::Die();
+  if (!knobs_.exit_late) Leave(kernel, frame.task);
+  return Next::Run(StepId(1), Cycles(frame.r[0]), RunMode::kKernel);
+}
+
+// Registration is over: by unregister (0), exit (1), exec (2).
 void Engine::Forget(Kernel& kernel, TaskId task, int how) {
   Thread& thread = Of(task);
   thread.registered = thread.is_worker = thread.hooks = thread.resume = false;
@@ -216,7 +228,7 @@ Next Engine::Step(Kernel& kernel, Frame& frame) {
     case kOpCtl:
       return RawCtl(kernel, frame);
     case kOpOops:
-      return Next::Die();
+      return Oops(kernel, frame);
     case kOpSyscall:
       if (frame.step == StepId(1)) return Next::Return(0);
       return Next::Run(StepId(1), Cycles(frame.r[0]), RunMode::kKernel);
@@ -301,12 +313,14 @@ TaskId Engine::ByTid(int64_t tid) const {
   return found == tids_.end() || found->first != tid ? TaskId() : found->second;
 }
 
-// find_task_by_vpid(); its cost has been spent. Kernel threads are never found: they may borrow a
-// user address space, but no number of user memory means one (MODEL-154).
+// find_task_by_vpid(); its cost has been spent. Kernel threads are of no use: they may borrow a
+// user address space, but are never registered. As posted that alone refuses them; the event tells
+// (MODEL-154).
 TaskId Engine::LookUp(Kernel& kernel, int64_t tid, TaskId by) {
-  Emit(kernel, kEvLookup, tid, 0, by.value());
   const TaskId task = ByTid(tid);
-  if (!task.valid() || UserOf(task)->kthread) return TaskId();
+  const bool is_kthread = task.valid() && UserOf(task)->kthread;
+  Emit(kernel, kEvLookup, tid, is_kthread && !knobs_.kthread_check ? 1 : 0, by.value());
+  if (!task.valid() || is_kthread) return TaskId();
   const TaskState state = kernel.task(task).state;
   return state == TaskState::kDead || state == TaskState::kNew ? TaskId() : task;
 }

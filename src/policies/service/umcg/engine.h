@@ -170,6 +170,8 @@ class Engine final : public KernelService, private WorkerQueues {
   void Unpin(Kernel& kernel, TaskId task);
   void Die(Kernel& kernel, TaskId task, Reason reason);
   void Forget(Kernel& kernel, TaskId task, int how);
+  void Leave(Kernel& kernel, TaskId task);
+  Next Oops(Kernel& kernel, Frame& frame);
   bool FatalPending(const Kernel& kernel, TaskId task) const {
     return (kernel.task(task).pending_signals & (1u << static_cast<unsigned>(SignalKind::kKill))) !=
            0;

@@ -62,8 +62,7 @@ constexpr auto MakeParams(int lookups, std::string_view handoff) {
   add("costs.preset", ParamKind::kEnum, "default", "default EX",
       "EX: the costs of umcg.md's examples; single costs come first");
   add("fixes", ParamKind::kStringList, "", kFixes,
-      "what is corrected of the variant as it was posted (umcg.md 12); `all`; kthread_check and "
-      "exit_order make no difference (MODEL-154, MODEL-160)");
+      "what is corrected of the variant as it was posted (umcg.md 12, docs/UMCG.md); `all`");
   ParamInfo& vpid = add("vpid_lookups", ParamKind::kInteger, "", "",
                         "look-ups of a block: 2 as v0.6 was posted, 1 corrected");
   vpid.default_value = lookups;
@@ -126,6 +125,8 @@ Knobs ReadKnobs(const PolicyParams& params, Variant variant) {
   knobs.retry_rule = fixed("retry_rule");
   knobs.userbits_in_server = fixed("userbits_in_server");
   knobs.lookup_atomic = fixed("lookup_atomic") || variant != Variant::kV06;
+  knobs.kthread_check = fixed("kthread_check");
+  knobs.exit_late = fixed("exit_order");
   knobs.validate_next = fixed("validate_next") || variant != Variant::kV06;
   knobs.wake_on_unregister = fixed("wake_on_unregister") || variant == Variant::kPz;
   knobs.signals_delivered = fixed("signals") || variant == Variant::kPz;

@@ -30,7 +30,9 @@ struct Knobs {
   bool retry_rule = false;
   bool userbits_in_server = false;
   bool lookup_atomic = false;
+  bool kthread_check = false;
   bool validate_next = false;
+  bool exit_late = false;  // exit_order: UMCG's part once signals are shut off
   bool wake_on_unregister = false;
   bool signals_delivered = false;
   bool list_push_atomic = false;

@@ -39,8 +39,8 @@ enum Path : int32_t {
   kOpClearBits,
   kOpRegister,
   kOpUnregister,
-  kOpCtl,  // r[0] flags, r[1] self, r[2] word, r[3] next_tid
-  kOpOops,
+  kOpCtl,   // r[0] flags, r[1] self, r[2] word, r[3] next_tid
+  kOpOops,  // r[0] for
   kOpSyscall,
   kOpSetNext,  // r[0] tid: the raw contents of next_tid
   kOpPoke,     // r[0] task, r[1] field, r[2] bits to clear, r[3] bits to set

@@ -69,7 +69,7 @@ constexpr auto kResultFields = Fields("result", "unused", "tid", "by");
 constexpr auto kQueueFields = Fields("queued", "unused", "tid", "server");
 constexpr auto kIdleFields = Fields("futile", "unused", "tid", "unused");
 constexpr auto kSpinFields = Fields("kernel", "cycles", "tid", "unused");
-constexpr auto kLookupFields = Fields("wanted", "unused", "tid", "unused");
+constexpr auto kLookupFields = Fields("wanted", "kthread", "tid", "unused");
 constexpr auto kRegisterFields = Fields("kind", "group", "tid", "server");
 
 constexpr std::span<const EventFieldInfo> First(std::span<const EventFieldInfo> fields,
@@ -160,7 +160,8 @@ constexpr std::array kOps = {
     Op("umcg_ctl", umcg::kOpCtl, false, "flags self word next_tid", kNothing,
        "A raw umcg_ctl; self 2 is an address that cannot be read, word and next_tid are stored "
        "first unless -1."),
-    Op("oops", umcg::kOpOops, true, "", OpKind::kExit, "Dies inside a system call."),
+    Op("oops", umcg::kOpOops, true, "for", OpKind::kExit,
+       "Dies inside a system call; the exit repairs for so long before it shuts signals off."),
     Op("syscall", umcg::kOpSyscall, true, "for", kNothing, "A system call that does not block."),
 };
 
