@@ -127,6 +127,12 @@ absl::StatusOr<std::unique_ptr<UserScheduler>> MakeUserPriority(const PolicyPara
 extern const PolicyInfo kUserStealInfo;
 absl::StatusOr<std::unique_ptr<UserScheduler>> MakeUserSteal(const PolicyParams& params,
                                                              const Limits& limits);
+extern const PolicyInfo kUserLifoInfo;
+absl::StatusOr<std::unique_ptr<UserScheduler>> MakeUserLifo(const PolicyParams& params,
+                                                            const Limits& limits);
+extern const PolicyInfo kUserEdfInfo;
+absl::StatusOr<std::unique_ptr<UserScheduler>> MakeUserEdf(const PolicyParams& params,
+                                                           const Limits& limits);
 
 }  // namespace rqsim
 

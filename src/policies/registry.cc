@@ -50,6 +50,8 @@ const Registry& Registry::BuiltIn() {
     table.Add(RegistryEntry::User(kUserRrInfo, MakeUserRr));
     table.Add(RegistryEntry::User(kUserPriorityInfo, MakeUserPriority));
     table.Add(RegistryEntry::User(kUserStealInfo, MakeUserSteal));
+    table.Add(RegistryEntry::User(kUserLifoInfo, MakeUserLifo));
+    table.Add(RegistryEntry::User(kUserEdfInfo, MakeUserEdf));
 
     table.AddStack(
         {"default", {"stop", "deadline", "rt", "fair", "idle"}, "the classes of the kernel"});

@@ -14,8 +14,8 @@
 namespace rqsim {
 namespace {
 
-const std::array kParams = {kQueueParam,
-                            SliceParam(1'000'000, "how often a running worker is looked at")};
+const std::array kParams = {
+    kQueueParam, LengthParam("slice", 1'000'000, "how often a running worker is looked at")};
 
 class Priority final : public QueueScheduler {
  public:

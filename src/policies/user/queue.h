@@ -14,9 +14,9 @@ inline constexpr ParamInfo kQueueParam = {
     .allowed = "shared per-server",
     .summary = "one queue of runnable workers for the group, or one for each server"};
 
-inline ParamInfo SliceParam(int64_t ns, std::string_view summary) {
+inline ParamInfo LengthParam(std::string_view name, int64_t ns, std::string_view summary) {
   ParamInfo info;
-  info.name = "slice";
+  info.name = name;
   info.kind = ParamKind::kCycles;
   info.default_value = ns;
   info.ns = true;

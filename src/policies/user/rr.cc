@@ -12,8 +12,8 @@
 namespace rqsim {
 namespace {
 
-const std::array kParams = {kQueueParam,
-                            SliceParam(1'000'000, "how long a worker runs before it is preempted")};
+const std::array kParams = {
+    kQueueParam, LengthParam("slice", 1'000'000, "how long a worker runs before it is preempted")};
 
 class RoundRobin final : public QueueScheduler {
  public:

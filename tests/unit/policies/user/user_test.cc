@@ -19,6 +19,7 @@ class OneKernel final : public WordlessKernel {
  public:
   OneKernel() : store_(10) { tasks_ = store_; }
   Task& At(int id) { return store_[static_cast<std::size_t>(id)]; }
+  void SetNow(Time now) { now_ = now; }
 
  private:
   std::vector<Task> store_;
@@ -44,6 +45,7 @@ std::unique_ptr<UserScheduler> Make(std::string_view name,
   REQUIRE(entry != nullptr);
   Limits limits;
   limits.user = &world;
+  limits.num_tasks = 10;
   auto made = entry->make_user(PolicyParams(*entry->info, given, 1'000'000'000), limits);
   REQUIRE(made.ok());
   return *std::move(made);
@@ -98,6 +100,38 @@ TEST_CASE("steal takes from the longest queue, of equals from the lowest id", "[
   queues.workers[3] = {6, 7};
   CHECK(steal->Steal(kernel, kS1, queues) == kS3);
   CHECK(!Make("steal", {{"steal", false}})->Steal(kernel, kS1, queues).valid());
+}
+
+TEST_CASE("lifo runs the newest worker, and nobody if there is none", "[user]") {
+  OneKernel kernel;
+  Queues queues;
+  const auto lifo = Make("lifo");
+  CHECK(!lifo->Pick(kernel, kS1, queues).valid());
+  queues.workers[1] = {7, 5, 6};
+  CHECK(lifo->Pick(kernel, kS1, queues) == TaskId(6));
+  CHECK(lifo->Slice(kernel, TaskId(6)) == kZeroCycles);
+  CHECK(Make("lifo", {{"queue", std::string("per-server")}})->PerServer());
+}
+
+// Deadlines: 5 at 0 + 100, 6 at 30 + 60 and, once it is queued anew at 50, 50 + 60; 7 has none of
+// its own, so 0 + 90.
+TEST_CASE("edf runs the earliest absolute deadline, the oldest among equals", "[user]") {
+  OneKernel kernel;
+  kernel.At(5).base.dl_deadline = Cycles(100);
+  kernel.At(6).base.dl_deadline = Cycles(60);
+  Queues queues;
+  const auto edf = Make("edf", {{"deadline", int64_t{90}}});
+  CHECK(!edf->Pick(kernel, kS1, queues).valid());
+  queues.workers[1] = {5, 6, 7};
+  kernel.SetNow(Time(30));
+  edf->Queued(kernel, kS1, TaskId(6));
+  CHECK(edf->Pick(kernel, kS1, queues) == TaskId(6));
+  queues.workers[1] = {5, 7, 6};
+  CHECK(edf->Pick(kernel, kS1, queues) == TaskId(7));
+  kernel.SetNow(Time(50));
+  edf->Queued(kernel, kS1, TaskId(6));
+  queues.workers[1] = {5, 6};
+  CHECK(edf->Pick(kernel, kS1, queues) == TaskId(5));
 }
 
 }  // namespace
