@@ -6,18 +6,26 @@
 // same run in which each task has a mutex of its own. LockChain/PROTOCOL/N: N tasks wait in a row,
 // and the chain is followed each time that a more important task has come and gone. `ns` is per
 // walk, that task's switches included; `ns_per_hop` per link, what a walk of one link costs taken
-// off: it must not grow with N. LockIdle/PROTOCOL: nobody shares a lock; `over_mutex` is the ratio
-// to the plain mutex, in pairs of runs that alternate. tools/bench says how instructions are
-// counted instead.
+// off: it must not grow with N. LockIdle/PROTOCOL: nobody shares a lock, and LockFree/PROTOCOL:
+// nobody locks; `over_mutex` is the ratio to the plain mutex, the median of pairs of runs that
+// alternate, and must be within 1.01; `over_mutex` of mutex itself says how much of that is noise.
+// `over_queue` is the ratio to the run's pushes and pops through the event queue alone.
+//
+//   build/release/bin/bench_locks --benchmark_filter='Lock(Idle|Free)' --benchmark_min_time=5
+//
+// tools/bench says how instructions are counted instead.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "rqsim/simulation.h"
+#include "sim/engine/event_queue.h"
 
 namespace rqsim {
 namespace {
@@ -71,17 +79,24 @@ Scenario Bare() {
   return scenario;
 }
 
-// Lo holds the mutex most of the time; Hi wakes in the middle of that and wants it.
-Scenario Contended(bool shared) {
-  constexpr int kTimes = 1000;
+// Lo holds the mutex most of the time; Hi wakes in the middle of that and wants it. Or each has one
+// of its own, or there are none.
+enum class Sharing : uint8_t { kShared, kOwn, kNone };
+constexpr int kRounds = 1000;
+
+std::vector<OpSpec> Section(Sharing sharing, const char* own, int64_t cycles) {
+  if (sharing == Sharing::kNone) return {Run(cycles)};
+  const std::string name = sharing == Sharing::kShared ? "A" : own;
+  return {Named(OpKind::kLock, name), Run(cycles), Named(OpKind::kUnlock, name)};
+}
+Scenario Contended(Sharing sharing) {
   Scenario scenario = Bare();
-  scenario.mutexes = {"A", "B"};
-  TaskSpec lo =
-      Fifo("lo", 1, {Named(OpKind::kLock, "A"), Run(90), Named(OpKind::kUnlock, "A"), Run(10)});
-  TaskSpec hi = Fifo("hi", 2,
-                     {Sleep(50), Named(OpKind::kLock, shared ? "A" : "B"), Run(10),
-                      Named(OpKind::kUnlock, shared ? "A" : "B")});
-  lo.loop = hi.loop = kTimes;
+  if (sharing != Sharing::kNone) scenario.mutexes = {"A", "B"};
+  TaskSpec lo = Fifo("lo", 1, Section(sharing, "A", 90));
+  lo.ops.push_back(Run(10));
+  TaskSpec hi = Fifo("hi", 2, Section(sharing, "B", 10));
+  hi.ops.insert(hi.ops.begin(), Sleep(50));
+  lo.loop = hi.loop = kRounds;
   scenario.tasks = {lo, hi};
   return scenario;
 }
@@ -143,15 +158,15 @@ double TimeOf(const Scenario& scenario, const PolicySet& set, RunFunction run) {
 }
 
 void LockContended(benchmark::State& state, const char* lock) {
-  const Scenario contended = Contended(true), free = Contended(false);
+  const Scenario contended = Contended(Sharing::kShared), free = Contended(Sharing::kOwn);
   const PolicySet set = SetOf(lock);
   double contended_ns = 0, free_ns = 0;
   for (auto _ : state) {
     contended_ns += TimeOf(contended, set, MeasuredLockRun);
     free_ns += TimeOf(free, set, ReferenceLockRun);
   }
-  state.counters["events"] = 1000;
-  state.counters["ns"] = contended_ns / 1000 / static_cast<double>(state.iterations());
+  state.counters["events"] = kRounds;
+  state.counters["ns"] = contended_ns / kRounds / static_cast<double>(state.iterations());
   state.counters["over_free"] = contended_ns / free_ns;
 }
 
@@ -172,20 +187,45 @@ void LockChain(benchmark::State& state, const char* lock) {
   state.counters["ns_per_hop"] = links > 1 ? (walk - shortest) / (links - 1) : 0;
 }
 
-void LockIdle(benchmark::State& state, const char* lock) {
-  const Scenario free = Contended(false);
+// What a round of Contended() pushes and pops without its locks: the ends of three stretches of
+// work, one of which is cut off and pushed anew, and of a sleep.
+double QueueAlone() {
+  constexpr int kPairs = kRounds * 5;
+  EventQueue queue(8);
+  const auto before = Clock::now();
+  for (int i = 0; i < kPairs; ++i) {
+    queue.Push(Time(i), Phase::kTimer, CpuId(0), 0);
+    queue.Pop();
+    benchmark::DoNotOptimize(queue.size());
+  }
+  return Nanoseconds(Clock::now() - before);
+}
+
+// A protocol that nobody needs, against the plain mutex.
+void Unused(benchmark::State& state, const char* lock, Sharing sharing) {
+  const Scenario scenario = Contended(sharing);
   const PolicySet set = SetOf(lock), plain = SetOf("mutex");
-  double set_ns = 0, plain_ns = 0;
+  std::vector<double> ratios;
+  double set_ns = 0, queue_ns = 0;
   bool plain_first = false;
   for (auto _ : state) {
     plain_first = !plain_first;
-    if (plain_first) plain_ns += TimeOf(free, plain, ReferenceLockRun);
-    set_ns += TimeOf(free, set, MeasuredLockRun);
-    if (!plain_first) plain_ns += TimeOf(free, plain, ReferenceLockRun);
+    double plain_ns = 0;
+    if (plain_first) plain_ns = TimeOf(scenario, plain, ReferenceLockRun);
+    const double ns = TimeOf(scenario, set, MeasuredLockRun);
+    if (!plain_first) plain_ns = TimeOf(scenario, plain, ReferenceLockRun);
+    ratios.push_back(ns / plain_ns);
+    set_ns += ns;
+    queue_ns += QueueAlone();
   }
-  state.counters["events"] = 1000;
-  state.counters["over_mutex"] = set_ns / plain_ns;
+  const auto middle = ratios.begin() + static_cast<std::ptrdiff_t>(ratios.size() / 2);
+  std::nth_element(ratios.begin(), middle, ratios.end());
+  state.counters["events"] = kRounds;
+  state.counters["over_mutex"] = *middle;
+  state.counters["over_queue"] = set_ns / queue_ns;
 }
+void LockIdle(benchmark::State& state, const char* lock) { Unused(state, lock, Sharing::kOwn); }
+void LockFree(benchmark::State& state, const char* lock) { Unused(state, lock, Sharing::kNone); }
 
 BENCHMARK_CAPTURE(LockContended, mutex, "mutex");
 BENCHMARK_CAPTURE(LockContended, pi, "pi");
@@ -193,10 +233,16 @@ BENCHMARK_CAPTURE(LockContended, proxy_v9, "proxy-v9");
 BENCHMARK_CAPTURE(LockContended, proxy_7_2, "proxy-7.2");
 BENCHMARK_CAPTURE(LockChain, proxy_v9, "proxy-v9")->Arg(1)->Arg(10)->Arg(100)->Arg(1000);
 BENCHMARK_CAPTURE(LockChain, proxy_7_2, "proxy-7.2")->Arg(1)->Arg(10)->Arg(100)->Arg(1000);
+BENCHMARK_CAPTURE(LockIdle, mutex, "mutex");
 BENCHMARK_CAPTURE(LockIdle, pi, "pi");
 BENCHMARK_CAPTURE(LockIdle, proxy_local, "proxy-local");
 BENCHMARK_CAPTURE(LockIdle, proxy_v9, "proxy-v9");
 BENCHMARK_CAPTURE(LockIdle, proxy_7_2, "proxy-7.2");
+BENCHMARK_CAPTURE(LockFree, mutex, "mutex");
+BENCHMARK_CAPTURE(LockFree, pi, "pi");
+BENCHMARK_CAPTURE(LockFree, proxy_local, "proxy-local");
+BENCHMARK_CAPTURE(LockFree, proxy_v9, "proxy-v9");
+BENCHMARK_CAPTURE(LockFree, proxy_7_2, "proxy-7.2");
 
 }  // namespace
 }  // namespace rqsim
