@@ -89,6 +89,7 @@ class Deadline final : public SchedClass {
       // A boost overrides the throttle.
       timers_.StopReplenish(kernel, entity);
       Unthrottle(kernel, entity);
+      kernel.EmitOn(cpu, SchedDlUpdate{PayloadOf(entity)});
     }
     if (!entity.is_throttled && reason != QueueReason::kNew && Cbs::WakesBetween(entity, now) &&
         !t.boosted && timers_.StartReplenish(kernel, cpu, entity)) {

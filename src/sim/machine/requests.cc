@@ -166,7 +166,6 @@ void Machine::Carry(Request& request) {
       if (t.eff == request.attr) break;
       Emit(actor_, SchedPiSetprio{request.task, t.eff.prio, request.attr.prio, request.other});
       ApplyEffective(request.task, request.attr);
-      t.boosted = !(t.eff == t.base);
       break;
     }
     case Request::Kind::kSetAffinity: {
@@ -439,6 +438,7 @@ void Machine::ApplyEffective(TaskId task, const SchedAttr& eff) {
   }
   if (class_changes && old_class == facts_.balanced_class) DetachLoad(c, task);
   t.eff = eff;
+  t.boosted = !(eff == t.base);  // known to the enqueue (dl.pi_se)
   t.sched_class = new_class;
   if (class_changes && ClassHas(old_class, Hook::kSwitchedFrom)) {
     policies_.classes[old_class]->SwitchedFrom(*this, c, task);

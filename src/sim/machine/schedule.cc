@@ -327,7 +327,7 @@ void Machine::PickDonor(CpuId c) {
   }
   if (s.is_stuck) return;
   // 4: the donor stays and another task executes for it: put and set anew, so that prev gets back
-  // what it missed while it was on the CPU.
+  // what it missed while it was on the CPU. A put may find that its budget is used up (MODEL-146).
   if (exec != plan.prev && cpu.donor == plan.donor_before && exec != kIdleTask) {
     ExchangeDonor(c, cpu.donor);
   }

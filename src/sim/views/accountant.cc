@@ -58,12 +58,13 @@ void Accountant::Holders::Push(Time t, TaskId holder) {
 }
 
 EventMask Accountant::Wants() const {
-  return EventMask::Of(
-      EventKind::kSchedWaking, EventKind::kSchedWakeup, EventKind::kSchedWakeupNew,
-      EventKind::kSchedSwitch, EventKind::kSchedMigrateTask, EventKind::kSchedProcessFork,
-      EventKind::kSegment, EventKind::kOpBegin, EventKind::kOpEnd, EventKind::kMutexWord,
-      EventKind::kMutexBlockedOn, EventKind::kProxyDeactivate, EventKind::kProxyPark,
-      EventKind::kSchedDlThrottle, EventKind::kSchedDlReplenish, EventKind::kTaskAttr);
+  return EventMask::Of(EventKind::kSchedWaking, EventKind::kSchedWakeup, EventKind::kSchedWakeupNew,
+                       EventKind::kSchedSwitch, EventKind::kSchedMigrateTask,
+                       EventKind::kSchedProcessFork, EventKind::kSegment, EventKind::kOpBegin,
+                       EventKind::kOpEnd, EventKind::kMutexWord, EventKind::kMutexBlockedOn,
+                       EventKind::kProxyDeactivate, EventKind::kProxyPark,
+                       EventKind::kSchedDlThrottle, EventKind::kSchedDlReplenish,
+                       EventKind::kSchedDlUpdate, EventKind::kTaskAttr);
 }
 
 void Accountant::OnStart(const RunInfo& info, ViolationSink& sink) {
@@ -132,6 +133,9 @@ void Accountant::OnEvent(const TraceEvent& event) {
       return;
     case EventKind::kSchedDlReplenish:
       OnThrottle(event.As<SchedDlReplenish>().pid, event.t, false);
+      return;
+    case EventKind::kSchedDlUpdate:
+      OnThrottle(event.As<SchedDlUpdate>().pid, event.t, false);
       return;
     case EventKind::kTaskAttr: {
       const TaskAttr attr = event.As<TaskAttr>();
@@ -242,6 +246,21 @@ void Accountant::CloseLocked(TaskAccount& task, TaskId id, Time t) {
   AddCause(task, CauseKey{CauseKey::Kind::kOthers, -1, TaskId()}, end - task.cause_since);
 }
 
+// Queued, also as a donor. Whoever executes for a donor does not need a budget of its own; and a
+// deadline donor whose budget ends in the schedule() that lets it execute is off its queue by then,
+// and executes all the same (MODEL-146).
+bool Accountant::MayBeSwitchedTo(const TaskAccount& task, const SchedSwitch& change, Time t) {
+  switch (task.phase) {
+    case TaskPhase::kRunnable:
+    case TaskPhase::kBlockedQueued:
+      return true;
+    case TaskPhase::kThrottled:
+      return change.donor != change.next_pid || task.since == t;
+    default:
+      return false;
+  }
+}
+
 void Accountant::OnSwitch(const TraceEvent& event) {
   const SchedSwitch change = event.As<SchedSwitch>();
   const Time t = event.t;
@@ -271,7 +290,7 @@ void Accountant::OnSwitch(const TraceEvent& event) {
   if (change.next_pid != kIdleTask) {
     TaskAccount& next = At(change.next_pid);
     if (next.phase == TaskPhase::kAbsent) Born(next, t, TaskPhase::kRunnable);
-    if (next.phase != TaskPhase::kRunnable && next.phase != TaskPhase::kBlockedQueued) {
+    if (!MayBeSwitchedTo(next, change, t)) {
       Report(kContradiction, t, event.cpu(), change.next_pid,
              fmt::format("CPU {} switches to {}, which is not queued", event.cpu().value(),
                          info_->task_name(change.next_pid)));

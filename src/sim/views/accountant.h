@@ -157,6 +157,7 @@ class Accountant final : public Listener {
   void OnWakeup(const WakePayload& wake, Time t, bool is_new);
   void OnMigrate(const SchedMigrateTask& migrate, Time t);
   void OnPark(const ProxyPark& park, Time t);
+  static bool MayBeSwitchedTo(const TaskAccount& task, const SchedSwitch& change, Time t);
   void OnThrottle(TaskId id, Time t, bool is_throttled);
   void OnSegment(const TraceEvent& event);
   void SumSegment(CpuAccount& cpu, const Segment& segment, Cycles length);

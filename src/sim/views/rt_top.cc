@@ -12,7 +12,7 @@ EventMask RtTop::Wants() const {
                        EventKind::kSchedWakeup, EventKind::kSchedQueue, EventKind::kTaskCpus,
                        EventKind::kMutexBlockedOn, EventKind::kMutexWord, EventKind::kProxyWalk,
                        EventKind::kSchedDlThrottle, EventKind::kSchedDlReplenish,
-                       EventKind::kHotplugMask);
+                       EventKind::kSchedDlUpdate, EventKind::kHotplugMask);
 }
 
 void RtTop::OnStart(const RunInfo& info, ViolationSink& sink) {
@@ -93,6 +93,11 @@ void RtTop::OnEvent(const TraceEvent& event) {
     case EventKind::kSchedDlReplenish:
       if (event.As<SchedDlReplenish>().pid.valid()) {
         At(event.As<SchedDlReplenish>().pid).throttled = false;
+      }
+      return;
+    case EventKind::kSchedDlUpdate:
+      if (event.As<SchedDlUpdate>().pid.valid()) {
+        At(event.As<SchedDlUpdate>().pid).throttled = false;
       }
       return;
     default:
