@@ -1,5 +1,6 @@
 // Every lock protocol against every other, in small random worlds of at most three CPUs, five tasks
-// and three locks, with affinities, sleeps and signals. Locks are taken in one order, so every
+// and three locks, with affinities, sleeps and signals; and in wilder ones, with deadline tasks and
+// acquire contexts (ww) as well. Locks are taken in one order, so every
 // world must come to its end; every checker is on and must report nothing; and nobody who is not
 // contended may see which protocol it is.
 //
@@ -7,11 +8,11 @@
 // how often what occurred, and fails if something never did.
 //
 //   RQSIM_WORLDS=1000000 build/release/bin/property_protocols '[slow]'
+//   RQSIM_WORLDS=20000 RQSIM_FIRST_WORLD=5000001 build/quick/bin/property_protocols '[slow]'
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <map>
 #include <string>
 #include <utility>
@@ -61,17 +62,22 @@ class Histogram final : public Listener {
 
   EventMask Wants() const override {
     return ProxyWorld::Wants() |
-           EventMask::Of(EventKind::kContentionEnd, EventKind::kMutexAcquire,
-                         EventKind::kMutexSteal, EventKind::kMutexHandoff,
-                         EventKind::kSchedPiSetprio, EventKind::kSignalGenerate,
-                         EventKind::kSchedMigrateTask, EventKind::kProxyDonor);
+           EventMask::Of(
+               EventKind::kContentionEnd, EventKind::kMutexAcquire, EventKind::kMutexSteal,
+               EventKind::kMutexHandoff, EventKind::kSchedPiSetprio, EventKind::kSignalGenerate,
+               EventKind::kSchedMigrateTask, EventKind::kProxyDonor, EventKind::kSchedDlThrottle);
   }
   void OnStart(const RunInfo& info, ViolationSink&) override { world_.Start(info); }
   void OnEvent(const TraceEvent& event) override {
     world_.Apply(event);
     switch (event.kind()) {
       case EventKind::kContentionEnd:
-        ++counts[event.As<ContentionEnd>().ret == 0 ? "waited" : "interrupted"];
+        ++counts[event.As<ContentionEnd>().ret == 0          ? "waited"
+                 : event.As<ContentionEnd>().ret == kEDEADLK ? "told to give up"
+                                                             : "interrupted"];
+        break;
+      case EventKind::kSchedDlThrottle:
+        ++counts["budgets used up"];
         break;
       case EventKind::kMutexAcquire:
         Count(event.As<MutexAcquire>().path);
@@ -182,15 +188,10 @@ std::string Printed(const World& world, const std::string& set_name) {
   return WriteScenario(scenario);
 }
 
-uint64_t WorldsWanted(uint64_t otherwise) {
-  const char* text = std::getenv("RQSIM_WORLDS");
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
-void CheckInvariants(uint64_t first, uint64_t count) {
+void CheckInvariants(uint64_t first, uint64_t count, const WorldKind& kind) {
   Histogram histogram;
   for (uint64_t seed = first; seed < first + count; ++seed) {
-    const World world = RandomWorld(seed, {});
+    const World world = RandomWorld(seed, kind);
     for (const PolicySet& set : SetsFor(world)) {
       const std::string broken = WhatBreaks(world, set.name, &histogram);
       if (broken.empty()) continue;
@@ -207,6 +208,8 @@ void CheckInvariants(uint64_t first, uint64_t count) {
       "waited", "interrupted",       "got spinning", "got spinning first in line",
       "steals", "got after a sleep", "handed off",   "boosts",
       "signals"};
+  if (kind.contexts) buckets.emplace_back("told to give up");
+  if (kind.deadlines) buckets.emplace_back("budgets used up");
   if (Registry::BuiltIn().Find(Seam::kLockProtocol, "proxy-7.2") != nullptr) {
     for (const char* bucket : {"chains of 2", "chains of 3 and more", "donors moved",
                                "donors deactivated", "handed to a donor"}) {
@@ -222,6 +225,8 @@ void CheckInvariants(uint64_t first, uint64_t count) {
   }
   WARN(histogram.Text());
 }
+
+constexpr WorldKind kWild = {.deadlines = true, .contexts = true};
 
 void CheckUncontended(uint64_t first, uint64_t count) {
   for (uint64_t seed = first; seed < first + count; ++seed) {
@@ -243,7 +248,12 @@ void CheckUncontended(uint64_t first, uint64_t count) {
 
 TEST_CASE("Under every protocol small random worlds end, and no invariant breaks",
           "[lock][property]") {
-  CheckInvariants(1, 250);
+  CheckInvariants(1, 250, {});
+}
+
+TEST_CASE("So do worlds with deadline tasks, acquire contexts and chains that are balanced",
+          "[lock][property]") {
+  CheckInvariants(1, 150, kWild);
 }
 
 TEST_CASE("Without contention every protocol gives the same schedule", "[lock][property]") {
@@ -253,8 +263,10 @@ TEST_CASE("Without contention every protocol gives the same schedule", "[lock][p
 TEST_CASE("Ten thousand worlds, or as many as RQSIM_WORLDS says, end, and no invariant breaks",
           "[lock][property][slow]") {
   const uint64_t count = WorldsWanted(10'000);
-  CheckInvariants(1'000'001, count);
-  CheckUncontended(1'000'001, count / 10);
+  const uint64_t first = FirstWorld(1'000'001);
+  CheckInvariants(first, count, {});
+  CheckInvariants(first, count / 10, kWild);
+  CheckUncontended(first, count / 10);
 }
 
 }  // namespace rqsim

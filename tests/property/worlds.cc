@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "support/random.h"
 
@@ -21,6 +22,11 @@ class Maker {
     const int tasks = 2 + random_.Below(kind_.tasks_max - 1);
     num_others_ = tasks - 1;
     world.locks = kind_.contention ? 1 + random_.Below(kind_.locks_max) : kind_.locks_max;
+    if (kind_.contexts) {
+      world.ww_locks = 2 + random_.Below(2);
+      world.wait_die = random_.OneIn(2);
+    }
+    if (kind_.deadlines) world.chain_balance = random_.OneIn(3);
     for (int i = 0; i < tasks; ++i) world.tasks.push_back(Task(world, i));
     if (kind_.signals && random_.OneIn(2)) {
       for (int i = 1 + random_.Below(3); i > 0; --i) {
@@ -40,6 +46,11 @@ class Maker {
     if (world.default_classes && random_.OneIn(2)) {
       task.priority = 0;
       task.nice = random_.Below(40) - 20;
+    }
+    if (kind_.deadlines && world.default_classes && random_.OneIn(3)) {
+      task.priority = 0;
+      task.budget = 1 + random_.Below(12);
+      task.deadline = task.budget + random_.Below(30);
     }
     if (random_.OneIn(2)) task.cpus = uint64_t{1} << random_.Below(world.cpus);
     const bool own = !kind_.contention;
@@ -65,13 +76,15 @@ class Maker {
       if (random_.OneIn(2)) pieces.push_back(Run());
       std::vector<Piece> inner = {Run()};
       if (kind_.sleeps && kind_.owners_sleep && random_.OneIn(4)) inner.push_back(Sleep());
-      if (random_.OneIn(8)) inner.push_back({Piece::Kind::kYield, 0, 0, {}, {}});
+      if (random_.OneIn(8)) inner.push_back({.kind = Piece::Kind::kYield, .length = 0});
+      if (world.ww_locks > 0 && random_.OneIn(4)) inner.push_back(Context(world));
       if (random_.OneIn(2)) {
         for (Piece& piece : Sections(world, lock + 1)) inner.push_back(std::move(piece));
       }
       if (random_.OneIn(3)) inner.push_back(Run());
       pieces.push_back(Section(lock, std::move(inner)));
     }
+    if (world.ww_locks > 0 && random_.OneIn(2)) pieces.push_back(Context(world));
     return pieces;
   }
 
@@ -80,10 +93,17 @@ class Maker {
     return !kind_.against_first || number_ == 0 || lock % num_others_ == number_ - 1;
   }
 
-  Piece Run() { return {Piece::Kind::kRun, random_.Below(6), 0, {}, {}}; }
-  Piece Sleep() { return {Piece::Kind::kSleep, 1 + random_.Below(6), 0, {}, {}}; }
+  Piece Run() { return {.kind = Piece::Kind::kRun, .length = random_.Below(6)}; }
+  Piece Sleep() { return {.kind = Piece::Kind::kSleep, .length = 1 + random_.Below(6)}; }
+  Piece Context(const World& world) {
+    Piece context{.kind = Piece::Kind::kContext, .length = 1 + random_.Below(5)};
+    context.lock = random_.Below(world.ww_locks);
+    context.second = (context.lock + 1 + random_.Below(world.ww_locks - 1)) % world.ww_locks;
+    return context;
+  }
   Piece Section(int lock, std::vector<Piece> inner) {
-    Piece section{Piece::Kind::kSection, 0, lock, LockWait::kUninterruptible, std::move(inner)};
+    Piece section{.kind = Piece::Kind::kSection, .length = 0, .lock = lock};
+    section.inner = std::move(inner);
     if (kind_.signals && random_.OneIn(2)) {
       section.wait = random_.OneIn(3) ? LockWait::kKillable : LockWait::kInterruptible;
     }
@@ -115,7 +135,43 @@ OpSpec Op(OpKind kind, int cycles = 0) {
 
 std::string LockName(int lock) { return fmt::format("m{}", lock); }
 
-std::vector<OpSpec> OpsOf(const std::vector<Piece>& pieces) {
+OpSpec Named(OpKind kind, const std::string& name) {
+  OpSpec op = Op(kind);
+  op.name = name;
+  return op;
+}
+
+// The owner of `first` takes `second` too. Told to give up it leaves `first`, waits for `second`,
+// and tries the other way round, `tries` times.
+std::vector<OpSpec> TakeSecond(const std::string& first, const std::string& second, int length,
+                               int tries) {
+  OpSpec lock = Named(OpKind::kLock, second);
+  lock.ops = {Op(OpKind::kRun, length), Named(OpKind::kUnlock, second),
+              Named(OpKind::kUnlock, first)};
+  lock.otherwise = {Named(OpKind::kUnlock, first)};
+  if (tries > 0) {
+    lock.otherwise.push_back(Named(OpKind::kLock, second));
+    for (OpSpec& op : TakeSecond(second, first, length, tries - 1)) {
+      lock.otherwise.push_back(std::move(op));
+    }
+  }
+  return {lock};
+}
+
+std::string WwName(int lock) { return fmt::format("w{}", lock); }
+
+std::vector<OpSpec> ContextOps(const Piece& piece, bool wait_die) {
+  OpSpec begin = Named(OpKind::kService, "ww_begin");
+  if (wait_die) begin.args.emplace_back("wait_die", true);
+  std::vector<OpSpec> ops = {begin, Named(OpKind::kLock, WwName(piece.lock)), Op(OpKind::kRun, 1)};
+  for (OpSpec& op : TakeSecond(WwName(piece.lock), WwName(piece.second), piece.length, 2)) {
+    ops.push_back(std::move(op));
+  }
+  ops.push_back(Named(OpKind::kService, "ww_end"));
+  return ops;
+}
+
+std::vector<OpSpec> OpsOf(const std::vector<Piece>& pieces, bool wait_die) {
   std::vector<OpSpec> ops;
   for (const Piece& piece : pieces) {
     switch (piece.kind) {
@@ -128,13 +184,14 @@ std::vector<OpSpec> OpsOf(const std::vector<Piece>& pieces) {
       case Piece::Kind::kYield:
         ops.push_back(Op(OpKind::kYield));
         break;
+      case Piece::Kind::kContext:
+        for (OpSpec& op : ContextOps(piece, wait_die)) ops.push_back(std::move(op));
+        break;
       case Piece::Kind::kSection: {
-        OpSpec lock = Op(OpKind::kLock);
-        lock.name = LockName(piece.lock);
+        OpSpec lock = Named(OpKind::kLock, LockName(piece.lock));
         lock.lock_wait = piece.wait;
-        OpSpec unlock = Op(OpKind::kUnlock);
-        unlock.name = lock.name;
-        std::vector<OpSpec> inner = OpsOf(piece.inner);
+        OpSpec unlock = Named(OpKind::kUnlock, lock.name);
+        std::vector<OpSpec> inner = OpsOf(piece.inner, wait_die);
         inner.push_back(std::move(unlock));
         if (piece.wait == LockWait::kUninterruptible) {
           ops.push_back(std::move(lock));
@@ -199,6 +256,7 @@ std::vector<World> SmallerWorlds(const World& world) {
     with([&](World& w) { w.signals.erase(w.signals.begin() + static_cast<std::ptrdiff_t>(s)); });
   }
   if (!world.lock_costs.empty()) with([](World& w) { w.lock_costs.clear(); });
+  if (world.chain_balance) with([](World& w) { w.chain_balance = false; });
   if (world.costs.c_sched + world.costs.c_ctx + world.costs.c_wake + world.costs.l_ipi +
           world.costs.c_ipi_send + world.costs.c_ipi_recv + world.costs.c_syscall >
       kZeroCycles) {
@@ -208,6 +266,7 @@ std::vector<World> SmallerWorlds(const World& world) {
     const WorldTask& task = world.tasks[t];
     if (task.loop > 1) with([&](World& w) { --w.tasks[t].loop; });
     if (task.start > 0) with([&](World& w) { --w.tasks[t].start; });
+    if (task.deadline > 0) with([&](World& w) { w.tasks[t].deadline = w.tasks[t].budget = 0; });
     SmallerPieces(task.pieces, [&](std::vector<Piece> pieces) {
       with([&](World& w) { w.tasks[t].pieces = pieces; });
     });
@@ -215,7 +274,20 @@ std::vector<World> SmallerWorlds(const World& world) {
   return smaller;
 }
 
+bool HasDeadlines(const World& world) {
+  return std::any_of(world.tasks.begin(), world.tasks.end(),
+                     [](const WorldTask& task) { return task.deadline > 0; });
+}
+
+uint64_t FromEnvironment(const char* variable, uint64_t otherwise) {
+  const char* const text = std::getenv(variable);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
 }  // namespace
+
+uint64_t WorldsWanted(uint64_t otherwise) { return FromEnvironment("RQSIM_WORLDS", otherwise); }
+uint64_t FirstWorld(uint64_t otherwise) { return FromEnvironment("RQSIM_FIRST_WORLD", otherwise); }
 
 World RandomWorld(uint64_t seed, const WorldKind& kind) { return Maker(seed, kind).Make(); }
 
@@ -225,6 +297,7 @@ Scenario ScenarioOf(const World& world, const std::string& name) {
   scenario.machine.cpus.resize(static_cast<std::size_t>(world.cpus));
   scenario.machine.costs = world.costs;
   for (int i = 0; i < world.locks; ++i) scenario.mutexes.push_back(LockName(i));
+  for (int i = 0; i < world.ww_locks; ++i) scenario.mutexes.push_back(WwName(i));
   for (std::size_t i = 0; i < world.tasks.size(); ++i) {
     const WorldTask& from = world.tasks[i];
     TaskSpec task;
@@ -234,6 +307,12 @@ Scenario ScenarioOf(const World& world, const std::string& name) {
     task.sched.policy = from.priority > 0 ? SchedPolicy::kFifo : SchedPolicy::kNormal;
     task.sched.priority = from.priority;
     task.sched.nice = from.priority > 0 ? 0 : from.nice;
+    if (from.deadline > 0) {
+      task.sched = SchedSpec();
+      task.sched.policy = SchedPolicy::kDeadline;
+      task.sched.dl_runtime = Cycles(from.budget);
+      task.sched.dl_deadline = Cycles(from.deadline);
+    }
     if (from.cpus != 0) {
       CpuSet cpus;
       for (int c = 0; c < world.cpus; ++c) {
@@ -241,7 +320,7 @@ Scenario ScenarioOf(const World& world, const std::string& name) {
       }
       task.cpus = cpus;
     }
-    task.ops = OpsOf(from.pieces);
+    task.ops = OpsOf(from.pieces, world.wait_die);
     scenario.tasks.push_back(std::move(task));
   }
   for (const WorldSignal& signal : world.signals) {
@@ -252,6 +331,12 @@ Scenario ScenarioOf(const World& world, const std::string& name) {
     scenario.actions.push_back(std::move(action));
   }
   scenario.common.sched_class = PolicyChoice{world.default_classes ? "default" : "fifo", {}, {}};
+  if (HasDeadlines(world)) {
+    auto& params = scenario.common.sched_class->params;
+    params.emplace_back("dl_limits", false);
+    params.emplace_back("rt_runtime", int64_t{-1});
+    if (world.chain_balance) params.emplace_back("chain_balance", true);
+  }
   scenario.common.placement = PolicyChoice{world.placement, {}, {}};
   // Far beyond the end of any world that does end.
   scenario.until = Time(1'000'000);

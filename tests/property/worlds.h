@@ -14,11 +14,13 @@
 namespace rqsim {
 
 // A piece of a program. A critical section has its lock taken before and released after `inner`; a
-// wait that a signal ended skips it.
+// wait that a signal ended skips it. kContext takes two ww locks in any order in an acquire context
+// and holds both for `length`; told to give up it backs off and tries in the other order, twice.
 struct Piece {
-  enum class Kind : uint8_t { kRun, kSleep, kYield, kSection } kind = Kind::kRun;
+  enum class Kind : uint8_t { kRun, kSleep, kYield, kSection, kContext } kind = Kind::kRun;
   int length = 1;
   int lock = 0;
+  int second = 0;  // kContext
   LockWait wait = LockWait::kUninterruptible;
   std::vector<Piece> inner;
 };
@@ -26,6 +28,7 @@ struct Piece {
 struct WorldTask {
   int priority = 1;  // of SCHED_FIFO; 0: a fair task of nice `nice`
   int nice = 0;
+  int budget = 0, deadline = 0;  // of a deadline task, which has no priority; 0: it is none
   int start = 0;
   int loop = 1;
   uint64_t cpus = 0;  // a mask; 0: all
@@ -47,6 +50,8 @@ struct WorldKind {
   bool fair = true;        // fair tasks, under the classes of the kernel
   bool contention = true;  // false: nobody shares a lock
   bool costs = true;
+  bool deadlines = false;  // deadline tasks among the fair ones, and now and then chain_balance
+  bool contexts = false;   // ww locks, beside the others
   // The first task is the most important one and never sleeps.
   bool first_leads = false;
   // … and no two others share a lock: they contend with it, and it with each of them.
@@ -57,13 +62,21 @@ inline constexpr int kFirstPriority = 10;  // everybody else has less
 struct World {
   int cpus = 1;
   int locks = 1;
+  int ww_locks = 0;
+  bool wait_die = false;
   bool default_classes = false;
+  bool chain_balance = false;
   std::string placement = "prev";
   MachineCosts costs;
   std::vector<int64_t> lock_costs;  // drawn on for the costs of protocols, in turn
   std::vector<WorldTask> tasks;
   std::vector<WorldSignal> signals;
 };
+
+// How many worlds a long test looks at, and the seed of its first one: RQSIM_WORLDS and
+// RQSIM_FIRST_WORLD if they are set.
+uint64_t WorldsWanted(uint64_t otherwise);
+uint64_t FirstWorld(uint64_t otherwise);
 
 World RandomWorld(uint64_t seed, const WorldKind& kind);
 Scenario ScenarioOf(const World& world, const std::string& name);
