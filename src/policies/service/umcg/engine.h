@@ -235,6 +235,8 @@ class Engine final : public KernelService, private WorkerQueues {
   Next ServerIdle(Kernel& kernel, Frame& frame);
   Next ServerRun(Kernel& kernel, Frame& frame);
   Next ServerRan(Kernel& kernel, Frame& frame);
+  Next ServerUnlink(Kernel& kernel, Frame& frame);
+  bool StillRuns(const Kernel& kernel, TaskId server) const;
   Next ServerPreempt(Kernel& kernel, Frame& frame);
   Next ServerChain(Kernel& kernel, Frame& frame);
   Next PzServer(Kernel& kernel, Frame& frame);

@@ -353,6 +353,32 @@ Next Engine::ServerRun(Kernel& kernel, Frame& frame) {
   }
 }
 
+// Whether the worker of a server that came back has not given its CPU up.
+bool Engine::StillRuns(const Kernel& kernel, TaskId server) const {
+  const TaskId worker = Of(server).attached;
+  if (!worker.valid() || !Of(worker).registered) return false;
+  const int64_t word = LoadState(kernel, worker);
+  return StateOf(word) == kRunning && !IsPreempted(word) &&
+         kernel.Load(Word(kernel, worker, kNextTid)).old == TidOf(server);
+}
+
+// The worker has given its CPU up.
+Next Engine::ServerUnlink(Kernel& kernel, Frame& frame) {
+  Thread& thread = Of(frame.task);
+  const TaskId worker = thread.attached;
+  thread.attached = TaskId();
+  // Unlinks both, unless another server has linked the worker meanwhile.
+  if (worker.valid() && kernel.Load(Word(kernel, worker, kNextTid)).old == TidOf(frame.task)) {
+    kernel.Store(Word(kernel, worker, kNextTid), 0);
+  }
+  if (worker.valid() && Of(worker).requeue) {
+    Of(worker).requeue = false;
+    QueueWorker(kernel, frame.task, worker, true);
+  }
+  const bool still_idle = StateOf(LoadState(kernel, frame.task)) == kIdle;
+  return still_idle ? Userly(kRestore, costs_.u_cas) : Userly(kLook, kZeroCycles);
+}
+
 // It is back: its worker has given the CPU up, or time is up.
 Next Engine::ServerRan(Kernel& kernel, Frame& frame) {
   Thread& thread = Of(frame.task);
@@ -371,17 +397,19 @@ Next Engine::ServerRan(Kernel& kernel, Frame& frame) {
         return Userly(kPreemptIt, costs_.u_cas);
       }
       kernel.Store(Word(kernel, frame.task, kNextTid), 0);
-      thread.attached = TaskId();
-      // Unlinks both, unless another server has linked the worker meanwhile.
-      if (worker.valid() && kernel.Load(Word(kernel, worker, kNextTid)).old == TidOf(frame.task)) {
-        kernel.Store(Word(kernel, worker, kNextTid), 0);
+      // MODEL-213: a wake-up meant for an idle server came when it was none any more.
+      if (frame.r[kResult] == 0 && StillRuns(kernel, frame.task)) {
+        return Userly(kStill, costs_.u_cas);
       }
-      if (worker.valid() && Of(worker).requeue) {
-        Of(worker).requeue = false;
-        QueueWorker(kernel, frame.task, worker, true);
-      }
-      const bool still_idle = StateOf(LoadState(kernel, frame.task)) == kIdle;
-      return still_idle ? Userly(kRestore, costs_.u_cas) : Userly(kLook, kZeroCycles);
+      return ServerUnlink(kernel, frame);
+    }
+    case kStill: {
+      // First its own word, then the look: whoever gives the CPU up does it the other way round.
+      const int64_t own = LoadState(kernel, frame.task);
+      ChangeState(kernel, frame.task, own, WithState(own, kIdle) | knobs_.server_bits, frame.task,
+                  false);
+      if (!StillRuns(kernel, frame.task)) return ServerUnlink(kernel, frame);
+      return Next::Run(StepId(kCallWait), kernel.facts().c_syscall, RunMode::kKernel);
     }
     case kRestore: {
       const int64_t own = LoadState(kernel, frame.task);

@@ -43,6 +43,7 @@ enum ServerStep : int {
   kWatchSignal,
   kWatchDone,
   kChainBack,
+  kStill,
   kNumServerSteps
 };
 static_assert(std::size(steps::kServer) == kNumServerSteps);
