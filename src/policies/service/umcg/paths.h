@@ -49,12 +49,12 @@ enum Path : int32_t {
 
 namespace steps {
 inline constexpr StepInfo kServer[] = {
-    {"S_look"},         {"S_take"},       {"S_pick"},      {"S_idle"},    {"S_publish"},
-    {"S_retake"},       {"S_back"},       {"S_enter"},     {"S_waited"},  {"S_woken"},
-    {"S_clear"},        {"S_own"},        {"S_lock"},      {"S_unlock"},  {"S_call"},
-    {"S_ran"},          {"S_after"},      {"S_restore"},   {"S_pre_own"}, {"S_preempt"},
-    {"S_signal"},       {"S_again"},      {"S_recall"},    {"S_gone"},    {"S_chain"},
-    {"S_chain_mark"},   {"S_chain_call"}, {"S_chained"},   {"S_watch"},   {"S_watch_cas"},
+    {"S_look"},         {"S_take"},       {"S_pick"},       {"S_idle"},    {"S_publish"},
+    {"S_retake"},       {"S_back"},       {"S_enter"},      {"S_waited"},  {"S_woken"},
+    {"S_clear"},        {"S_own"},        {"S_lock"},       {"S_unlock"},  {"S_call"},
+    {"S_ran"},          {"S_after"},      {"S_restore"},    {"S_pre_own"}, {"S_preempt"},
+    {"S_signal"},       {"S_again"},      {"S_recall"},     {"S_gone"},    {"S_chain"},
+    {"S_chain_mark"},   {"S_chain_call"}, {"S_chained"},    {"S_watch"},   {"S_watch_cas"},
     {"S_watch_signal"}, {"S_watch_done"}, {"S_chain_back"}, {"S_still"}};
 inline constexpr StepInfo kParked[] = {{"parked"}, {"woken"}, {"unparked"}};
 inline constexpr StepInfo kResume[] = {
