@@ -109,8 +109,10 @@ constexpr EventFieldInfo kSetupFields[] = {{"dup"}, {"missed"}, {"nb"}};
 constexpr EventFieldInfo kFlagFields[] = {{"cpu"}, {"ready"}};
 constexpr EventFieldInfo kKthreadFields[] = {{"cycles"}, {"cpu"}, {"up"}};
 constexpr EventFieldInfo kRetryFields[] = {{"count"}};
-constexpr std::string_view kNumerals[] = {"",   "i",   "ii",   "iii", "iv", "v",
-                                          "vi", "vii", "viii", "ix",  "x",  "xi"};
+constexpr std::string_view kNumerals[] = {"", "i", "ii", "iii", "iv", "v", "vi", "vii", "viii",
+                                          "ix", "x", "xi",
+                                          // hotplug.md 4.4, 4 to 6.
+                                          "park", "stop_machine", "die"};
 void StepText(int64_t step, std::string& out) { out += kNumerals[step]; }
 constexpr EventFieldInfo kStepFields[] = {{"cpu"}, {"step", FieldKind::kSymbol, StepText}};
 constexpr EventFieldInfo kThreadFields[] = {{"cpu"}, {"place"}, {"task", FieldKind::kTask}};

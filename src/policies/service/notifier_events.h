@@ -23,6 +23,10 @@ inline constexpr int kUnauditedEvent = 17;
 inline constexpr int kDeadlockEvent = 18;
 inline constexpr int kStepEvent = 19;
 
+// Values of its step behind the eleven: those that stop_machine has instead of iii to vii, and the
+// parking of threads before either.
+inline constexpr int kStepPark = 12, kStepStopMachine = 13, kStepDie = 14;
+
 }  // namespace rqsim::notifier
 
 #endif  // RQSIM_POLICIES_SERVICE_NOTIFIER_EVENTS_H_

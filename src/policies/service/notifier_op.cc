@@ -95,6 +95,7 @@ Next Notifier2012::DownStep(Kernel& kernel, Frame& frame) {
       watch.need_resched = false;
       return Next::Spin(kStopped, watch, kZeroCycles, kernel.now());
     }
+    Set(kernel, kStepEvent, cpu.value(), kStepDie, 0);
     return Next::Run(kDied, c_die_, RunMode::kKernel);
   }
   if (frame.step <= kReady) return IdleLoopStep(kernel, frame);
@@ -126,6 +127,9 @@ Next Notifier2012::AfterDownPrepare(Kernel& kernel, Frame& frame) {
     }
     ThreadsAre(kernel, cpu, Place::kElsewhere);
   }
+  const bool stops_threads =
+      kthread_mode_ == KthreadMode::kPark || kthread_mode_ == KthreadMode::kFreeze;
+  if (stops_threads && num_threads_ > 0) Set(kernel, kStepEvent, cpu.value(), kStepPark, 0);
   if (kthread_mode_ == KthreadMode::kFreeze && num_threads_ > 0) {
     frame.r[kThreadCost] = (c_freeze_ * num_threads_).count();
     return Next::Run(kFrozen, c_freeze_ * num_threads_, RunMode::kKernel);
@@ -165,6 +169,7 @@ Next Notifier2012::Remove(Kernel& kernel, Frame& frame) {
   for (int i = 0; i < kernel.num_cpus() && !blocks_offline_; ++i) {
     if (CpuId(i) != cpu && kernel.PreemptionOff(CpuId(i))) stop_cpus_.Remove(CpuId(i));
   }
+  Set(kernel, kStepEvent, cpu.value(), kStepStopMachine, 0);
   stop_.Begin(stop_cpus_, cpu, frame.task, c_stage_);
   return Next::Stop(kStopped, stop_cpus_, self_, kStopPath);
 }

@@ -100,6 +100,7 @@ void HotplugBooks::OnMask(const TraceEvent& event) {
   }
   if (mask.mask == HotplugMaskKind::kOnline) {
     cpu.online = on;
+    if (!on) offline_since_ = event.t;
     if (on && !cpu.active) cpu.inactive_since = event.t;
   }
   const bool is_between = cpu.online && !cpu.active;
@@ -237,9 +238,10 @@ void HotplugBooks::OnCallback(const TraceEvent& event) {
 // The steps of the outline of 2012, i to xi (hotplug.md 4.5): those of the controller end where its
 // next one begins, that of the idle loop when the CPU is ready.
 void HotplugBooks::OnStep(const TraceEvent& event, const PolicyEventPayload& payload) {
-  static constexpr const char* kNumerals[] = {"",   "i",   "ii",   "iii", "iv", "v",
-                                              "vi", "vii", "viii", "ix",  "x",  "xi"};
-  constexpr int64_t kFirst = 1, kOfIdleLoop = 6, kLast = 11;
+  static constexpr const char* kNumerals[] = {"",  "i",  "ii",   "iii",          "iv",
+                                              "v", "vi", "vii",  "viii",         "ix",
+                                              "x", "xi", "park", "stop_machine", "die"};
+  constexpr int64_t kFirst = 1, kOfIdleLoop = 6, kLast = 14;
   const int64_t number = payload.wide[1];
   if (number < kFirst || number > kLast) return;
   HotplugStep step;
@@ -283,6 +285,9 @@ void HotplugBooks::OnNotify(const TraceEvent& event, const PolicyEventPayload& p
     const HotplugStep& before = op->steps.back();
     since = before.end == kNever ? before.start : before.end;
   }
+  // With stop_machine DYING comes behind the architecture's part.
+  constexpr int64_t kDying = 8;
+  if (number == kDying) since = std::max(since, offline_since_);
   op->steps.push_back({event.cpu(), since, event.t, round, payload.wide[1]});
 }
 

@@ -74,6 +74,7 @@ class HotplugBooks final : public Listener {
   std::vector<CpuId> queue_of_;  // by task: the runqueue it is on
   std::vector<std::pair<EventKind, std::string>> declared_;
   std::vector<HotplugOpResult> records_;
+  Time offline_since_;                   // when a CPU left the online mask last
   HotplugStep locking_;                  // step i of an operation that has no lock yet
   int open_step_ = -1, idle_step_ = -1;  // of the controller, of the idle loop; -1: none
   int32_t present_ = 0;                  // id of the operation that has the lock; 0: none
