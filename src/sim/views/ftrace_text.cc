@@ -79,20 +79,23 @@ std::string OneWord(std::string_view name) {
 }  // namespace
 
 EventMask FtraceText::Wants() const {
-  return EventMask::Of(
-      EventKind::kSchedWaking, EventKind::kSchedWakeup, EventKind::kSchedWakeupNew,
-      EventKind::kSchedSwitch, EventKind::kSchedMigrateTask, EventKind::kSchedStatRuntime,
-      EventKind::kSchedProcessFork, EventKind::kSchedProcessExec, EventKind::kSchedProcessExit,
-      EventKind::kSchedPiSetprio, EventKind::kSchedWakeIdleWithoutIpi, EventKind::kIpiSendCpu,
-      EventKind::kIpiEntry, EventKind::kIpiExit, EventKind::kContentionBegin,
-      EventKind::kContentionEnd, EventKind::kSignalGenerate, EventKind::kSignalDeliver,
-      EventKind::kMutexAcquire, EventKind::kMutexRelease, EventKind::kProxyDonor,
-      EventKind::kCpuhpEnter, EventKind::kCpuhpMultiEnter, EventKind::kCpuhpExit);
+  return EventMask::Of(EventKind::kSchedWaking, EventKind::kSchedWakeup, EventKind::kSchedWakeupNew,
+                       EventKind::kSchedSwitch, EventKind::kSchedMigrateTask,
+                       EventKind::kSchedStatRuntime, EventKind::kSchedProcessFork,
+                       EventKind::kSchedProcessExec, EventKind::kSchedProcessExit,
+                       EventKind::kSchedPiSetprio, EventKind::kSchedWakeIdleWithoutIpi,
+                       EventKind::kIpiSendCpu, EventKind::kIpiEntry, EventKind::kIpiExit,
+                       EventKind::kContentionBegin, EventKind::kContentionEnd,
+                       EventKind::kSignalGenerate, EventKind::kSignalDeliver,
+                       EventKind::kMutexAcquire, EventKind::kMutexRelease, EventKind::kProxyDonor,
+                       EventKind::kCpuhpEnter, EventKind::kCpuhpMultiEnter, EventKind::kCpuhpExit)
+      .AddPolicyEvents();
 }
 
 void FtraceText::OnStart(const RunInfo& info, ViolationSink& /*sink*/) {
   info_ = &info;
   clock_hz_ = info.scenario().machine.clock_hz;
+  declared_.OnStart(info);
   curr_.assign(static_cast<std::size_t>(info.num_cpus()), kIdleTask);
   sink_.Write(kHeader);
 }
@@ -136,8 +139,12 @@ void FtraceText::OnEvent(const TraceEvent& event) {
       OnCpuhp(event);
       return;
     default:
-      OnSchedEvent(event);
-      return;
+      break;
+  }
+  if (static_cast<int>(event.kind()) >= kFirstPolicyEvent) {
+    OnDeclared(event);
+  } else {
+    OnSchedEvent(event);
   }
 }
 
@@ -259,6 +266,35 @@ void FtraceText::AppendIpiOrSignal(const TraceEvent& event) {
     default:
       break;
   }
+}
+
+// The kernel's tracepoints that services declare; what else they say has no counterpart there. A
+// work is embedded in its task, so the number of that is its address.
+void FtraceText::OnDeclared(const TraceEvent& event) {
+  const int which = declared_.Which(event.kind());
+  if (which < 0) return;
+  FieldValue fields[kMaxEventFields];
+  FieldsIn(*info_, event, fields);
+  Begin(event, EventNameIn(*info_, event.kind()));
+  const auto to = std::back_inserter(line_);
+  const auto address = [&fields](int field) { return fmt::format("{:016x}", fields[field].value); };
+  std::string function;
+  if (fields[1].text != nullptr) fields[1].text(fields[1].value, function);
+  switch (static_cast<Declared>(which)) {
+    case Declared::kWorkQueued:
+      fmt::format_to(to, "work struct={} function={} worker={}\n", address(0), function,
+                     address(2));
+      break;
+    case Declared::kWorkStart:
+    case Declared::kWorkEnd:
+      fmt::format_to(to, "work struct {}: function {}\n", address(0), function);
+      break;
+    case Declared::kRseqUpdate:
+      fmt::format_to(to, "cpu_id={} node_id={} mm_cid={}\n", fields[0].value, fields[1].value,
+                     fields[3].value);
+      break;
+  }
+  sink_.Write(line_);
 }
 
 // The CPU in the fields is the one that comes or goes; who runs its callback may be elsewhere.

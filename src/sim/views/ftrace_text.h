@@ -10,13 +10,15 @@
 //                  H-2       [001] .....     0.000000009: tracing_mark_write: S|2|lock A|1
 //                  └ who executes, CPU, seconds with nanoseconds, event
 //
-// Formats are those of Linux 7.2 include/trace/events/{sched,ipi,lock,signal,cpuhp}.h; a mutex's
-// address is its number. Holding a mutex is an asynchronous span (S … F), since critical sections
-// need not nest; a donor other than the executing task is an instant mark (I). The latency flags
-// are not modelled. What only the model has is not in the file.
+// Formats are those of Linux 7.2 include/trace/events/{sched,ipi,lock,signal,cpuhp,rseq}.h; the
+// address of a mutex, of a work of kthread_work or of its worker is its number. Holding a mutex is
+// an asynchronous span (S … F), since critical sections need not nest; a donor other than the
+// executing task is an instant mark (I). The latency flags are not modelled. What only the model
+// has is not in the file.
 #ifndef RQSIM_SIM_VIEWS_FTRACE_TEXT_H_
 #define RQSIM_SIM_VIEWS_FTRACE_TEXT_H_
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -24,6 +26,7 @@
 
 #include "rqsim/listener.h"
 #include "rqsim/trace_event.h"
+#include "sim/views/declared_events.h"
 #include "sim/views/text_sink.h"
 
 namespace rqsim {
@@ -43,11 +46,19 @@ class FtraceText final : public Listener {
   void AppendIpiOrSignal(const TraceEvent& event);
   void OnLockEvent(const TraceEvent& event);
   void OnCpuhp(const TraceEvent& event);
+  void OnDeclared(const TraceEvent& event);
   void Mark(const TraceEvent& event, std::string_view text);
   // A task's comm as the kernel prints it in fields.
   std::string Comm(TaskId task, CpuId cpu) const;
 
+  // The kernel's tracepoints among the events that services declare, in this order.
+  enum class Declared : uint8_t { kWorkQueued, kWorkStart, kWorkEnd, kRseqUpdate };
+  static constexpr std::array<std::string_view, 4> kDeclared = {
+      "sched_kthread_work_queue_work", "sched_kthread_work_execute_start",
+      "sched_kthread_work_execute_end", "rseq_update"};
+
   TextSink& sink_;
+  DeclaredEvents<kDeclared.size()> declared_{kDeclared};
   const RunInfo* info_ = nullptr;
   int64_t clock_hz_ = 1'000'000'000;
   std::vector<TaskId> curr_;  // by CPU
