@@ -423,6 +423,58 @@ TEST_CASE("Of a long line the part around the place is shown", "[scenario][error
   CHECK(printed.substr(line + (caret - caret_line), 4) == "true");
 }
 
+// A program whose operations are `ops`, with a mutex A.
+std::string WithOps(std::string_view ops, std::string_view more = "") {
+  return R"({"version": 1, "mutexes": ["A"], "tasks": [{"name": "a", "ops": [)" + std::string(ops) +
+         "]" + std::string(more) + "}]}";
+}
+
+TEST_CASE("A critical section has no system call in it, and ends", "[scenario][errors][rseq]") {
+  const std::string_view cs = R"({"cs_begin": 1}, )";
+  const std::string_view end = R"(, {"cs_end": {}})";
+  for (const std::string_view op :
+       {R"({@"sleep": 5})", R"({@"block": {"kind": "io", "for": 5}})", R"({@"block": {"for": 5}})",
+        R"({@"yield": {}})", R"({@"wake": "a"})", R"({@"exit": {}})", R"({@"set_affinity": "0"})",
+        R"({@"pair_with": 1})"}) {
+    CheckRow({580, WithOps(std::string(cs) + std::string(op) + std::string(end)),
+              "put it before the section or behind its end"});
+  }
+  // On another level than its section.
+  CheckRow({580, WithOps(R"({"cs_begin": 1}, {"loop": {"count": 2, "ops": [{@"yield": {}}]}},
+                            {"cs_end": {}})")});
+  CheckRow({580, WithOps(R"({"loop": {"count": 2, "ops": [{"cs_begin": 1}, {"run": 3}]}},
+                            {@"yield": {}}, {"cs_end": {}})")});
+  CheckRow({581, WithOps(R"({"cs_begin": 1}, {"run": 1}, {@"cs_begin": 0}, {"cs_end": {}})"),
+            "\"cs_end\" ends one"});
+  CheckRow({581, WithOps(R"({"cs_begin": 1}, {@"cs_whole": 1}, {"cs_end": {}})")});
+  CheckRow({582, WithOps(R"({@"cs_begin": 1}, {"run": 1})")});
+  CheckRow(
+      {582, WithOps(R"({"cs_begin": 1}, {"cs_end": {}}, {@"cs_begin": 1})", R"(, "loop": 2)")});
+}
+
+TEST_CASE("Every system call of a critical section is reported", "[scenario][errors][rseq]") {
+  std::vector<Diagnostic> diagnostics;
+  CHECK_FALSE(ReadScenario(WithOps(R"({"cs_begin": 1}, {"lock": "A"}, {"unlock": "A"},
+                 {"trylock": {"name": "A", "then": [{"yield": {}}]}}, {"cs_end": {}},
+                 {"yield": {}}, {"slepe": 1})"),
+                           "s.json", diagnostics, TestRegistry()));
+  std::vector<int> codes;
+  for (const Diagnostic& diagnostic : diagnostics) codes.push_back(diagnostic.code);
+  CHECK(codes == std::vector{580, 580, 580, 580, 101});
+}
+
+TEST_CASE("User code, a page fault and kernel code of an exception may interrupt a section",
+          "[scenario][errors][rseq]") {
+  std::vector<Diagnostic> diagnostics;
+  CHECK(ReadScenario(WithOps(R"({"pair_with": 1}, {"cs_begin": 1}, {"run": 3}, {"runtime": 2},
+                                {"block": {"kind": "fault", "for": 5}}, {"preempt_off": 2},
+                                {"run": {"for": 2, "mode": "kernel"}},
+                                {"loop": {"count": 2, "ops": [{"run": 1}]}}, {"cs_end": {}},
+                                {"yield": {}}, {"cs_whole": {"cpu": 1, "run": 3}})"),
+                     "s.json", diagnostics, TestRegistry()));
+  CHECK(diagnostics.empty());
+}
+
 TEST_CASE("A file that cannot be read is a diagnostic", "[scenario][errors]") {
   for (const char* path : {"/nonexistent/s.json", "/"}) {
     std::vector<Diagnostic> diagnostics;

@@ -100,13 +100,18 @@ const PolicyInfo& SimpleInfo() {
 }
 
 const PolicyInfo& PairInfo() {
-  static const std::array ops = {[] {
+  const auto make = [](std::string_view name, std::string_view args, OpRole role) {
     ServiceOpInfo op;
-    op.name = "pair_with";
-    op.args = "cpu partner";
+    op.name = name;
+    op.args = args;
+    op.role = role;
     op.summary = "for the tests";
     return op;
-  }()};
+  };
+  static const std::array ops = {make("pair_with", "cpu partner", OpRole::kPlain),
+                                 make("cs_begin", "data", OpRole::kSectionBegin),
+                                 make("cs_end", "", OpRole::kSectionEnd),
+                                 make("cs_whole", "cpu run", OpRole::kPercpu)};
   static const std::array kthreads = {[] {
     KthreadInfo kthread;
     kthread.name = "pair";
