@@ -9,6 +9,7 @@ namespace {
 // Steps O1 … of an operation: user code before the call, the call, user code after it.
 enum : int { kBegin, kFirst, kSecond, kThird, kEnter, kCalled, kBack, kEnd };
 constexpr int kResult = 4;
+constexpr int kMayName = 5;  // of a swap: whether the other worker sleeps for it
 
 }  // namespace
 
@@ -95,16 +96,16 @@ Next Engine::Swap(Kernel& kernel, Frame& frame) {
   const int64_t word = LoadState(kernel, other);
   switch (frame.step.value()) {
     case kBegin:
-      if (!thread.is_worker || MayBeSwappedTo(kernel, other)) {
-        Announce(kernel, Handoff::kSwap, frame.task, other);
-      }
+      // What it finds when it looks decides; that it may come too late is another matter.
+      frame.r[kMayName] = !thread.is_worker || MayBeSwappedTo(kernel, other) ? 1 : 0;
+      if (frame.r[kMayName] != 0) Announce(kernel, Handoff::kSwap, frame.task, other);
       return Userly(kFirst, costs_.u_cas);
     case kFirst:
       if (!thread.is_worker) {
         ChangeState(kernel, frame.task, own, WithState(own, kIdle), frame.task, false);
         return Userly(kThird, costs_.u_cas);
       }
-      if (!MayBeSwappedTo(kernel, other)) return Next::Return(kEAGAIN);
+      if (frame.r[kMayName] == 0 || !MayBeSwappedTo(kernel, other)) return Next::Return(kEAGAIN);
       LeaveQueue(kernel, other, frame.task);
       ChangeState(kernel, other, word,
                   WithState(word & ~layout_.preempted, kRunning) | layout_.locked, frame.task,
@@ -375,14 +376,15 @@ Next Engine::PzYield(Kernel& kernel, Frame& frame) {
   bool& raw_next = Of(frame.task).raw_next;
   switch (frame.step.value()) {
     case kBegin:
-      if (!swaps_worker || MayBeSwappedTo(kernel, other)) {
+      frame.r[kMayName] = !swaps_worker || MayBeSwappedTo(kernel, other) ? 1 : 0;
+      if (frame.r[kMayName] != 0) {
         Announce(kernel, swaps ? Handoff::kSwap : Handoff::kYield, frame.task,
                  swaps ? other : Of(frame.task).attached);
       }
       return Userly(kFirst, costs_.u_cas);
     case kFirst:
       if (swaps_worker) {
-        if (!MayBeSwappedTo(kernel, other)) return Next::Return(kEAGAIN);
+        if (frame.r[kMayName] == 0 || !MayBeSwappedTo(kernel, other)) return Next::Return(kEAGAIN);
         LeaveQueue(kernel, other, frame.task);
       }
       ChangeState(kernel, frame.task, own, (own & layout_.user) | kIdle | layout_.cond_wait,
