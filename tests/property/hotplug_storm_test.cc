@@ -125,9 +125,15 @@ bool IsAllowed(const Violation& violation, const Stormed& stormed, const PolicyS
                                      violation.message.ends_with(kIsolatedByRefusal));
 }
 bool IsClean(const Result& result, const Stormed& stormed, const PolicySet& set) {
-  return std::all_of(
+  // Where the last housekeeping CPU goes, which is BUG() in Linux 7.2, the draft's update on the
+  // way down gives its threads a mask without a CPU that stays (MODEL-240).
+  const bool is_bug = std::any_of(
       result.violations.begin(), result.violations.end(),
-      [&](const Violation& violation) { return IsAllowed(violation, stormed, set); });
+      [](const Violation& violation) { return violation.message.ends_with(kIsolatedByNeed); });
+  return std::all_of(
+      result.violations.begin(), result.violations.end(), [&](const Violation& violation) {
+        return IsAllowed(violation, stormed, set) || (is_bug && violation.id == "KA-I6");
+      });
 }
 
 struct Calm {
