@@ -134,7 +134,9 @@ class PairSpin final : public PairService {
     if (frame.path == kResumePath) return Resume(kernel, frame);
     if (frame.path == kSpinPath) return Spin(kernel, frame);
     if (frame.path == kStartupPath) return Startup(kernel, frame);
-    LetGo(kernel, CpuId(static_cast<int32_t>(frame.r[0])));
+    const CpuId leaving(static_cast<int32_t>(frame.r[0]));
+    Of(leaving).comes_up = false;
+    LetGo(kernel, leaving);
     return Next::Return(0);
   }
 
@@ -155,6 +157,7 @@ class PairSpin final : public PairService {
   struct CpuPart {
     TaskId serves;
     bool must_stop = false;  // the CPU comes up: whoever is served elsewhere is not any more
+    bool comes_up = false;   // … and nobody else is until its spinner is back (MODEL-198)
   };
 
   TaskPart& Of(TaskId id) { return tasks_[id.index()]; }
@@ -228,6 +231,11 @@ class PairSpin final : public PairService {
     const bool on_cpu = kernel.task(id).on_cpu;
     const bool is_dead = kernel.task(id).state == TaskState::kDead;
     const bool is_paired = task.pair_cpu == cpu && !is_dead && !part.must_stop;
+    if (frame.step == kPublish && part.comes_up) {
+      // Taken on the host, and the CPU comes up: its task waits anew.
+      kernel.Wake(id);
+      return Next::Run(kStop, kZeroCycles, RunMode::kKernelNoPreempt);
+    }
     if (frame.step == kPublish) {
       task.worker_active = true;
       EmitCpu(kernel, cpu);
@@ -277,6 +285,12 @@ class PairSpin final : public PairService {
 
   Next TakeWaiter(Kernel& kernel, Frame& frame, CpuId cpu) {
     CpuPart& part = Of(cpu);
+    if (part.comes_up && frame.cpu == cpu) part.comes_up = false;
+    if (part.comes_up) {
+      const bool is_bound = kernel.task(WorkerOf(cpu)).cpus_allowed == CpuSet::Of(cpu);
+      return is_bound ? Next::Schedule(kNextWaiter)
+                      : Next::Block(kNextWaiter, TaskState::kInterruptible);
+    }
     while (FirstFor(cpu).valid()) {
       const TaskId id = FirstFor(cpu);
       LeaveLine(cpu, id);
@@ -303,6 +317,7 @@ class PairSpin final : public PairService {
     }
     const CpuId cpu(static_cast<int32_t>(frame.r[0]));
     CpuPart& part = Of(cpu);
+    if (frame.step == kEntry) part.comes_up = true;
     if (frame.step == kEntry && part.serves.valid()) {
       const TaskId id = part.serves;
       part.must_stop = true;
@@ -313,6 +328,10 @@ class PairSpin final : public PairService {
       return CallAndWait(kernel, StepId(1), kernel.task(id).cpu, id, kPairPreempt);
     }
     BringBack(kernel, cpu);
+    if (kernel.task(WorkerOf(cpu)).state == TaskState::kInterruptible) {
+      part.comes_up = false;
+      if (FirstFor(cpu).valid()) kernel.Wake(WorkerOf(cpu));
+    }
     return Next::Return(0);
   }
 

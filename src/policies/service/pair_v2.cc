@@ -391,7 +391,9 @@ Next PairV2::Queue(Kernel& kernel, Frame& frame) {
   task.queued_work = true;
   EmitTask(kernel, frame.task);
   Emit(kernel, PairEvent::kQueue, frame.task, task.pair_cpu, is_new ? 1 : 0);
-  return Next::Block(kWoken, TaskState::kInterruptible);
+  // The loop of task_work does not leave for a signal: it would turn round and round (MODEL-199).
+  const bool loops_on = by_task_work_ && kernel.task(frame.task).pending_signals != 0;
+  return Next::Block(kWoken, loops_on ? TaskState::kUninterruptible : TaskState::kInterruptible);
 }
 
 // ------------------------------------------------------------------------------------------- work
