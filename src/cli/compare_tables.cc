@@ -81,6 +81,7 @@ class Tables {
   std::string Text() {
     Section("Tasks", "response.max", c_.tasks);
     Section("Locks", "", c_.locks);
+    if (IsBrief(c_, options_)) return out_;
     Section("CPUs", "kernel", c_.cpus);
     RunSection();
     return out_;

@@ -19,7 +19,15 @@ inline bool HasManySets(const Comparison& comparison) {
   return comparison.results.size() > kSetsBeside + 1;
 }
 
-// Tasks, locks, CPUs and the run. Without `options.all` only what differs, of the rest the names.
+// More than anybody holds side by side: what one asks for first is printed of each, the rest with
+// --all.
+inline constexpr std::size_t kManyMoreSets = 20;
+inline bool IsBrief(const Comparison& comparison, const CompareTextOptions& options) {
+  return comparison.results.size() > kManyMoreSets && !options.all;
+}
+
+// Tasks, locks, CPUs and the run; tasks and locks where it is brief. Without `options.all` only
+// what differs, of the rest the names.
 std::string CompareTables(const Comparison& comparison, const CompareTextOptions& options,
                           const Terminal& terminal);
 

@@ -34,9 +34,16 @@ class Page {
     Headline();
     Remarks();
     Partings();
-    Timelines();
-    DifferingCycles();
+    const bool brief = IsBrief(c_, options_);
+    if (!brief) {
+      Timelines();
+      DifferingCycles();
+    }
     out_ += CompareTables(c_, options_, t_);
+    if (brief) {
+      Line();
+      Line("Timelines, CPUs and what each run did as a whole: fewer sets, with -p, or --all.");
+    }
     if (const std::string pairs = PairTable(c_, options_.width); !pairs.empty()) {
       Line();
       out_ += pairs;

@@ -550,6 +550,19 @@ class Compare(Command):
             self.assertLessEqual(len(line), 100, line)
             self.assertEqual(line, line.rstrip())
 
+    def test_a_great_many_sets_are_held_against_each_other_in_brief(self):
+        sets = {"mutex": {"lock": "mutex"}, "pi": {"lock": "pi"}}
+        sets.update({f"again-{i}": {"lock": "mutex"} for i in range(19)})
+        self.file("s.json", changed(INVERSION, policies=sets))
+        out, _ = self.rqsim("compare", "s.json")
+        self.assertIn("Tasks: blocked", out)
+        self.assertNotIn("Timelines from", out)
+        self.assertNotIn("inversion_", out)
+        self.assertIn("with -p, or --all.", out)
+        out, _ = self.rqsim("compare", "s.json", "--all")
+        self.assertIn("Timelines from", out)
+        self.assertIn("inversion_", out)
+
     def test_json_has_all_of_it(self):
         self.file("s.json", INVERSION)
         page = json.loads(self.rqsim("compare", "s.json", "--json")[0])
