@@ -304,7 +304,9 @@ TEST_CASE("The wait behind a worker counts from the switch to it to the waiter's
           "[views][pair_checker]") {
   Pairings run;
   run.feed.Switch(2, 1, "idle", 'R', "X");
-  run.feed.At(2, 1, SchedQueue{.pid = run.feed.Task("X"), .queue = CpuId(1), .queued = 1});
+  run.feed.At(
+      2, 1,
+      SchedQueue{.pid = run.feed.Task("X"), .queue = CpuId(1), .queued = 1, .wake_cpu = CpuId(1)});
   run.feed.Switch(10, 1, "X", 'R', "pair/1");
   run.feed.Switch(25, 1, "pair/1", 'S', "X");
   run.User(27, 30, 1, "X");
