@@ -7,7 +7,7 @@
 // not stay on a CPU that is dying (docs/PAIRING.md).
 //
 //   RQSIM_WORLDS=50000 build/release/bin/property_pairing '[slow]'
-//   build/release/bin/property_pairing '[.find]'      the first world that catches each fault
+//   RQSIM_FIND=1 build/release/bin/property_pairing '[.find]'   the first world of each fault
 #include <fmt/core.h>
 
 #include <cstdint>
@@ -269,7 +269,9 @@ TEST_CASE("No fault of pairing is left out, and each is caught by what it says",
   }
 }
 
+// Not by a hidden tag alone: a filter of exclusions takes hidden tests, too.
 TEST_CASE("The first world that catches each fault", "[.find]") {
+  if (std::getenv("RQSIM_FIND") == nullptr) return;
   for (auto i = static_cast<std::size_t>(Wanted("RQSIM_FIRST_FAULT", 0)); i < std::size(kFaults);
        ++i) {
     const Fault& fault = kFaults[i];
