@@ -22,7 +22,7 @@ struct Piece {
   int lock = 0;
   int second = 0;  // kContext
   LockWait wait = LockWait::kUninterruptible;
-  std::vector<Piece> inner;
+  std::vector<Piece> inner{};
 };
 
 struct WorldTask {
