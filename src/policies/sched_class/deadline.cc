@@ -110,6 +110,10 @@ class Deadline final : public SchedClass {
       if (cbs_.AtWakeup(entity, now) == Cbs::Wakeup::kNewPeriod) {
         kernel.EmitOn(cpu, SchedDlReplenish{PayloadOf(entity)});
       }
+    } else if (reason == QueueReason::kChange && t.boosted && !IsBoostedIntoClass(t)) {
+      // ENQUEUE_REPLENISH of rt_mutex_setprio(): an owner without a budget gets one of its donor's.
+      Cbs::Replenish(entity, now);
+      kernel.EmitOn(cpu, SchedDlReplenish{PayloadOf(entity)});
     } else if (reason == QueueReason::kNew || IsBoostedIntoClass(t) ||
                (reason != QueueReason::kMigrate && entity.deadline < now)) {
       Cbs::NewPeriod(entity, now);
