@@ -380,7 +380,8 @@ void UmcgBooks::OnHandoff(const PolicyEventPayload& p, Time t) {
   to.before = to.pending;
   to.pending = {t, static_cast<int>(p.wide[0]), task};
   if (worker.is_server) {
-    worker.runs = worker.gives;
+    // Basic tasks and servers wake each other by programs of their own: nobody is lost there.
+    worker.runs = to.is_server ? TaskId() : worker.gives;
     to.serves = task;
   } else if (!to.is_server) {
     to.serves = worker.serves;
