@@ -34,7 +34,7 @@ function(rqsim_test name)
     rqsim::rqsim Catch2::Catch2 fmt::fmt absl::strings absl::flat_hash_map ${test_LIBRARIES})
 
   add_test(NAME ${name} COMMAND ${name} ${RQSIM_CATCH_STRICT} "~[slow]~[acceptance]~[shared]")
-  set_tests_properties(${name} PROPERTIES LABELS fast TIMEOUT 120 WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+  set_tests_properties(${name} PROPERTIES LABELS fast TIMEOUT 300 WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
   if(test_SLOW)
     add_test(NAME ${name}.slow COMMAND ${name} ${RQSIM_CATCH_STRICT} "[slow]")
     set_tests_properties(${name}.slow PROPERTIES LABELS slow TIMEOUT 1500
