@@ -68,11 +68,6 @@ bool IsIdle(const ComparedMetric& metric) {
                      [](const std::optional<int64_t>& value) { return value.value_or(0) == 0; });
 }
 
-std::string WithoutBlanksBehind(std::string line) {
-  line.erase(line.find_last_not_of(' ') + 1);
-  return line;
-}
-
 class Tables {
  public:
   Tables(const Comparison& comparison, const CompareTextOptions& options, const Terminal& terminal)

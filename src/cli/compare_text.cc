@@ -298,8 +298,8 @@ class Page {
     Line(t_.Bold(fmt::format("Timelines from {} to {}", At(window.start), At(window.end))) + ", " +
          scale.Unit(c_.clock_hz));
     const auto [labels, ticks] = scale.Ruler(c_.clock_hz);
-    Line(t_.Dim(TrimRight(std::string(label, ' ') + labels)));
-    Line(t_.Dim(TrimRight(std::string(label, ' ') + ticks)));
+    Line(t_.Dim(WithoutBlanksBehind(std::string(label, ' ') + labels)));
+    Line(t_.Dim(WithoutBlanksBehind(std::string(label, ' ') + ticks)));
     for (const CpuId cpu : cpus) CpuLanes(cpu, scale, letters);
     if (hidden > 0) Line(fmt::format("  … and {} more CPUs that differ", hidden));
     for (const std::string& line : letters.Legend(options_.width - 2)) Line("  " + line);
@@ -315,13 +315,9 @@ class Page {
                        PadRight(Shortened(result.policy, NameWidth()), NameWidth() + 2), lane));
       if (i == 0 || cpu.index() >= c_.against[i - 1].cpus.size() || HasManySets(c_)) continue;
       const std::string marks = DrawMarks(c_.against[i - 1].cpus[cpu.index()].spans, scale);
-      if (!marks.empty()) Line(std::string(8 + NameWidth() + 2, ' ') + t_.Yellow(TrimRight(marks)));
+      if (!marks.empty())
+        Line(std::string(8 + NameWidth() + 2, ' ') + t_.Yellow(WithoutBlanksBehind(marks)));
     }
-  }
-
-  static std::string TrimRight(std::string text) {
-    text.erase(text.find_last_not_of(' ') + 1);
-    return text;
   }
 
   // Those that run in the window, in the order of the scenario: letters are few.

@@ -26,11 +26,6 @@ std::size_t Longest(const std::vector<std::string>& texts) {
   return longest;
 }
 
-std::string WithoutBlanksBehind(std::string line) {
-  line.erase(line.find_last_not_of(' ') + 1);
-  return line;
-}
-
 }  // namespace
 
 void SetTable::AddColumn(const std::string& head, std::vector<std::string> cells) {

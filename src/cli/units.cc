@@ -90,6 +90,11 @@ std::string PadLeft(const std::string& text, std::size_t columns) {
   return have >= columns ? text : std::string(columns - have, ' ') + text;
 }
 
+std::string WithoutBlanksBehind(std::string text) {
+  text.erase(text.find_last_not_of(' ') + 1);
+  return text;
+}
+
 std::string Shortened(const std::string& text, std::size_t columns) {
   if (Columns(text) <= columns) return text;
   std::string out;

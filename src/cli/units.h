@@ -25,6 +25,7 @@ std::size_t Columns(const std::string& text);
 // Padded with blanks to `columns`.
 std::string PadRight(const std::string& text, std::size_t columns);
 std::string PadLeft(const std::string& text, std::size_t columns);
+std::string WithoutBlanksBehind(std::string text);
 // At most `columns`; what is cut off is shown by "…".
 std::string Shortened(const std::string& text, std::size_t columns);
 
