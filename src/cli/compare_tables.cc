@@ -84,6 +84,7 @@ class Tables {
 
  private:
   void Line(const std::string& text = "") { out_ += text + "\n"; }
+  void Wrap(const std::string& text) { out_ += Wrapped("  ", text, options_.width); }
   const std::string& baseline() const { return c_.results.front().policy; }
 
   bool Differs(const ComparedMetric& metric) const { return metric.differs && !IsIdle(metric); }
@@ -138,9 +139,8 @@ class Tables {
     } else {
       TablesOfMetrics(title, by, shown);
     }
-    if (!others.empty())
-      Wrapped("less affected (--all prints them): " + absl::StrJoin(others, ", "));
-    if (!same.empty()) Wrapped("the same under every set: " + absl::StrJoin(same, ", "));
+    if (!others.empty()) Wrap("less affected (--all prints them): " + absl::StrJoin(others, ", "));
+    if (!same.empty()) Wrap("the same under every set: " + absl::StrJoin(same, ", "));
   }
 
   // Of many things those whose lengths changed most, in their old order; the names of the others.
@@ -174,23 +174,6 @@ class Tables {
       }
     }
     return largest;
-  }
-
-  void Wrapped(const std::string& text) {
-    static constexpr std::string_view kIndent = "  ";
-    std::string line(kIndent);
-    for (std::size_t start = 0; start < text.size();) {
-      const std::size_t end = std::min(text.find(' ', start), text.size());
-      const std::string word = text.substr(start, end - start);
-      if (Columns(line) + 1 + Columns(word) > options_.width && line != kIndent) {
-        Line(line);
-        line = kIndent;
-      }
-      if (line != kIndent) line += ' ';
-      line += word;
-      start = end + 1;
-    }
-    Line(line);
   }
 
   // Which metrics of `thing` are printed: those people ask for first, if any of them differs. Of

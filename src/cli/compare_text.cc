@@ -53,6 +53,7 @@ class Page {
 
  private:
   void Line(const std::string& text = "") { out_ += text + "\n"; }
+  void Wrap(const std::string& text) { out_ += Wrapped("  ", text, options_.width); }
   const std::string& baseline() const { return c_.results.front().policy; }
   std::string At(Time t) const { return ValueText(t.cycles(), MetricUnit::kInstant, c_.clock_hz); }
   std::string For(Cycles cycles) const {
@@ -128,8 +129,8 @@ class Page {
     Line(fmt::format("{} parts from {} at {}{}", t_.Bold(set.policy), t_.Bold(baseline()),
                      t_.Bold(At(d.at)),
                      d.cpu.valid() ? fmt::format(", CPU {}", d.cpu.value()) : ""));
-    Wrapped("  ", d.cause + ".");
-    if (!set.same_schedule) Wrapped("  ", FirstCells(set));
+    Wrap(d.cause + ".");
+    if (!set.same_schedule) Wrap(FirstCells(set));
     Events(set, d);
     Why(set);
   }
@@ -137,7 +138,7 @@ class Page {
   void Why(const SetComparison& set) {
     if (!set.same_schedule) return;
     if (!c_.why_same.empty()) {
-      Wrapped("  ", "No CPU ever did anything else: " + c_.why_same + ".");
+      Wrap("No CPU ever did anything else: " + c_.why_same + ".");
     } else {
       Line("  No CPU ever did anything else.");
     }
@@ -204,23 +205,6 @@ class Page {
       }
     }
     return "nothing";
-  }
-
-  void Wrapped(const std::string& indent, const std::string& text) {
-    std::string line = indent;
-    std::size_t start = 0;
-    while (start < text.size()) {
-      const std::size_t end = std::min(text.find(' ', start), text.size());
-      const std::string word = text.substr(start, end - start);
-      if (Columns(line) + 1 + Columns(word) > options_.width && Columns(line) > indent.size()) {
-        Line(line);
-        line = indent;
-      }
-      if (line.size() > indent.size()) line += ' ';
-      line += word;
-      start = end + 1;
-    }
-    Line(line);
   }
 
   std::size_t NameWidth() const {

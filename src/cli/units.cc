@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <array>
 
 namespace rqsim {
@@ -105,6 +106,23 @@ std::string Shortened(const std::string& text, std::size_t columns) {
     out += text[i];
   }
   return out + "…";
+}
+
+std::string Wrapped(const std::string& indent, const std::string& text, std::size_t columns) {
+  std::string out;
+  std::string line = indent;
+  for (std::size_t start = 0; start < text.size();) {
+    const std::size_t end = std::min(text.find(' ', start), text.size());
+    const std::string word = text.substr(start, end - start);
+    if (line != indent && Columns(line) + 1 + Columns(word) > columns) {
+      out += line + "\n";
+      line = indent;
+    }
+    if (line != indent) line += ' ';
+    line += word;
+    start = end + 1;
+  }
+  return out + line + "\n";
 }
 
 }  // namespace rqsim

@@ -28,6 +28,9 @@ std::string PadLeft(const std::string& text, std::size_t columns);
 std::string WithoutBlanksBehind(std::string text);
 // At most `columns`; what is cut off is shown by "…".
 std::string Shortened(const std::string& text, std::size_t columns);
+// Lines of at most `columns` where words allow it, each with `indent` before it and a newline
+// behind it; words are what blanks part.
+std::string Wrapped(const std::string& indent, const std::string& text, std::size_t columns);
 
 }  // namespace rqsim
 
