@@ -14,74 +14,54 @@ constexpr EventField Field(std::string_view name, FieldKind kind, std::size_t of
   return EventField{name, kind, static_cast<uint8_t>(offset), static_cast<uint8_t>(size)};
 }
 
+// A field of an event that is called as in its struct. A macro, as offsetof() and the name need the
+// member's spelling.
+#define RQSIM_FIELD(event, member, kind) \
+  Field(#member, FieldKind::kind, offsetof(event, member), sizeof(event::member))
+
 // Of the three wake-up tracepoints.
 constexpr EventField kWakeFields[] = {
-    Field("pid", FieldKind::kTask, offsetof(WakePayload, pid), sizeof(WakePayload::pid)),
-    Field("prio", FieldKind::kInteger, offsetof(WakePayload, prio), sizeof(WakePayload::prio)),
-    Field("target_cpu", FieldKind::kCpu, offsetof(WakePayload, target_cpu),
-          sizeof(WakePayload::target_cpu)),
+    RQSIM_FIELD(WakePayload, pid, kTask),
+    RQSIM_FIELD(WakePayload, prio, kInteger),
+    RQSIM_FIELD(WakePayload, target_cpu, kCpu),
 };
 constexpr EventField kSchedSwitchFields[] = {
-    Field("prev_pid", FieldKind::kTask, offsetof(SchedSwitch, prev_pid),
-          sizeof(SchedSwitch::prev_pid)),
-    Field("prev_prio", FieldKind::kInteger, offsetof(SchedSwitch, prev_prio),
-          sizeof(SchedSwitch::prev_prio)),
-    Field("prev_state", FieldKind::kState, offsetof(SchedSwitch, prev_state),
-          sizeof(SchedSwitch::prev_state)),
-    Field("next_pid", FieldKind::kTask, offsetof(SchedSwitch, next_pid),
-          sizeof(SchedSwitch::next_pid)),
-    Field("next_prio", FieldKind::kInteger, offsetof(SchedSwitch, next_prio),
-          sizeof(SchedSwitch::next_prio)),
-    Field("donor", FieldKind::kTask, offsetof(SchedSwitch, donor), sizeof(SchedSwitch::donor)),
-    Field("voluntary", FieldKind::kInteger, offsetof(SchedSwitch, voluntary),
-          sizeof(SchedSwitch::voluntary)),
-    Field("kept_queued", FieldKind::kInteger, offsetof(SchedSwitch, kept_queued),
-          sizeof(SchedSwitch::kept_queued)),
+    RQSIM_FIELD(SchedSwitch, prev_pid, kTask),     RQSIM_FIELD(SchedSwitch, prev_prio, kInteger),
+    RQSIM_FIELD(SchedSwitch, prev_state, kState),  RQSIM_FIELD(SchedSwitch, next_pid, kTask),
+    RQSIM_FIELD(SchedSwitch, next_prio, kInteger), RQSIM_FIELD(SchedSwitch, donor, kTask),
+    RQSIM_FIELD(SchedSwitch, voluntary, kInteger), RQSIM_FIELD(SchedSwitch, kept_queued, kInteger),
 };
 constexpr EventField kSchedMigrateTaskFields[] = {
-    Field("pid", FieldKind::kTask, offsetof(SchedMigrateTask, pid), sizeof(SchedMigrateTask::pid)),
-    Field("prio", FieldKind::kInteger, offsetof(SchedMigrateTask, prio),
-          sizeof(SchedMigrateTask::prio)),
-    Field("orig_cpu", FieldKind::kCpu, offsetof(SchedMigrateTask, orig_cpu),
-          sizeof(SchedMigrateTask::orig_cpu)),
-    Field("dest_cpu", FieldKind::kCpu, offsetof(SchedMigrateTask, dest_cpu),
-          sizeof(SchedMigrateTask::dest_cpu)),
+    RQSIM_FIELD(SchedMigrateTask, pid, kTask),
+    RQSIM_FIELD(SchedMigrateTask, prio, kInteger),
+    RQSIM_FIELD(SchedMigrateTask, orig_cpu, kCpu),
+    RQSIM_FIELD(SchedMigrateTask, dest_cpu, kCpu),
 };
 constexpr EventField kSchedStatRuntimeFields[] = {
-    Field("pid", FieldKind::kTask, offsetof(SchedStatRuntime, pid), sizeof(SchedStatRuntime::pid)),
-    Field("runtime", FieldKind::kCycles, offsetof(SchedStatRuntime, runtime),
-          sizeof(SchedStatRuntime::runtime)),
-    Field("donor", FieldKind::kTask, offsetof(SchedStatRuntime, donor),
-          sizeof(SchedStatRuntime::donor)),
+    RQSIM_FIELD(SchedStatRuntime, pid, kTask),
+    RQSIM_FIELD(SchedStatRuntime, runtime, kCycles),
+    RQSIM_FIELD(SchedStatRuntime, donor, kTask),
 };
 constexpr EventField kSchedProcessForkFields[] = {
-    Field("parent_pid", FieldKind::kTask, offsetof(SchedProcessFork, parent_pid),
-          sizeof(SchedProcessFork::parent_pid)),
-    Field("child_pid", FieldKind::kTask, offsetof(SchedProcessFork, child_pid),
-          sizeof(SchedProcessFork::child_pid)),
+    RQSIM_FIELD(SchedProcessFork, parent_pid, kTask),
+    RQSIM_FIELD(SchedProcessFork, child_pid, kTask),
 };
 constexpr EventField kSchedProcessExecFields[] = {
-    Field("pid", FieldKind::kTask, offsetof(SchedProcessExec, pid), sizeof(SchedProcessExec::pid)),
+    RQSIM_FIELD(SchedProcessExec, pid, kTask),
 };
 constexpr EventField kSchedProcessExitFields[] = {
-    Field("pid", FieldKind::kTask, offsetof(SchedProcessExit, pid), sizeof(SchedProcessExit::pid)),
-    Field("prio", FieldKind::kInteger, offsetof(SchedProcessExit, prio),
-          sizeof(SchedProcessExit::prio)),
+    RQSIM_FIELD(SchedProcessExit, pid, kTask),
+    RQSIM_FIELD(SchedProcessExit, prio, kInteger),
 };
 constexpr EventField kSchedPiSetprioFields[] = {
-    Field("pid", FieldKind::kTask, offsetof(SchedPiSetprio, pid), sizeof(SchedPiSetprio::pid)),
-    Field("oldprio", FieldKind::kInteger, offsetof(SchedPiSetprio, oldprio),
-          sizeof(SchedPiSetprio::oldprio)),
-    Field("newprio", FieldKind::kInteger, offsetof(SchedPiSetprio, newprio),
-          sizeof(SchedPiSetprio::newprio)),
-    Field("pi_task", FieldKind::kTask, offsetof(SchedPiSetprio, pi_task),
-          sizeof(SchedPiSetprio::pi_task)),
+    RQSIM_FIELD(SchedPiSetprio, pid, kTask),
+    RQSIM_FIELD(SchedPiSetprio, oldprio, kInteger),
+    RQSIM_FIELD(SchedPiSetprio, newprio, kInteger),
+    RQSIM_FIELD(SchedPiSetprio, pi_task, kTask),
 };
 constexpr EventField kSchedSetNeedReschedFields[] = {
-    Field("pid", FieldKind::kTask, offsetof(SchedSetNeedResched, pid),
-          sizeof(SchedSetNeedResched::pid)),
-    Field("lazy", FieldKind::kInteger, offsetof(SchedSetNeedResched, lazy),
-          sizeof(SchedSetNeedResched::lazy)),
+    RQSIM_FIELD(SchedSetNeedResched, pid, kTask),
+    RQSIM_FIELD(SchedSetNeedResched, lazy, kInteger),
 };
 constexpr EventField kSchedWakeIdleWithoutIpiFields[] = {
     Field("cpu", FieldKind::kCpu, offsetof(SchedWakeIdleWithoutIpi, target),
@@ -89,308 +69,249 @@ constexpr EventField kSchedWakeIdleWithoutIpiFields[] = {
 };
 constexpr EventField kIpiSendCpuFields[] = {
     Field("cpu", FieldKind::kCpu, offsetof(IpiSendCpu, target), sizeof(IpiSendCpu::target)),
-    Field("reason", FieldKind::kInteger, offsetof(IpiSendCpu, reason), sizeof(IpiSendCpu::reason)),
+    RQSIM_FIELD(IpiSendCpu, reason, kInteger),
 };
 constexpr EventField kIpiEntryFields[] = {
-    Field("reason", FieldKind::kInteger, offsetof(IpiEntry, reason), sizeof(IpiEntry::reason)),
+    RQSIM_FIELD(IpiEntry, reason, kInteger),
 };
 constexpr EventField kIpiExitFields[] = {
-    Field("reason", FieldKind::kInteger, offsetof(IpiExit, reason), sizeof(IpiExit::reason)),
+    RQSIM_FIELD(IpiExit, reason, kInteger),
 };
 constexpr EventField kContentionBeginFields[] = {
     Field("lock_addr", FieldKind::kLock, offsetof(ContentionBegin, lock),
           sizeof(ContentionBegin::lock)),
-    Field("flags", FieldKind::kInteger, offsetof(ContentionBegin, flags),
-          sizeof(ContentionBegin::flags)),
-    Field("pid", FieldKind::kTask, offsetof(ContentionBegin, pid), sizeof(ContentionBegin::pid)),
+    RQSIM_FIELD(ContentionBegin, flags, kInteger),
+    RQSIM_FIELD(ContentionBegin, pid, kTask),
 };
 constexpr EventField kContentionEndFields[] = {
     Field("lock_addr", FieldKind::kLock, offsetof(ContentionEnd, lock),
           sizeof(ContentionEnd::lock)),
-    Field("ret", FieldKind::kInteger, offsetof(ContentionEnd, ret), sizeof(ContentionEnd::ret)),
-    Field("pid", FieldKind::kTask, offsetof(ContentionEnd, pid), sizeof(ContentionEnd::pid)),
+    RQSIM_FIELD(ContentionEnd, ret, kInteger),
+    RQSIM_FIELD(ContentionEnd, pid, kTask),
 };
 constexpr EventField kSignalGenerateFields[] = {
-    Field("sig", FieldKind::kInteger, offsetof(SignalGenerate, sig), sizeof(SignalGenerate::sig)),
-    Field("pid", FieldKind::kTask, offsetof(SignalGenerate, pid), sizeof(SignalGenerate::pid)),
+    RQSIM_FIELD(SignalGenerate, sig, kInteger),
+    RQSIM_FIELD(SignalGenerate, pid, kTask),
 };
 constexpr EventField kSignalDeliverFields[] = {
-    Field("sig", FieldKind::kInteger, offsetof(SignalDeliver, sig), sizeof(SignalDeliver::sig)),
-    Field("pid", FieldKind::kTask, offsetof(SignalDeliver, pid), sizeof(SignalDeliver::pid)),
+    RQSIM_FIELD(SignalDeliver, sig, kInteger),
+    RQSIM_FIELD(SignalDeliver, pid, kTask),
 };
 constexpr EventField kSchedUndelayFields[] = {
-    Field("pid", FieldKind::kTask, offsetof(SchedUndelay, pid), sizeof(SchedUndelay::pid)),
+    RQSIM_FIELD(SchedUndelay, pid, kTask),
 };
 constexpr EventField kSchedDelayFields[] = {
-    Field("pid", FieldKind::kTask, offsetof(SchedDelay, pid), sizeof(SchedDelay::pid)),
+    RQSIM_FIELD(SchedDelay, pid, kTask),
 };
 constexpr EventField kSchedEntryFields[] = {
-    Field("preempt", FieldKind::kInteger, offsetof(SchedEntry, preempt),
-          sizeof(SchedEntry::preempt)),
+    RQSIM_FIELD(SchedEntry, preempt, kInteger),
 };
 constexpr EventField kTickFields[] = {
-    Field("curr", FieldKind::kTask, offsetof(Tick, curr), sizeof(Tick::curr)),
-    Field("donor", FieldKind::kTask, offsetof(Tick, donor), sizeof(Tick::donor)),
+    RQSIM_FIELD(Tick, curr, kTask),
+    RQSIM_FIELD(Tick, donor, kTask),
 };
 constexpr EventField kSegmentFields[] = {
-    Field("start", FieldKind::kTime, offsetof(Segment, start), sizeof(Segment::start)),
-    Field("kind", FieldKind::kInteger, offsetof(Segment, kind), sizeof(Segment::kind)),
-    Field("curr", FieldKind::kTask, offsetof(Segment, curr), sizeof(Segment::curr)),
-    Field("donor", FieldKind::kTask, offsetof(Segment, donor), sizeof(Segment::donor)),
-    Field("progress", FieldKind::kInteger, offsetof(Segment, progress), sizeof(Segment::progress)),
+    RQSIM_FIELD(Segment, start, kTime),       RQSIM_FIELD(Segment, kind, kInteger),
+    RQSIM_FIELD(Segment, curr, kTask),        RQSIM_FIELD(Segment, donor, kTask),
+    RQSIM_FIELD(Segment, progress, kInteger),
 };
 constexpr EventField kOpBeginFields[] = {
-    Field("pid", FieldKind::kTask, offsetof(OpBegin, pid), sizeof(OpBegin::pid)),
-    Field("op", FieldKind::kInteger, offsetof(OpBegin, op), sizeof(OpBegin::op)),
-    Field("object", FieldKind::kInteger, offsetof(OpBegin, object), sizeof(OpBegin::object)),
-    Field("index", FieldKind::kInteger, offsetof(OpBegin, index), sizeof(OpBegin::index)),
+    RQSIM_FIELD(OpBegin, pid, kTask),
+    RQSIM_FIELD(OpBegin, op, kInteger),
+    RQSIM_FIELD(OpBegin, object, kInteger),
+    RQSIM_FIELD(OpBegin, index, kInteger),
 };
 constexpr EventField kOpEndFields[] = {
-    Field("pid", FieldKind::kTask, offsetof(OpEnd, pid), sizeof(OpEnd::pid)),
-    Field("op", FieldKind::kInteger, offsetof(OpEnd, op), sizeof(OpEnd::op)),
-    Field("object", FieldKind::kInteger, offsetof(OpEnd, object), sizeof(OpEnd::object)),
-    Field("index", FieldKind::kInteger, offsetof(OpEnd, index), sizeof(OpEnd::index)),
-    Field("result", FieldKind::kInteger, offsetof(OpEnd, result), sizeof(OpEnd::result)),
+    RQSIM_FIELD(OpEnd, pid, kTask),       RQSIM_FIELD(OpEnd, op, kInteger),
+    RQSIM_FIELD(OpEnd, object, kInteger), RQSIM_FIELD(OpEnd, index, kInteger),
+    RQSIM_FIELD(OpEnd, result, kInteger),
 };
 constexpr EventField kTaskAttrFields[] = {
-    Field("pid", FieldKind::kTask, offsetof(TaskAttr, pid), sizeof(TaskAttr::pid)),
-    Field("attribute", FieldKind::kInteger, offsetof(TaskAttr, attribute),
-          sizeof(TaskAttr::attribute)),
-    Field("policy", FieldKind::kInteger, offsetof(TaskAttr, policy), sizeof(TaskAttr::policy)),
-    Field("priority", FieldKind::kInteger, offsetof(TaskAttr, priority),
-          sizeof(TaskAttr::priority)),
-    Field("nice", FieldKind::kInteger, offsetof(TaskAttr, nice), sizeof(TaskAttr::nice)),
-    Field("prio", FieldKind::kInteger, offsetof(TaskAttr, prio), sizeof(TaskAttr::prio)),
+    RQSIM_FIELD(TaskAttr, pid, kTask),       RQSIM_FIELD(TaskAttr, attribute, kInteger),
+    RQSIM_FIELD(TaskAttr, policy, kInteger), RQSIM_FIELD(TaskAttr, priority, kInteger),
+    RQSIM_FIELD(TaskAttr, nice, kInteger),   RQSIM_FIELD(TaskAttr, prio, kInteger),
 };
 constexpr EventField kMutexWordFields[] = {
-    Field("lock", FieldKind::kLock, offsetof(MutexWord, lock), sizeof(MutexWord::lock)),
-    Field("owner", FieldKind::kTask, offsetof(MutexWord, owner), sizeof(MutexWord::owner)),
-    Field("flags", FieldKind::kInteger, offsetof(MutexWord, flags), sizeof(MutexWord::flags)),
+    RQSIM_FIELD(MutexWord, lock, kLock),
+    RQSIM_FIELD(MutexWord, owner, kTask),
+    RQSIM_FIELD(MutexWord, flags, kInteger),
 };
 constexpr EventField kMutexBlockedOnFields[] = {
-    Field("pid", FieldKind::kTask, offsetof(MutexBlockedOn, pid), sizeof(MutexBlockedOn::pid)),
-    Field("lock", FieldKind::kLock, offsetof(MutexBlockedOn, lock), sizeof(MutexBlockedOn::lock)),
+    RQSIM_FIELD(MutexBlockedOn, pid, kTask),
+    RQSIM_FIELD(MutexBlockedOn, lock, kLock),
 };
 constexpr EventField kMutexWaitFields[] = {
-    Field("lock", FieldKind::kLock, offsetof(MutexWait, lock), sizeof(MutexWait::lock)),
-    Field("pid", FieldKind::kTask, offsetof(MutexWait, pid), sizeof(MutexWait::pid)),
-    Field("queue", FieldKind::kInteger, offsetof(MutexWait, queue), sizeof(MutexWait::queue)),
-    Field("joined", FieldKind::kInteger, offsetof(MutexWait, joined), sizeof(MutexWait::joined)),
-    Field("position", FieldKind::kInteger, offsetof(MutexWait, position),
-          sizeof(MutexWait::position)),
+    RQSIM_FIELD(MutexWait, lock, kLock),        RQSIM_FIELD(MutexWait, pid, kTask),
+    RQSIM_FIELD(MutexWait, queue, kInteger),    RQSIM_FIELD(MutexWait, joined, kInteger),
+    RQSIM_FIELD(MutexWait, position, kInteger),
 };
 constexpr EventField kMutexAcquireFields[] = {
-    Field("lock", FieldKind::kLock, offsetof(MutexAcquire, lock), sizeof(MutexAcquire::lock)),
-    Field("pid", FieldKind::kTask, offsetof(MutexAcquire, pid), sizeof(MutexAcquire::pid)),
-    Field("path", FieldKind::kInteger, offsetof(MutexAcquire, path), sizeof(MutexAcquire::path)),
+    RQSIM_FIELD(MutexAcquire, lock, kLock),
+    RQSIM_FIELD(MutexAcquire, pid, kTask),
+    RQSIM_FIELD(MutexAcquire, path, kInteger),
 };
 constexpr EventField kMutexReleaseFields[] = {
-    Field("lock", FieldKind::kLock, offsetof(MutexRelease, lock), sizeof(MutexRelease::lock)),
-    Field("pid", FieldKind::kTask, offsetof(MutexRelease, pid), sizeof(MutexRelease::pid)),
+    RQSIM_FIELD(MutexRelease, lock, kLock),
+    RQSIM_FIELD(MutexRelease, pid, kTask),
 };
 constexpr EventField kMutexHandoffFields[] = {
-    Field("lock", FieldKind::kLock, offsetof(MutexHandoff, lock), sizeof(MutexHandoff::lock)),
-    Field("pid", FieldKind::kTask, offsetof(MutexHandoff, pid), sizeof(MutexHandoff::pid)),
-    Field("to", FieldKind::kTask, offsetof(MutexHandoff, to), sizeof(MutexHandoff::to)),
-    Field("reason", FieldKind::kInteger, offsetof(MutexHandoff, reason),
-          sizeof(MutexHandoff::reason)),
+    RQSIM_FIELD(MutexHandoff, lock, kLock),
+    RQSIM_FIELD(MutexHandoff, pid, kTask),
+    RQSIM_FIELD(MutexHandoff, to, kTask),
+    RQSIM_FIELD(MutexHandoff, reason, kInteger),
 };
 constexpr EventField kMutexStealFields[] = {
-    Field("lock", FieldKind::kLock, offsetof(MutexSteal, lock), sizeof(MutexSteal::lock)),
-    Field("pid", FieldKind::kTask, offsetof(MutexSteal, pid), sizeof(MutexSteal::pid)),
-    Field("first_waiter", FieldKind::kTask, offsetof(MutexSteal, first_waiter),
-          sizeof(MutexSteal::first_waiter)),
+    RQSIM_FIELD(MutexSteal, lock, kLock),
+    RQSIM_FIELD(MutexSteal, pid, kTask),
+    RQSIM_FIELD(MutexSteal, first_waiter, kTask),
 };
 constexpr EventField kMutexSpinFields[] = {
-    Field("lock", FieldKind::kLock, offsetof(MutexSpin, lock), sizeof(MutexSpin::lock)),
-    Field("pid", FieldKind::kTask, offsetof(MutexSpin, pid), sizeof(MutexSpin::pid)),
-    Field("cycles", FieldKind::kCycles, offsetof(MutexSpin, cycles), sizeof(MutexSpin::cycles)),
+    RQSIM_FIELD(MutexSpin, lock, kLock),
+    RQSIM_FIELD(MutexSpin, pid, kTask),
+    RQSIM_FIELD(MutexSpin, cycles, kCycles),
 };
 constexpr EventField kProxyDonorFields[] = {
-    Field("curr", FieldKind::kTask, offsetof(ProxyDonor, curr), sizeof(ProxyDonor::curr)),
-    Field("donor", FieldKind::kTask, offsetof(ProxyDonor, donor), sizeof(ProxyDonor::donor)),
+    RQSIM_FIELD(ProxyDonor, curr, kTask),
+    RQSIM_FIELD(ProxyDonor, donor, kTask),
 };
 constexpr EventField kProxyMigrateFields[] = {
-    Field("pid", FieldKind::kTask, offsetof(ProxyMigrate, pid), sizeof(ProxyMigrate::pid)),
-    Field("orig_cpu", FieldKind::kCpu, offsetof(ProxyMigrate, orig_cpu),
-          sizeof(ProxyMigrate::orig_cpu)),
-    Field("dest_cpu", FieldKind::kCpu, offsetof(ProxyMigrate, dest_cpu),
-          sizeof(ProxyMigrate::dest_cpu)),
+    RQSIM_FIELD(ProxyMigrate, pid, kTask),
+    RQSIM_FIELD(ProxyMigrate, orig_cpu, kCpu),
+    RQSIM_FIELD(ProxyMigrate, dest_cpu, kCpu),
 };
 constexpr EventField kProxyDeactivateFields[] = {
-    Field("pid", FieldKind::kTask, offsetof(ProxyDeactivate, pid), sizeof(ProxyDeactivate::pid)),
+    RQSIM_FIELD(ProxyDeactivate, pid, kTask),
 };
 constexpr EventField kProxyReturnFields[] = {
-    Field("pid", FieldKind::kTask, offsetof(ProxyReturn, pid), sizeof(ProxyReturn::pid)),
-    Field("cpu", FieldKind::kCpu, offsetof(ProxyReturn, cpu), sizeof(ProxyReturn::cpu)),
+    RQSIM_FIELD(ProxyReturn, pid, kTask),
+    RQSIM_FIELD(ProxyReturn, cpu, kCpu),
 };
 constexpr EventField kProxyWalkFields[] = {
-    Field("donor", FieldKind::kTask, offsetof(ProxyWalk, donor), sizeof(ProxyWalk::donor)),
-    Field("end", FieldKind::kTask, offsetof(ProxyWalk, end), sizeof(ProxyWalk::end)),
-    Field("hops", FieldKind::kInteger, offsetof(ProxyWalk, hops), sizeof(ProxyWalk::hops)),
-    Field("why", FieldKind::kInteger, offsetof(ProxyWalk, why), sizeof(ProxyWalk::why)),
-    Field("outcome", FieldKind::kInteger, offsetof(ProxyWalk, outcome), sizeof(ProxyWalk::outcome)),
+    RQSIM_FIELD(ProxyWalk, donor, kTask),      RQSIM_FIELD(ProxyWalk, end, kTask),
+    RQSIM_FIELD(ProxyWalk, hops, kInteger),    RQSIM_FIELD(ProxyWalk, why, kInteger),
+    RQSIM_FIELD(ProxyWalk, outcome, kInteger),
 };
 constexpr EventField kProxyParkFields[] = {
-    Field("pid", FieldKind::kTask, offsetof(ProxyPark, pid), sizeof(ProxyPark::pid)),
-    Field("owner", FieldKind::kTask, offsetof(ProxyPark, owner), sizeof(ProxyPark::owner)),
-    Field("parked", FieldKind::kInteger, offsetof(ProxyPark, parked), sizeof(ProxyPark::parked)),
+    RQSIM_FIELD(ProxyPark, pid, kTask),
+    RQSIM_FIELD(ProxyPark, owner, kTask),
+    RQSIM_FIELD(ProxyPark, parked, kInteger),
 };
 constexpr EventField kStepBeginFields[] = {
-    Field("pid", FieldKind::kTask, offsetof(StepBegin, pid), sizeof(StepBegin::pid)),
-    Field("policy", FieldKind::kInteger, offsetof(StepBegin, policy), sizeof(StepBegin::policy)),
-    Field("path", FieldKind::kInteger, offsetof(StepBegin, path), sizeof(StepBegin::path)),
-    Field("step", FieldKind::kInteger, offsetof(StepBegin, step), sizeof(StepBegin::step)),
+    RQSIM_FIELD(StepBegin, pid, kTask),
+    RQSIM_FIELD(StepBegin, policy, kInteger),
+    RQSIM_FIELD(StepBegin, path, kInteger),
+    RQSIM_FIELD(StepBegin, step, kInteger),
 };
 constexpr EventField kPolicyViolationFields[] = {
-    Field("policy", FieldKind::kInteger, offsetof(PolicyViolation, policy),
-          sizeof(PolicyViolation::policy)),
-    Field("code", FieldKind::kInteger, offsetof(PolicyViolation, code),
-          sizeof(PolicyViolation::code)),
-    Field("pid", FieldKind::kTask, offsetof(PolicyViolation, pid), sizeof(PolicyViolation::pid)),
-    Field("detail", FieldKind::kInteger, offsetof(PolicyViolation, detail),
-          sizeof(PolicyViolation::detail)),
+    RQSIM_FIELD(PolicyViolation, policy, kInteger),
+    RQSIM_FIELD(PolicyViolation, code, kInteger),
+    RQSIM_FIELD(PolicyViolation, pid, kTask),
+    RQSIM_FIELD(PolicyViolation, detail, kInteger),
 };
 constexpr EventField kTtwuStatFields[] = {
-    Field("pid", FieldKind::kTask, offsetof(TtwuStat, pid), sizeof(TtwuStat::pid)),
-    Field("waker_cpu", FieldKind::kCpu, offsetof(TtwuStat, waker_cpu), sizeof(TtwuStat::waker_cpu)),
-    Field("target_cpu", FieldKind::kCpu, offsetof(TtwuStat, target_cpu),
-          sizeof(TtwuStat::target_cpu)),
-    Field("migrated", FieldKind::kInteger, offsetof(TtwuStat, migrated),
-          sizeof(TtwuStat::migrated)),
-    Field("sync", FieldKind::kInteger, offsetof(TtwuStat, sync), sizeof(TtwuStat::sync)),
+    RQSIM_FIELD(TtwuStat, pid, kTask),       RQSIM_FIELD(TtwuStat, waker_cpu, kCpu),
+    RQSIM_FIELD(TtwuStat, target_cpu, kCpu), RQSIM_FIELD(TtwuStat, migrated, kInteger),
+    RQSIM_FIELD(TtwuStat, sync, kInteger),
 };
 constexpr EventField kSchedWakeAffineFields[] = {
-    Field("pid", FieldKind::kTask, offsetof(SchedWakeAffine, pid), sizeof(SchedWakeAffine::pid)),
-    Field("this_cpu", FieldKind::kCpu, offsetof(SchedWakeAffine, this_cpu),
-          sizeof(SchedWakeAffine::this_cpu)),
-    Field("prev_cpu", FieldKind::kCpu, offsetof(SchedWakeAffine, prev_cpu),
-          sizeof(SchedWakeAffine::prev_cpu)),
-    Field("affine", FieldKind::kInteger, offsetof(SchedWakeAffine, affine),
-          sizeof(SchedWakeAffine::affine)),
+    RQSIM_FIELD(SchedWakeAffine, pid, kTask),
+    RQSIM_FIELD(SchedWakeAffine, this_cpu, kCpu),
+    RQSIM_FIELD(SchedWakeAffine, prev_cpu, kCpu),
+    RQSIM_FIELD(SchedWakeAffine, affine, kInteger),
 };
 constexpr EventField kSchedBalanceFields[] = {
-    Field("dst_cpu", FieldKind::kCpu, offsetof(SchedBalance, dst_cpu),
-          sizeof(SchedBalance::dst_cpu)),
-    Field("src_cpu", FieldKind::kCpu, offsetof(SchedBalance, src_cpu),
-          sizeof(SchedBalance::src_cpu)),
-    Field("level", FieldKind::kInteger, offsetof(SchedBalance, level), sizeof(SchedBalance::level)),
-    Field("idle", FieldKind::kInteger, offsetof(SchedBalance, idle), sizeof(SchedBalance::idle)),
-    Field("result", FieldKind::kInteger, offsetof(SchedBalance, result),
-          sizeof(SchedBalance::result)),
-    Field("unit", FieldKind::kInteger, offsetof(SchedBalance, unit), sizeof(SchedBalance::unit)),
-    Field("imbalance", FieldKind::kInteger, offsetof(SchedBalance, imbalance),
-          sizeof(SchedBalance::imbalance)),
-    Field("gained", FieldKind::kInteger, offsetof(SchedBalance, gained),
-          sizeof(SchedBalance::gained)),
-    Field("hot_gained", FieldKind::kInteger, offsetof(SchedBalance, hot_gained),
-          sizeof(SchedBalance::hot_gained)),
-    Field("active", FieldKind::kInteger, offsetof(SchedBalance, active),
-          sizeof(SchedBalance::active)),
+    RQSIM_FIELD(SchedBalance, dst_cpu, kCpu),        RQSIM_FIELD(SchedBalance, src_cpu, kCpu),
+    RQSIM_FIELD(SchedBalance, level, kInteger),      RQSIM_FIELD(SchedBalance, idle, kInteger),
+    RQSIM_FIELD(SchedBalance, result, kInteger),     RQSIM_FIELD(SchedBalance, unit, kInteger),
+    RQSIM_FIELD(SchedBalance, imbalance, kInteger),  RQSIM_FIELD(SchedBalance, gained, kInteger),
+    RQSIM_FIELD(SchedBalance, hot_gained, kInteger), RQSIM_FIELD(SchedBalance, active, kInteger),
 };
 constexpr EventField kSchedActiveBalanceFields[] = {
-    Field("src_cpu", FieldKind::kCpu, offsetof(SchedActiveBalance, src_cpu),
-          sizeof(SchedActiveBalance::src_cpu)),
-    Field("dst_cpu", FieldKind::kCpu, offsetof(SchedActiveBalance, dst_cpu),
-          sizeof(SchedActiveBalance::dst_cpu)),
-    Field("level", FieldKind::kInteger, offsetof(SchedActiveBalance, level),
-          sizeof(SchedActiveBalance::level)),
-    Field("pid", FieldKind::kTask, offsetof(SchedActiveBalance, pid),
-          sizeof(SchedActiveBalance::pid)),
+    RQSIM_FIELD(SchedActiveBalance, src_cpu, kCpu),
+    RQSIM_FIELD(SchedActiveBalance, dst_cpu, kCpu),
+    RQSIM_FIELD(SchedActiveBalance, level, kInteger),
+    RQSIM_FIELD(SchedActiveBalance, pid, kTask),
 };
 constexpr EventField kSchedMoveRefusedFields[] = {
-    Field("pid", FieldKind::kTask, offsetof(SchedMoveRefused, pid), sizeof(SchedMoveRefused::pid)),
-    Field("dst_cpu", FieldKind::kCpu, offsetof(SchedMoveRefused, dst_cpu),
-          sizeof(SchedMoveRefused::dst_cpu)),
-    Field("reason", FieldKind::kInteger, offsetof(SchedMoveRefused, reason),
-          sizeof(SchedMoveRefused::reason)),
+    RQSIM_FIELD(SchedMoveRefused, pid, kTask),
+    RQSIM_FIELD(SchedMoveRefused, dst_cpu, kCpu),
+    RQSIM_FIELD(SchedMoveRefused, reason, kInteger),
 };
 constexpr EventField kSchedQueueFields[] = {
-    Field("pid", FieldKind::kTask, offsetof(SchedQueue, pid), sizeof(SchedQueue::pid)),
-    Field("queue", FieldKind::kCpu, offsetof(SchedQueue, queue), sizeof(SchedQueue::queue)),
-    Field("queued", FieldKind::kInteger, offsetof(SchedQueue, queued), sizeof(SchedQueue::queued)),
-    Field("wake_cpu", FieldKind::kCpu, offsetof(SchedQueue, wake_cpu),
-          sizeof(SchedQueue::wake_cpu)),
+    RQSIM_FIELD(SchedQueue, pid, kTask),
+    RQSIM_FIELD(SchedQueue, queue, kCpu),
+    RQSIM_FIELD(SchedQueue, queued, kInteger),
+    RQSIM_FIELD(SchedQueue, wake_cpu, kCpu),
 };
 constexpr EventField kSchedSetDonorFields[] = {
-    Field("donor", FieldKind::kTask, offsetof(SchedSetDonor, donor), sizeof(SchedSetDonor::donor)),
-    Field("curr", FieldKind::kTask, offsetof(SchedSetDonor, curr), sizeof(SchedSetDonor::curr)),
+    RQSIM_FIELD(SchedSetDonor, donor, kTask),
+    RQSIM_FIELD(SchedSetDonor, curr, kTask),
 };
 constexpr EventField kProxyLinkFields[] = {
-    Field("pid", FieldKind::kTask, offsetof(ProxyLink, pid), sizeof(ProxyLink::pid)),
-    Field("donor", FieldKind::kTask, offsetof(ProxyLink, donor), sizeof(ProxyLink::donor)),
+    RQSIM_FIELD(ProxyLink, pid, kTask),
+    RQSIM_FIELD(ProxyLink, donor, kTask),
 };
 constexpr EventField kTaskCpusFields[] = {
-    Field("pid", FieldKind::kTask, offsetof(TaskCpus, pid), sizeof(TaskCpus::pid)),
-    Field("first", FieldKind::kInteger, offsetof(TaskCpus, first), sizeof(TaskCpus::first)),
+    RQSIM_FIELD(TaskCpus, pid, kTask),
+    RQSIM_FIELD(TaskCpus, first, kInteger),
     Field("mask", FieldKind::kInteger, offsetof(TaskCpus, mask), sizeof(uint64_t)),
     Field("mask_high", FieldKind::kInteger, offsetof(TaskCpus, mask) + sizeof(uint64_t),
           sizeof(uint64_t)),
 };
 constexpr EventField kWindowHoldFields[] = {
-    Field("pid", FieldKind::kTask, offsetof(WindowHold, pid), sizeof(WindowHold::pid)),
-    Field("window", FieldKind::kInteger, offsetof(WindowHold, window), sizeof(WindowHold::window)),
-    Field("held", FieldKind::kInteger, offsetof(WindowHold, held), sizeof(WindowHold::held)),
+    RQSIM_FIELD(WindowHold, pid, kTask),
+    RQSIM_FIELD(WindowHold, window, kInteger),
+    RQSIM_FIELD(WindowHold, held, kInteger),
 };
 constexpr EventField kWwContextFields[] = {
-    Field("pid", FieldKind::kTask, offsetof(WwContext, pid), sizeof(WwContext::pid)),
-    Field("stamp", FieldKind::kInteger, offsetof(WwContext, stamp), sizeof(WwContext::stamp)),
-    Field("acquired", FieldKind::kInteger, offsetof(WwContext, acquired),
-          sizeof(WwContext::acquired)),
-    Field("wounded", FieldKind::kInteger, offsetof(WwContext, wounded), sizeof(WwContext::wounded)),
-    Field("wait_die", FieldKind::kInteger, offsetof(WwContext, wait_die),
-          sizeof(WwContext::wait_die)),
+    RQSIM_FIELD(WwContext, pid, kTask),         RQSIM_FIELD(WwContext, stamp, kInteger),
+    RQSIM_FIELD(WwContext, acquired, kInteger), RQSIM_FIELD(WwContext, wounded, kInteger),
+    RQSIM_FIELD(WwContext, wait_die, kInteger),
 };
 
 constexpr EventField kSchedCallbackFields[] = {
-    Field("policy", FieldKind::kInteger, offsetof(SchedCallback, policy),
-          sizeof(SchedCallback::policy)),
-    Field("what", FieldKind::kInteger, offsetof(SchedCallback, what), sizeof(SchedCallback::what)),
-    Field("change", FieldKind::kInteger, offsetof(SchedCallback, change),
-          sizeof(SchedCallback::change)),
+    RQSIM_FIELD(SchedCallback, policy, kInteger),
+    RQSIM_FIELD(SchedCallback, what, kInteger),
+    RQSIM_FIELD(SchedCallback, change, kInteger),
 };
 
 constexpr EventField kDlFields[] = {
-    Field("pid", FieldKind::kTask, offsetof(DlPayload, pid), sizeof(DlPayload::pid)),
-    Field("runtime", FieldKind::kCycles, offsetof(DlPayload, runtime), sizeof(DlPayload::runtime)),
-    Field("deadline", FieldKind::kTime, offsetof(DlPayload, deadline), sizeof(DlPayload::deadline)),
-    Field("server", FieldKind::kInteger, offsetof(DlPayload, server), sizeof(DlPayload::server)),
-    Field("overrun", FieldKind::kInteger, offsetof(DlPayload, overrun), sizeof(DlPayload::overrun)),
+    RQSIM_FIELD(DlPayload, pid, kTask),        RQSIM_FIELD(DlPayload, runtime, kCycles),
+    RQSIM_FIELD(DlPayload, deadline, kTime),   RQSIM_FIELD(DlPayload, server, kInteger),
+    RQSIM_FIELD(DlPayload, overrun, kInteger),
 };
 
 constexpr EventField kCpuhpEnterFields[] = {
-    Field("cpu", FieldKind::kCpu, offsetof(CpuhpEnter, cpu), sizeof(CpuhpEnter::cpu)),
-    Field("target", FieldKind::kInteger, offsetof(CpuhpEnter, target), sizeof(CpuhpEnter::target)),
-    Field("idx", FieldKind::kInteger, offsetof(CpuhpEnter, idx), sizeof(CpuhpEnter::idx)),
-    Field("up", FieldKind::kInteger, offsetof(CpuhpEnter, up), sizeof(CpuhpEnter::up)),
+    RQSIM_FIELD(CpuhpEnter, cpu, kCpu),
+    RQSIM_FIELD(CpuhpEnter, target, kInteger),
+    RQSIM_FIELD(CpuhpEnter, idx, kInteger),
+    RQSIM_FIELD(CpuhpEnter, up, kInteger),
 };
 constexpr EventField kCpuhpMultiEnterFields[] = {
-    Field("cpu", FieldKind::kCpu, offsetof(CpuhpMultiEnter, cpu), sizeof(CpuhpMultiEnter::cpu)),
-    Field("target", FieldKind::kInteger, offsetof(CpuhpMultiEnter, target),
-          sizeof(CpuhpMultiEnter::target)),
-    Field("idx", FieldKind::kInteger, offsetof(CpuhpMultiEnter, idx), sizeof(CpuhpMultiEnter::idx)),
-    Field("up", FieldKind::kInteger, offsetof(CpuhpMultiEnter, up), sizeof(CpuhpMultiEnter::up)),
-    Field("instance", FieldKind::kInteger, offsetof(CpuhpMultiEnter, instance),
-          sizeof(CpuhpMultiEnter::instance)),
+    RQSIM_FIELD(CpuhpMultiEnter, cpu, kCpu),
+    RQSIM_FIELD(CpuhpMultiEnter, target, kInteger),
+    RQSIM_FIELD(CpuhpMultiEnter, idx, kInteger),
+    RQSIM_FIELD(CpuhpMultiEnter, up, kInteger),
+    RQSIM_FIELD(CpuhpMultiEnter, instance, kInteger),
 };
 constexpr EventField kCpuhpExitFields[] = {
-    Field("cpu", FieldKind::kCpu, offsetof(CpuhpExit, cpu), sizeof(CpuhpExit::cpu)),
-    Field("state", FieldKind::kInteger, offsetof(CpuhpExit, state), sizeof(CpuhpExit::state)),
-    Field("idx", FieldKind::kInteger, offsetof(CpuhpExit, idx), sizeof(CpuhpExit::idx)),
-    Field("ret", FieldKind::kInteger, offsetof(CpuhpExit, ret), sizeof(CpuhpExit::ret)),
+    RQSIM_FIELD(CpuhpExit, cpu, kCpu),
+    RQSIM_FIELD(CpuhpExit, state, kInteger),
+    RQSIM_FIELD(CpuhpExit, idx, kInteger),
+    RQSIM_FIELD(CpuhpExit, ret, kInteger),
 };
 constexpr EventField kHotplugMaskFields[] = {
-    Field("cpu", FieldKind::kCpu, offsetof(HotplugMask, cpu), sizeof(HotplugMask::cpu)),
-    Field("mask", FieldKind::kInteger, offsetof(HotplugMask, mask), sizeof(HotplugMask::mask)),
-    Field("on", FieldKind::kInteger, offsetof(HotplugMask, on), sizeof(HotplugMask::on)),
+    RQSIM_FIELD(HotplugMask, cpu, kCpu),
+    RQSIM_FIELD(HotplugMask, mask, kInteger),
+    RQSIM_FIELD(HotplugMask, on, kInteger),
 };
 constexpr EventField kHotplugOpFields[] = {
-    Field("cpu", FieldKind::kCpu, offsetof(HotplugOp, cpu), sizeof(HotplugOp::cpu)),
-    Field("target", FieldKind::kInteger, offsetof(HotplugOp, target), sizeof(HotplugOp::target)),
-    Field("phase", FieldKind::kInteger, offsetof(HotplugOp, phase), sizeof(HotplugOp::phase)),
-    Field("result", FieldKind::kInteger, offsetof(HotplugOp, result), sizeof(HotplugOp::result)),
-    Field("id", FieldKind::kInteger, offsetof(HotplugOp, id), sizeof(HotplugOp::id)),
+    RQSIM_FIELD(HotplugOp, cpu, kCpu),       RQSIM_FIELD(HotplugOp, target, kInteger),
+    RQSIM_FIELD(HotplugOp, phase, kInteger), RQSIM_FIELD(HotplugOp, result, kInteger),
+    RQSIM_FIELD(HotplugOp, id, kInteger),
 };
+#undef RQSIM_FIELD
+
 constexpr EventRow kTable[] = {
     {EventKind::kSchedWaking, "sched_waking", true, kWakeFields,
      "a wake-up begins; the task is not queued yet"},
