@@ -7,13 +7,15 @@
 
 namespace rqsim {
 
-// The rows of `a`, then those of `b`.
-template <class Row, std::size_t A, std::size_t B>
-constexpr std::array<Row, A + B> JoinTables(const std::array<Row, A>& a,
-                                            const std::array<Row, B>& b) {
-  std::array<Row, A + B> all{};
-  for (std::size_t i = 0; i < A; ++i) all[i] = a[i];
-  for (std::size_t i = 0; i < B; ++i) all[A + i] = b[i];
+// The rows of all tables, one table after the other.
+template <class Row, std::size_t... N>
+constexpr std::array<Row, (N + ...)> JoinTables(const std::array<Row, N>&... tables) {
+  std::array<Row, (N + ...)> all{};
+  std::size_t next = 0;
+  const auto append = [&](const auto& table) {
+    for (const Row& row : table) all[next++] = row;
+  };
+  (append(tables), ...);
   return all;
 }
 

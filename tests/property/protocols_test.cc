@@ -1,6 +1,6 @@
 // Every lock protocol against every other, in small random worlds of at most three CPUs, five tasks
-// and three locks, with affinities, sleeps and signals; and in wilder ones, with deadline tasks and
-// acquire contexts (ww) as well. Locks are taken in one order, so every
+// and three locks, with affinities, sleeps and signals; and in wilder ones, with deadline tasks,
+// acquire contexts (ww) and wait_lock as a resource as well. Locks are taken in one order, so every
 // world must come to its end; every checker is on and must report nothing; and nobody who is not
 // contended may see which protocol it is.
 //
@@ -8,7 +8,8 @@
 // how often what occurred, and fails if something never did.
 //
 //   RQSIM_WORLDS=1000000 build/release/bin/property_protocols '[slow]'
-//   RQSIM_WORLDS=20000 RQSIM_FIRST_WORLD=5000001 build/quick/bin/property_protocols '[slow]'
+//   RQSIM_WORLDS=20000 RQSIM_FIRST_WORLD=5000001 build/release/bin/property_protocols
+//   '[wild][slow]'
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -39,6 +40,9 @@ std::vector<PolicySet> SetsFor(const World& world) {
     std::size_t next = 0;
     for (const ParamInfo& param : entry.info->params) {
       if (param.name == "spin") spins = true;
+      if (param.name == "model_wait_lock" && world.model_wait_lock) {
+        set.lock->params.emplace_back(std::string(param.name), true);
+      }
       if (param.kind != ParamKind::kCycles || world.lock_costs.empty()) continue;
       // By the name of the cost, so that protocols share what they have in common.
       next = 0;
@@ -226,7 +230,7 @@ void CheckInvariants(uint64_t first, uint64_t count, const WorldKind& kind) {
   WARN(histogram.Text());
 }
 
-constexpr WorldKind kWild = {.deadlines = true, .contexts = true};
+constexpr WorldKind kWild = {.deadlines = true, .contexts = true, .wait_locks = true};
 
 void CheckUncontended(uint64_t first, uint64_t count) {
   for (uint64_t seed = first; seed < first + count; ++seed) {
@@ -260,13 +264,19 @@ TEST_CASE("Without contention every protocol gives the same schedule", "[lock][p
   CheckUncontended(1, 150);
 }
 
-TEST_CASE("Ten thousand worlds, or as many as RQSIM_WORLDS says, end, and no invariant breaks",
-          "[lock][property][slow]") {
-  const uint64_t count = WorldsWanted(10'000);
-  const uint64_t first = FirstWorld(1'000'001);
-  CheckInvariants(first, count, {});
-  CheckInvariants(first, count / 10, kWild);
-  CheckUncontended(first, count / 10);
+// RQSIM_WORLDS says how many in each of them.
+TEST_CASE("Ten thousand worlds end, and no invariant breaks", "[lock][property][slow]") {
+  CheckInvariants(FirstWorld(1'000'001), WorldsWanted(10'000), {});
+}
+
+TEST_CASE("A thousand of the wilder worlds end, and no invariant breaks",
+          "[lock][property][slow][wild]") {
+  CheckInvariants(FirstWorld(1'000'001), WorldsWanted(1'000), kWild);
+}
+
+TEST_CASE("In a thousand worlds without contention every protocol gives the same schedule",
+          "[lock][property][slow][uncontended]") {
+  CheckUncontended(FirstWorld(1'000'001), WorldsWanted(1'000));
 }
 
 }  // namespace rqsim

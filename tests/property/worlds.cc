@@ -34,6 +34,7 @@ class Maker {
       }
     }
     if (kind_.costs && random_.OneIn(2)) Costs(world);
+    if (kind_.wait_locks) world.model_wait_lock = random_.OneIn(3);
     return world;
   }
 
@@ -257,6 +258,7 @@ std::vector<World> SmallerWorlds(const World& world) {
   }
   if (!world.lock_costs.empty()) with([](World& w) { w.lock_costs.clear(); });
   if (world.chain_balance) with([](World& w) { w.chain_balance = false; });
+  if (world.model_wait_lock) with([](World& w) { w.model_wait_lock = false; });
   if (world.costs.c_sched + world.costs.c_ctx + world.costs.c_wake + world.costs.l_ipi +
           world.costs.c_ipi_send + world.costs.c_ipi_recv + world.costs.c_syscall >
       kZeroCycles) {

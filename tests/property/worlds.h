@@ -50,8 +50,9 @@ struct WorldKind {
   bool fair = true;        // fair tasks, under the classes of the kernel
   bool contention = true;  // false: nobody shares a lock
   bool costs = true;
-  bool deadlines = false;  // deadline tasks among the fair ones, and now and then chain_balance
-  bool contexts = false;   // ww locks, beside the others
+  bool deadlines = false;   // deadline tasks among the fair ones, and now and then chain_balance
+  bool contexts = false;    // ww locks, beside the others
+  bool wait_locks = false;  // now and then wait_lock is a resource
   // The first task is the most important one and never sleeps.
   bool first_leads = false;
   // … and no two others share a lock: they contend with it, and it with each of them.
@@ -66,6 +67,7 @@ struct World {
   bool wait_die = false;
   bool default_classes = false;
   bool chain_balance = false;
+  bool model_wait_lock = false;
   std::string placement = "prev";
   MachineCosts costs;
   std::vector<int64_t> lock_costs;  // drawn on for the costs of protocols, in turn

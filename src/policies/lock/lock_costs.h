@@ -64,16 +64,6 @@ inline constexpr std::array kProxyCostParams = {
     LockCostParam("c_bo_lock", "the blocked-on state of a waiter that is woken; on top of c_wake"),
 };
 
-// Tables of parameters one after the other.
-template <std::size_t A, std::size_t B>
-constexpr std::array<ParamInfo, A + B> JoinParams(const std::array<ParamInfo, A>& a,
-                                                  const std::array<ParamInfo, B>& b) {
-  std::array<ParamInfo, A + B> all{};
-  for (std::size_t i = 0; i < A; ++i) all[i] = a[i];
-  for (std::size_t i = 0; i < B; ++i) all[A + i] = b[i];
-  return all;
-}
-
 // `params` with other words allowed for the parameter `name`.
 template <std::size_t N>
 constexpr std::array<ParamInfo, N> WithAllowed(std::array<ParamInfo, N> params,

@@ -10,6 +10,7 @@
 #include <array>
 #include <memory>
 
+#include "join_tables.h"
 #include "lock/lock_costs.h"
 #include "lock/mutex_path.h"
 
@@ -17,8 +18,8 @@ namespace rqsim {
 namespace {
 
 constexpr std::array kHandoffParams = {HandoffParam("normal")};
-constexpr auto kParams = JoinParams(
-    JoinParams(JoinParams(kSpinParams, kHandoffParams), kLockCostParams), kProxyCostParams);
+constexpr auto kParams =
+    JoinTables(kSpinParams, kHandoffParams, kWaitLockParams, kLockCostParams, kProxyCostParams);
 
 class Mutex final : public MutexPath {
  public:

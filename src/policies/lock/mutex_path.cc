@@ -5,10 +5,10 @@
 // HANDOFF, PICKUP), wait list and spin queue are state of this policy alone.
 // Origin: Linux 7.2 kernel/locking/mutex.c (__mutex_lock_common, __mutex_trylock_common,
 // mutex_optimistic_spin, mutex_spin_on_owner, __mutex_unlock_slowpath), osq_lock.c, mutex.h.
-// What differs: wait_lock is not a resource of its own, a step is atomic (MODEL-30); an unlock by a
-// task that does not own the lock changes nothing (MODEL-31); from L2 on preemption is off as in
-// the kernel, except in the window W7 (MODEL-32).
-// Cost: every step O(1). Tested by tests/unit/policies/lock/mutex_test.cc and scenarios/mutex.
+// What differs: wait_lock is no resource of its own unless that is asked for (MODEL-30); an unlock
+// by a task that does not own the lock changes nothing (MODEL-31); from L2 on preemption is off as
+// in the kernel, except in the window W7 (MODEL-32). Cost: every step O(1). Tested by
+// tests/unit/policies/lock/mutex_test.cc and scenarios/mutex.
 #include "lock/mutex_path.h"
 
 #include <string>
@@ -23,6 +23,8 @@ constexpr int kIsFirst = 3;
 constexpr int kHandsOff = 2;   // 0, or 1 + HandoffReason
 constexpr int kNextOwner = 3;  // whom to wake
 constexpr int kForced = 4;     // the unlocker has a donor
+// Of both: the step that has to wait for wait_lock.
+constexpr int kThen = 5;
 
 using L = MutexLockStep;
 using U = MutexUnlockStep;
@@ -40,6 +42,7 @@ LockWait WaitOf(const Frame& frame) { return static_cast<LockWait>(frame.r[1]); 
 MutexOptions ReadMutexOptions(const PolicyParams& params) {
   MutexOptions options;
   options.spin = params.Flag("spin");
+  options.model_wait_lock = params.Flag("model_wait_lock");
   options.costs = ReadLockCosts(params, true);
   const std::string_view handoff = params.Text("handoff");
   if (handoff == "donor") options.handoff = HandoffMode::kDonor;
@@ -57,6 +60,7 @@ MutexPath::MutexPath(const MutexOptions& options, const Limits& limits)
       waiters_(static_cast<std::size_t>(limits.num_tasks)),
       wait_lists_(MutexQueue::kWaitList, limits.num_locks),
       osqs_(MutexQueue::kOsq, limits.num_locks),
+      wait_locks_(options.model_wait_lock, limits),
       ww_(limits, options.faults.ww_keep_edge) {
   for (std::size_t i = 0; i < waiters_.size(); ++i) {
     waiters_[i].task = TaskId(static_cast<int32_t>(i));
@@ -76,10 +80,10 @@ Next MutexPath::Step(Kernel& kernel, Frame& frame) {
 // --- lock ----------------------------------------------------------------------------------------
 
 Next MutexPath::LockStep(Kernel& kernel, Frame& frame) {
-  const LockCosts& costs = options_.costs;
   switch (static_cast<L>(frame.step.value())) {
     case L::kEnter:
-      return Next::Run(At(L::kL1), costs.lock_fast + lines_.TryCost(LockOf(frame), frame.cpu),
+      return Next::Run(At(L::kL1),
+                       options_.costs.lock_fast + lines_.TryCost(LockOf(frame), frame.cpu),
                        RunMode::kKernel);
     case L::kL1:
       return LockFast(kernel, frame);
@@ -112,7 +116,7 @@ Next MutexPath::LockStep(Kernel& kernel, Frame& frame) {
       // Sampled before wait_lock is taken again, so before the cost of the recheck.
       WaiterOf(frame).phase = MutexPhase::kRecheck;
       frame.r[kIsFirst] = wait_lists_.IsHead(WaiterOf(frame), LockOf(frame)) ? 1 : 0;
-      return RunOff(At(L::kL6), costs.recheck + lines_.TryCost(LockOf(frame), frame.cpu));
+      return TakeWaitLock(frame, At(L::kL6));
     case L::kL6:
       return Recheck(kernel, frame);
     case L::kL7Look:
@@ -120,9 +124,11 @@ Next MutexPath::LockStep(Kernel& kernel, Frame& frame) {
     case L::kL7Try:
       return WaiterSpinTry(kernel, frame);
     case L::kL7Stop:
-      return SlowBlock(kernel, frame);
+      return WaiterSpinStop(kernel, frame);
     case L::kL8:
       return SlowAcquired(kernel, frame);
+    case L::kWaitLock:
+      return HasWaitLock(frame);
   }
   return Next::Return(kEINVAL);
 }
@@ -151,9 +157,7 @@ Next MutexPath::LockTry(Kernel& kernel, Frame& frame) {
     kernel.Emit(ContentionEnd{.lock = id, .pid = frame.task, .ret = 0});
     return Next::Return(0);
   }
-  if (!options_.spin) {
-    return RunOff(At(L::kL4), options_.costs.slow_enter + lines_.TryCost(id, frame.cpu));
-  }
+  if (!options_.spin) return EnterSlow(kernel, frame);
   // mutex_can_spin_on_owner(). A task that is to be preempted goes before it joins any queue, as
   // one that had to stop spinning does.
   if (NeedResched(kernel, frame)) return Next::Schedule(At(L::kL4Enter));
@@ -210,19 +214,19 @@ Next MutexPath::OsqLeave(Kernel& kernel, Frame& frame, bool acquired) {
   return EnterSlow(kernel, frame);
 }
 
-Next MutexPath::EnterSlow(Kernel&, Frame& frame) {
-  return RunOff(At(L::kL4), options_.costs.slow_enter + lines_.TryCost(LockOf(frame), frame.cpu));
-}
+Next MutexPath::EnterSlow(Kernel&, Frame& frame) { return TakeWaitLock(frame, At(L::kL4)); }
 
 Next MutexPath::SlowJoin(Kernel& kernel, Frame& frame) {
   const LockId id = LockOf(frame);
   if (Try(kernel, frame, AcquirePath::kSlow, false)) {
     ww_.Acquired(kernel, wait_lists_, id, frame.task, true);
+    LeaveWaitLock(kernel, frame);
     kernel.Emit(ContentionEnd{.lock = id, .pid = frame.task, .ret = 0});
     return Next::Return(0);
   }
   const bool is_first = wait_lists_.empty(id);
   if (ww_.Join(kernel, wait_lists_, WaiterOf(frame), id) != 0) {
+    LeaveWaitLock(kernel, frame);
     kernel.Emit(
         ContentionEnd{.lock = id, .pid = frame.task, .ret = static_cast<int32_t>(kEDEADLK)});
     return Next::Return(kEDEADLK);
@@ -231,7 +235,7 @@ Next MutexPath::SlowJoin(Kernel& kernel, Frame& frame) {
     const Lock& word = kernel.lock(id);
     SetWord(kernel, frame, word.owner, static_cast<uint8_t>(word.flags | kWaitersFlag));
   }
-  return RunOff(At(L::kL5), options_.costs.block + lines_.TryCost(id, frame.cpu));
+  return RunUnderWaitLock(At(L::kL5), options_.costs.block + lines_.TryCost(id, frame.cpu));
 }
 
 // L5, and what L6 and L7 fall back to: blocked_on, one more try, signals, sleep.
@@ -245,16 +249,18 @@ Next MutexPath::SlowBlock(Kernel& kernel, Frame& frame) {
   }
   WaiterOf(frame).phase = MutexPhase::kWait;
   if (Try(kernel, frame, AcquirePath::kSlow, false)) {
-    return RunOff(At(L::kL8), options_.costs.acquire_slow);
+    return RunUnderWaitLock(At(L::kL8), options_.costs.acquire_slow);
   }
   if (SignalEndsWait(kernel.task(frame.task), WaitOf(frame))) return GiveUp(kernel, frame, kEINTR);
   if (ww_.MustGiveUp(wait_lists_, WaiterOf(frame), id)) return GiveUp(kernel, frame, kEDEADLK);
+  LeaveWaitLock(kernel, frame);
   return Next::Run(At(L::kW7), kZeroCycles, RunMode::kKernel);
 }
 
 Next MutexPath::GiveUp(Kernel& kernel, Frame& frame, int64_t error) {
   kernel.SetBlockedOn(frame.task, LockId());
   LeaveWaitList(kernel, frame);
+  LeaveWaitLock(kernel, frame);
   kernel.Emit(
       ContentionEnd{.lock = LockOf(frame), .pid = frame.task, .ret = static_cast<int32_t>(error)});
   return Next::Return(error);
@@ -265,10 +271,11 @@ Next MutexPath::Recheck(Kernel& kernel, Frame& frame) {
   const bool is_first = frame.r[kIsFirst] != 0;
   kernel.SetBlockedOn(frame.task, id);
   if (Try(kernel, frame, AcquirePath::kSlow, is_first)) {
-    return RunOff(At(L::kL8), options_.costs.acquire_slow);
+    return RunUnderWaitLock(At(L::kL8), options_.costs.acquire_slow);
   }
   if (!is_first || !options_.spin) return SlowBlock(kernel, frame);
   kernel.SetBlockedOn(frame.task, LockId());
+  LeaveWaitLock(kernel, frame);
   kernel.Emit(
       ContentionBegin{.lock = id, .pid = frame.task, .flags = kContentionMutex | kContentionSpin});
   WaiterOf(frame).phase = MutexPhase::kWaiterSpin;
@@ -286,11 +293,19 @@ Next MutexPath::WaiterSpinLook(Kernel& kernel, Frame& frame) {
 Next MutexPath::WaiterSpinTry(Kernel& kernel, Frame& frame) {
   if (Try(kernel, frame, AcquirePath::kWaiterSpin, false)) {
     EndSpin(kernel, frame);
-    return RunOff(At(L::kL8), options_.costs.acquire_slow);
+    return TakeWaitLock(frame, At(L::kL8));
   }
   if (!MustStopSpinning(kernel, frame)) return Spin(kernel, frame, At(L::kL7Look), true);
   EndSpin(kernel, frame);
   if (NeedResched(kernel, frame)) return Next::Schedule(At(L::kL7Stop));
+  return WaiterSpinStop(kernel, frame);
+}
+
+// Back to the sleep of L5.
+Next MutexPath::WaiterSpinStop(Kernel& kernel, Frame& frame) {
+  if (wait_locks_.is_modelled() && !wait_locks_.IsHeldBy(frame.task, LockOf(frame))) {
+    return TakeWaitLock(frame, At(L::kL7Stop));
+  }
   return SlowBlock(kernel, frame);
 }
 
@@ -300,6 +315,7 @@ Next MutexPath::SlowAcquired(Kernel& kernel, Frame& frame) {
   // One that took the lock past an older one may be told to give up (wound-wait).
   ww_.Acquired(kernel, wait_lists_, id, frame.task, !wait_lists_.IsHead(WaiterOf(frame), id));
   LeaveWaitList(kernel, frame);
+  LeaveWaitLock(kernel, frame);
   kernel.Emit(ContentionEnd{.lock = id, .pid = frame.task, .ret = 0});
   return Next::Return(0);
 }
@@ -332,6 +348,8 @@ Next MutexPath::UnlockStep(Kernel& kernel, Frame& frame) {
       return UnlockWake(kernel, frame);
     case U::kU5:
       return Next::Return(0);
+    case U::kWaitLock:
+      return HasWaitLock(frame);
   }
   return Next::Return(kEINVAL);
 }
@@ -365,7 +383,7 @@ Next MutexPath::UnlockSlow(Kernel& kernel, Frame& frame) {
     EmitRelease(kernel, id, frame.task);
     if (!has_waiters) return Next::Return(0);
   }
-  return RunOff(At(U::kU3), options_.costs.unlock_slow_rest);
+  return TakeWaitLock(frame, At(U::kU3));
 }
 
 Next MutexPath::UnlockHandOver(Kernel& kernel, Frame& frame) {
@@ -391,6 +409,7 @@ Next MutexPath::UnlockHandOver(Kernel& kernel, Frame& frame) {
     }
   }
   frame.r[kNextOwner] = next.value();
+  LeaveWaitLock(kernel, frame);
   return RunOff(At(U::kU4), kZeroCycles);
 }
 
@@ -459,6 +478,43 @@ void MutexPath::LeaveWaitList(Kernel& kernel, const Frame& frame) {
   if (wait_lists_.empty(id) && word.flags != 0) SetWord(kernel, frame, word.owner, 0);
 }
 
+// --- wait_lock, as far as it is modelled ---------------------------------------------------------
+
+Next MutexPath::TakeWaitLock(Frame& frame, StepId step) {
+  if (!wait_locks_.is_modelled()) return RunOff(step, CostUnderWaitLock(frame, step));
+  frame.r[kThen] = step.value();
+  if (wait_locks_.Take(LockOf(frame), frame.task)) return HasWaitLock(frame);
+  return SpinForWaitLock(frame);
+}
+
+Next MutexPath::HasWaitLock(const Frame& frame) {
+  if (!wait_locks_.IsHeldBy(frame.task, LockOf(frame))) return SpinForWaitLock(frame);
+  const StepId step(static_cast<int32_t>(frame.r[kThen]));
+  return RunUnderWaitLock(step, CostUnderWaitLock(frame, step));
+}
+
+// Interrupts are off, and whose turn it is is told (raw_spin_lock_irqsave()).
+Next MutexPath::SpinForWaitLock(const Frame& frame) const {
+  const StepId step = frame.path == kLockPath ? At(L::kWaitLock) : At(U::kWaitLock);
+  Watch watch;
+  watch.need_resched = false;
+  Next next = Next::Spin(step, watch, kZeroCycles, Time());
+  next.mode = RunMode::kIrqsOff;
+  return next;
+}
+
+Cycles MutexPath::CostUnderWaitLock(const Frame& frame, StepId step) const {
+  const LockCosts& costs = options_.costs;
+  if (frame.path == kUnlockPath) return costs.unlock_slow_rest;
+  if (step == At(L::kL4)) return costs.slow_enter + lines_.TryCost(LockOf(frame), frame.cpu);
+  if (step == At(L::kL6)) return costs.recheck + lines_.TryCost(LockOf(frame), frame.cpu);
+  return step == At(L::kL8) ? costs.acquire_slow : kZeroCycles;
+}
+
+void MutexPath::LeaveWaitLock(Kernel& kernel, const Frame& frame) {
+  wait_locks_.Leave(kernel, LockOf(frame), frame.task);
+}
+
 Next MutexPath::Spin(const Kernel& kernel, const Frame& frame, StepId step, bool is_head) const {
   Watch watch;
   if (is_head) {
@@ -486,6 +542,9 @@ void MutexPath::Describe(const Kernel& kernel, TaskId task, StateWriter& writer)
     const LockWaiter& waiter = waiters_[task.index()];
     writer.Field("mutex_phase", static_cast<int64_t>(waiter.phase));
     writer.Field("queued_on", waiter.lock.value());
+    if (wait_locks_.is_modelled()) {
+      writer.Field("wait_lock_before", wait_locks_.behind(task).value());
+    }
     if (!waiter.lock.valid()) return;
     const bool spins = waiter.phase == MutexPhase::kSpin;
     writer.Field("queue_position", (spins ? osqs_ : wait_lists_).PositionOf(waiter));
@@ -496,6 +555,9 @@ void MutexPath::Describe(const Kernel& kernel, TaskId task, StateWriter& writer)
     const std::string prefix = "lock" + std::to_string(i) + ".";
     writer.Field(prefix + "waiters", wait_lists_.size(id));
     writer.Field(prefix + "spinners", osqs_.size(id));
+    if (wait_locks_.is_modelled()) {
+      writer.Field(prefix + "wait_lock", wait_locks_.holder(id).value());
+    }
   }
 }
 

@@ -15,6 +15,7 @@
 #include "lock/lock_costs.h"
 #include "lock/lock_words.h"
 #include "lock/wait_list.h"
+#include "lock/wait_locks.h"
 #include "lock/ww_contexts.h"
 #include "rqsim/kernel.h"
 #include "rqsim/policy.h"
@@ -39,20 +40,11 @@ struct MutexFaults {
 
 struct MutexOptions {
   bool spin = true;
+  bool model_wait_lock = false;
   HandoffMode handoff = HandoffMode::kNormal;
   LockCosts costs;
   MutexFaults faults;
 };
-
-// Tables of faults one after the other.
-template <std::size_t A, std::size_t B>
-constexpr std::array<FaultInfo, A + B> JoinFaults(const std::array<FaultInfo, A>& a,
-                                                  const std::array<FaultInfo, B>& b) {
-  std::array<FaultInfo, A + B> all{};
-  for (std::size_t i = 0; i < A; ++i) all[i] = a[i];
-  for (std::size_t i = 0; i < B; ++i) all[A + i] = b[i];
-  return all;
-}
 
 // For PolicyInfo::faults of every protocol built on these paths.
 inline constexpr std::array kMutexFaults = {
@@ -75,7 +67,15 @@ constexpr ParamInfo HandoffParam(std::string_view default_text) {
           .summary = "whom a slow unlock gives the lock to"};
 }
 
-// From a policy that declares kLockCostParams, kSpinParams, HandoffParam and kMutexFaults.
+inline constexpr std::array kWaitLockParams = {
+    ParamInfo{.name = "model_wait_lock",
+              .kind = ParamKind::kBool,
+              .summary = "wait_lock is held by one task at a time: the costs of L4 to L8 and of a "
+                         "slow unlock are spent one after the other (MODEL-30)"},
+};
+
+// From a policy that declares kLockCostParams, kSpinParams, kWaitLockParams, HandoffParam and
+// kMutexFaults.
 MutexOptions ReadMutexOptions(const PolicyParams& params);
 
 // Steps by the name of mutex.md 3.2 and 3.3; where a step there has parts, they have a suffix.
@@ -98,19 +98,21 @@ enum class MutexLockStep : int32_t {
   kL7Try,
   kL7Stop,
   kL8,
+  kWaitLock,
 };
 inline constexpr StepInfo kMutexLockSteps[] = {
-    {"enter"},       {"L1"},      {"L2"},       {"L3"},     {"L3.look"}, {"L3.try"},
-    {"L3.acquired"}, {"L3.stop"}, {"L4.enter"}, {"L4"},     {"L5"},      {"W7"},
-    {"L6.first"},    {"L6"},      {"L7.look"},  {"L7.try"}, {"L7.stop"}, {"L8"},
+    {"enter"},   {"L1"},       {"L2"},      {"L3"}, {"L3.look"},   {"L3.try"},   {"L3.acquired"},
+    {"L3.stop"}, {"L4.enter"}, {"L4"},      {"L5"}, {"W7"},        {"L6.first"}, {"L6"},
+    {"L7.look"}, {"L7.try"},   {"L7.stop"}, {"L8"}, {"wait_lock"},
 };
-static_assert(std::size(kMutexLockSteps) == static_cast<std::size_t>(MutexLockStep::kL8) + 1);
+static_assert(std::size(kMutexLockSteps) == static_cast<std::size_t>(MutexLockStep::kWaitLock) + 1);
 
 // U2 asks for a donor, then comes window W6, then the decision; U3 hands over, U4 wakes.
-enum class MutexUnlockStep : int32_t { kEnter, kU1, kU2, kW6, kU3, kU4, kU5 };
+enum class MutexUnlockStep : int32_t { kEnter, kU1, kU2, kW6, kU3, kU4, kU5, kWaitLock };
 inline constexpr StepInfo kMutexUnlockSteps[] = {{"enter"}, {"U1"}, {"U2"}, {"W6"},
-                                                 {"U3"},    {"U4"}, {"U5"}};
-static_assert(std::size(kMutexUnlockSteps) == static_cast<std::size_t>(MutexUnlockStep::kU5) + 1);
+                                                 {"U3"},    {"U4"}, {"U5"}, {"wait_lock"}};
+static_assert(std::size(kMutexUnlockSteps) ==
+              static_cast<std::size_t>(MutexUnlockStep::kWaitLock) + 1);
 
 enum class MutexTrylockStep : int32_t { kEnter, kT1 };
 inline constexpr StepInfo kMutexTrylockSteps[] = {{"enter"}, {"T1"}};
@@ -171,6 +173,7 @@ class MutexPath : public LockProtocol {
   Next Recheck(Kernel& kernel, Frame& frame);
   Next WaiterSpinLook(Kernel& kernel, Frame& frame);
   Next WaiterSpinTry(Kernel& kernel, Frame& frame);
+  Next WaiterSpinStop(Kernel& kernel, Frame& frame);
   Next SlowAcquired(Kernel& kernel, Frame& frame);
 
   Next UnlockFast(Kernel& kernel, Frame& frame);
@@ -189,6 +192,18 @@ class MutexPath : public LockProtocol {
   Next RunOff(StepId step, Cycles cycles) const {
     return Next::Run(step, cycles, RunMode::kKernelNoPreempt);
   }
+  // With wait_lock taken, for which it spins if need be, spends what `step` costs and goes on
+  // there.
+  Next TakeWaitLock(Frame& frame, StepId step);
+  Next HasWaitLock(const Frame& frame);
+  Next SpinForWaitLock(const Frame& frame) const;
+  Cycles CostUnderWaitLock(const Frame& frame, StepId step) const;
+  // The same by a task that has it.
+  Next RunUnderWaitLock(StepId step, Cycles cycles) const {
+    return Next::Run(step, cycles,
+                     wait_locks_.is_modelled() ? RunMode::kIrqsOff : RunMode::kKernelNoPreempt);
+  }
+  void LeaveWaitLock(Kernel& kernel, const Frame& frame);
   // Burns cycles until a word, the owner or a request changes; or, behind the head of the spin
   // queue, until its turn comes or a request.
   Next Spin(const Kernel& kernel, const Frame& frame, StepId step, bool is_head) const;
@@ -203,6 +218,7 @@ class MutexPath : public LockProtocol {
   LockLines lines_;
   std::vector<LockWaiter> waiters_;  // by task
   LockQueues wait_lists_, osqs_;     // over waiters_
+  WaitLocks wait_locks_;
   WwContexts ww_;
 };
 

@@ -19,6 +19,7 @@
 #include <memory>
 #include <string>
 
+#include "join_tables.h"
 #include "lock/lock_costs.h"
 #include "lock/lock_words.h"
 #include "lock/pi_waiters.h"
@@ -34,7 +35,7 @@ constexpr std::array kPiOwnParams = {
               .min = 1,
               .summary = "steps of a chain walk before it gives up (kernel.max_lock_depth)"},
 };
-constexpr auto kParams = JoinParams(kPiOwnParams, kLockCostParams);
+constexpr auto kParams = JoinTables(kPiOwnParams, kLockCostParams);
 
 enum class L : int32_t { kEnter, kL1, kL2, kL4, kWalk, kL5, kW7, kL6Woken, kL6, kL8, kUndo };
 constexpr StepInfo kLockSteps[] = {{"enter"}, {"L1"},       {"L2"}, {"L4"}, {"walk"}, {"L5"},

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::array kKnobs = {HandoffParam("donor"), CheckOrderParam("on_rq_first"),
                                SleepingOwnerParam("deactivate"), DonorWakeParam("class")};
-constexpr auto kParams = JoinParams(JoinParams(kKnobs, kProxyMoveParams), kProxySharedParams);
+constexpr auto kParams = JoinTables(kKnobs, kProxyMoveParams, kProxySharedParams);
 
 }  // namespace
 

@@ -15,7 +15,7 @@ namespace rqsim {
 namespace {
 
 constexpr std::array kKnobs = {HandoffParam("normal"), DonorWakeParam("always")};
-constexpr auto kParams = JoinParams(kKnobs, kProxySharedParams);
+constexpr auto kParams = JoinTables(kKnobs, kProxySharedParams);
 
 }  // namespace
 

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "join_tables.h"
 #include "lock/lock_costs.h"
 #include "lock/mutex_path.h"
 #include "lock/parked_lists.h"
@@ -61,7 +62,7 @@ struct ProxyFaults {
 };
 
 // For PolicyInfo::faults of every proxy protocol, those of the mutex paths among them.
-inline constexpr auto kProxyFaults = JoinFaults(
+inline constexpr auto kProxyFaults = JoinTables(
     kMutexFaults,
     std::array{
         FaultInfo{"proxy.skip_owner_recheck",
@@ -147,8 +148,8 @@ inline constexpr std::array kProxyLimitParams = {
 };
 
 // What every proxy protocol declares beside the knobs that it has.
-inline constexpr auto kProxySharedParams = JoinParams(
-    JoinParams(kProxyLimitParams, kProxyCostParams), JoinParams(kSpinParams, kLockCostParams));
+inline constexpr auto kProxySharedParams =
+    JoinTables(kProxyLimitParams, kProxyCostParams, kSpinParams, kWaitLockParams, kLockCostParams);
 
 // A member of a cycle that a walk found, one record each.
 inline constexpr EventFieldInfo kProxyDeadlockFields[] = {

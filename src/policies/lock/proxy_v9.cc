@@ -18,8 +18,7 @@ namespace {
 constexpr std::array kKnobs = {HandoffParam("donor"), CheckOrderParam("cpu_first"),
                                SleepingOwnerParam("park"), DonorWakeParam("always")};
 constexpr auto kParams = WithAllowed(
-    JoinParams(JoinParams(kKnobs, kProxyMoveParams), kProxySharedParams), "preset",
-    "zero realistic v8",
+    JoinTables(kKnobs, kProxyMoveParams, kProxySharedParams), "preset", "zero realistic v8",
     "costs that are not stated: all 0, or in proportion to real ones; v8: what version 8 did");
 
 // Version 8 handed every contended lock over, did not spin and returned donors only if they might

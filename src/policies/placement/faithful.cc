@@ -9,6 +9,7 @@
 // Tested by tests/unit/policies/placement/placement_test.cc and scenarios/placement/.
 #include <utility>
 
+#include "join_tables.h"
 #include "placement/affine_wake.h"
 #include "placement/composed.h"
 #include "placement/params.h"
@@ -26,7 +27,7 @@ constexpr ParamInfo Switch(std::string_view name, std::string_view summary) {
   return info;
 }
 
-constexpr ParamInfo kOwnParams[] = {
+constexpr std::array kOwnParams = {
     Switch("wake_wide", "no affine wake-up among tasks that wake many others (wake_wide())"),
     Switch("affine_domain", "an affine wake-up needs a domain with both CPUs (SD_WAKE_AFFINE)"),
     Switch("wake_weight", "the less loaded of two CPUs is the target (wake_affine_weight())"),
@@ -34,7 +35,7 @@ constexpr ParamInfo kOwnParams[] = {
     Switch("kthread_stack", "what a per-CPU kernel thread wakes may stay on its CPU"),
     Switch("idlest_group", "fork and exec look for the idlest group, then for its idlest CPU"),
 };
-constexpr auto kFaithfulParams = JoinParams(kPlacementParams, kOwnParams);
+constexpr auto kFaithfulParams = JoinTables(kPlacementParams, kOwnParams);
 
 }  // namespace
 

@@ -84,16 +84,6 @@ inline constexpr ParamInfo kFallbackLastParam = {
     .summary =
         "what a task without a usable CPU gets in the end: housekeeping (7.2), possible (6.12)"};
 
-// Beside them a placement may have parameters of its own.
-template <std::size_t A, std::size_t B>
-constexpr std::array<ParamInfo, A + B> JoinParams(const ParamInfo (&a)[A],
-                                                  const ParamInfo (&b)[B]) {
-  std::array<ParamInfo, A + B> all{};
-  for (std::size_t i = 0; i < A; ++i) all[i] = a[i];
-  for (std::size_t i = 0; i < B; ++i) all[A + i] = b[i];
-  return all;
-}
-
 constexpr ParamInfo KthreadWord(std::string_view name, std::string_view usual,
                                 std::string_view allowed, std::string_view summary) {
   ParamInfo info;
@@ -114,7 +104,7 @@ constexpr ParamInfo KthreadNumber(std::string_view name, ParamKind kind, int64_t
   return info;
 }
 
-inline constexpr ParamInfo kPlacementParams[] = {
+inline constexpr std::array kPlacementParams = {
     kBalanceParam,
     kBusyPullParam,
     kBalancePeriodParam,
