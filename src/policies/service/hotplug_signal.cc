@@ -7,9 +7,11 @@
 // user code have been interrupted with the signal pending (sig_wait delivered; with sent it does
 // not wait, and loses). A signal aborts a critical section, so its task reads the state anew: it
 // goes to the CPU if that is online, and takes the mutex of its data if not, because knowing the
-// state does not keep several users of an offline CPU apart (fault pair.no_off_lock). Who was sent
-// to the CPU is in no section elsewhere: its sections compare the number of the CPU with that of
-// the data, as native ones do, also while the CPU goes away and its signal is on the way
+// state does not keep several users of an offline CPU apart (fault pair.no_off_lock). A CPU that
+// comes is neither: its state has changed before the first signal is sent, but nobody can go there
+// before the last one has arrived, so whoever looks in between looks again (MODEL-271). Who was
+// sent to the CPU is in no section elsewhere: its sections compare the number of the CPU with that
+// of the data, as native ones do, also while the CPU goes away and its signal is on the way
 // (MODEL-202).
 //
 // Cost: a hotplug operation visits every registered task; other hooks O(1).
@@ -31,6 +33,8 @@ constexpr PathId kLeave{3};
 constexpr PathId kChange{4};
 constexpr PathId kHandler{5};
 constexpr PathId kGuard{6};
+constexpr PathId kComes{7};
+constexpr PathId kArrived{8};
 constexpr StepInfo kOneStep[] = {{"effect"}};
 constexpr StepInfo kEnterSteps[] = {{"look"}, {"locked"}, {"look_again"}};
 constexpr StepInfo kChangeSteps[] = {{"signal"}, {"delivered"}};
@@ -41,7 +45,9 @@ constexpr PathInfo kPaths[] = {{"hotplug_register", kOneStep},
                                {"signal_leave", kOneStep},
                                {"change", kChangeSteps},
                                {"handler", kHandlerSteps},
-                               {"guard", kOneStep}};
+                               {"guard", kOneStep},
+                               {"comes", kChangeSteps},
+                               {"arrived", kChangeSteps}};
 constexpr ServiceOpInfo kOps[] = {
     {.name = "hotplug_register",
      .path = kRegister,
@@ -54,7 +60,9 @@ constexpr ServiceOpInfo kOps[] = {
      .summary = "Registers, looks, and goes to that CPU or takes the mutex of its data."},
     {.name = "signal_leave", .path = kLeave, .args = "cpu", .summary = "The way back."},
 };
-constexpr HotplugCallbackInfo kHotplug[] = {{"sched/signal:online", 193, kChange, kChange}};
+// The neighbours of sched:active: no other state can fail in between and turn back (MODEL-270).
+constexpr HotplugCallbackInfo kHotplug[] = {{"sched/signal:online", 234, kComes, kChange},
+                                            {"sched/signal:active", 235, kArrived, PathId()}};
 constexpr ParamInfo kParams[] = {
     {.name = "sig_wait",
      .kind = ParamKind::kEnum,
@@ -130,7 +138,9 @@ class HotplugSignal final : public KernelService {
     }
     const CpuId cpu(static_cast<int32_t>(frame.r[0]));
     if (cpu.value() < 0 || cpu.value() >= kernel.num_cpus()) return Next::Return(kEINVAL);
-    if (frame.path == kChange) return Change(kernel, frame, cpu);
+    if (frame.path == kChange || frame.path == kComes || frame.path == kArrived) {
+      return Change(kernel, frame, cpu);
+    }
     if (frame.path == kRegister) {
       Register(cpu, frame.task);
       return Next::Return(0);
@@ -163,6 +173,7 @@ class HotplugSignal final : public KernelService {
   struct Registered {
     std::vector<TaskId> tasks;  // in the order of registration
     std::size_t next = 0;       // the first that a change has not visited yet
+    bool comes = false;         // they are told that the CPU is there before it is active
   };
 
   void Register(CpuId cpu, TaskId task) {
@@ -216,6 +227,11 @@ class HotplugSignal final : public KernelService {
       kernel.SetAffinity(frame.task, CpuSet::Of(cpu));
       return Next::Return(0);
     }
+    if (registered_[cpu.index()].comes) {
+      // sched_setaffinity() is -EINVAL yet.
+      task.belongs_on = CpuId();
+      return Next::Run(StepId(2), Cycles(1), RunMode::kUser);
+    }
     if (no_off_lock_ || locks_.Take(cpu, frame.task)) {
       task.belongs_on = CpuId();
       return Next::Return(0);
@@ -226,7 +242,12 @@ class HotplugSignal final : public KernelService {
   // The CPU has come, or has gone. Who registers meanwhile is visited too.
   Next Change(Kernel& kernel, Frame& frame, CpuId cpu) {
     Registered& of = registered_[cpu.index()];
-    if (frame.step == StepId(0)) of.next = 0;
+    if (frame.step == StepId(0)) {
+      const bool were_told = frame.path == kArrived && of.comes;
+      of.comes = frame.path == kComes;
+      if (were_told) return Next::Return(0);
+      of.next = 0;
+    }
     while (of.next < of.tasks.size()) {
       const TaskId id = of.tasks[of.next++];
       const Task& task = kernel.task(id);
