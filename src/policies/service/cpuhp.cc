@@ -25,8 +25,6 @@ namespace rqsim {
 namespace cpuhp {
 namespace {
 
-constexpr StepInfo kLoopSteps[] = {{"idle"}, {"done"}};
-constexpr StepInfo kTaskOpSteps[] = {{"enter"}, {"owner"}, {"done"}};
 constexpr StepInfo kReaderSteps[] = {{"enter"}};
 constexpr StepInfo kOpSteps[] = {{"lock"},   {"locked"}, {"thread"}, {"back"},
                                  {"states"}, {"undone"}, {"again"},  {"unlocked"}};
@@ -40,9 +38,9 @@ constexpr StepInfo kRegisterSteps[] = {{"enter"}, {"inside"}, {"here"}, {"there"
 constexpr StepInfo kApSteps[] = {{"alive"}, {"online"}, {"idle-dead"}};
 constexpr StepInfo kToySteps[] = {{"begin"}, {"called"}};
 constexpr StepInfo kRequestSteps[] = {{"next"}, {"done"}};
-constexpr PathInfo kPaths[] = {{"controller", kLoopSteps},
-                               {"offline", kTaskOpSteps},
-                               {"online", kTaskOpSteps},
+constexpr PathInfo kPaths[] = {{"controller", hotplug::kControllerSteps},
+                               {"offline", hotplug::kTaskOpSteps},
+                               {"online", hotplug::kTaskOpSteps},
                                {"read_lock", kReaderSteps},
                                {"read_unlock", kReaderSteps},
                                {"op", kOpSteps},
@@ -199,12 +197,10 @@ constexpr ParamInfo kParams[] = {
     Cost("c_rcu_mig", 1, "taking over its RCU callbacks"),
 };
 
-CpuId CpuOf(int64_t number) { return CpuId(static_cast<int32_t>(number)); }
-
 }  // namespace
 
 Cpuhp::Cpuhp(const PolicyParams& params, const Limits& limits, Table table)
-    : self_(limits.self),
+    : RequestedService(limits),
       table_(std::move(table)),
       is_toy_(params.Text("table") == "toy"),
       is_parallel_(params.Flag("parallel")),
@@ -219,8 +215,7 @@ Cpuhp::Cpuhp(const PolicyParams& params, const Limits& limits, Table table)
       waits_empty_(!params.Fault("hotplug.no_wait_empty")),
       parks_(!params.Fault("hotplug.no_park")),
       sync_limit_(10 * limits.clock_hz),
-      cpus_(static_cast<std::size_t>(limits.num_cpus)),
-      readers_(limits.num_tasks) {
+      cpus_(static_cast<std::size_t>(limits.num_cpus)) {
   const auto cost = [&](std::string_view name) {
     return is_toy_ && !params.Given(name) ? kZeroCycles : params.Length(name);
   };
@@ -235,8 +230,6 @@ Cpuhp::Cpuhp(const PolicyParams& params, const Limits& limits, Table table)
   c_idle_dead_ = cost("c_idle_dead");
   c_die_ = cost("c_die");
   c_rcu_mig_ = cost("c_rcu_mig");
-  waiters_.reserve(16);
-  requests_.reserve(64);
 }
 
 void Cpuhp::OnStart(Kernel& kernel) {
@@ -246,7 +239,6 @@ void Cpuhp::OnStart(Kernel& kernel) {
     PathId path;
     CpuId cpu;
     if (!kernel.KthreadOf(task, self_, path, cpu)) continue;
-    if (path == kControllerPath) controller_ = task;
     if (path == kThreadPath) At(cpu).thread = task;
     if (path == kSmpbootPath) At(cpu).smpboot.push_back(task);
   }
@@ -271,54 +263,15 @@ void Cpuhp::OnStart(Kernel& kernel) {
 
 // ------------------------------------------------------------------------------------------ locks
 
-// The operations offline and online: the task that executes them is the controller.
-Next Cpuhp::TaskOpStep(Kernel& kernel, Frame& frame) {
-  const bool up = frame.path == kOnlineOp;
-  const CpuId cpu = CpuOf(frame.r[0]);
-  if (frame.step == StepId(0)) {
-    if (cpu.index() >= cpus_.size() || !cpu.valid()) return Next::Return(kEINVAL);
-    frame.r[1] = ++next_id_;
-    EmitOp(kernel, cpu, up ? kOnline : kOffline, HotplugPhase::kRequested, 0, next_id_);
-    if (CanLock() && waiters_.empty()) {
-      is_locked_ = true;
-      owner_ = frame.task;
-    } else {
-      waiters_.push_back({frame.task, -1});
-    }
-    frame.step = StepId(1);
-  }
-  if (frame.step == StepId(1)) {
-    if (owner_ != frame.task) return Next::Block(StepId(1), TaskState::kUninterruptible);
-    if (kernel.AdmitHotplug(cpu, up) == kHotplugWait) {
-      is_locked_ = false;
-      owner_ = TaskId();
-      waiters_.push_back({frame.task, -1});
-      return Next::Block(StepId(1), TaskState::kUninterruptible);
-    }
-    op_id_ = static_cast<int>(frame.r[1]);
-    if (is_toy_) {
-      toy_result_ = kHotplugWait;
-      ToyBegin(kernel, cpu, up, frame.task);
-      frame.step = StepId(2);
-      return Next::Block(StepId(2), TaskState::kUninterruptible);
-    }
-    const int64_t args[6] = {cpu.value(), up ? kOnline : kOffline, frame.r[1], 0, 0, 0};
-    return Next::Call(StepId(2), self_, kOpPath, args);
-  }
-  if (is_toy_) return Next::Return(toy_result_);
-  Release(kernel);
-  return Next::Return(frame.result);
-}
-
 Next Cpuhp::ReaderStep(Kernel& kernel, Frame& frame) {
   if (frame.path == kReadUnlockOp) {
     readers_.Leave(frame.task);
     if (readers_.empty()) Dispatch(kernel);
     return Next::Return(0);
   }
-  // An operation that waits keeps new readers out.
-  const bool is_kept_out = is_locked_ || !waiters_.empty();
-  if (frame.step == StepId(1) || readers_.Take(frame.task, is_kept_out)) return Next::Return(0);
+  if (frame.step == StepId(1) || readers_.Take(frame.task, KeepsReadersOut())) {
+    return Next::Return(0);
+  }
   return Next::Block(StepId(1), TaskState::kUninterruptible);
 }
 
@@ -347,7 +300,10 @@ void Cpuhp::OnCall(Kernel& kernel, CpuId, const Message& message) {
 Next Cpuhp::Step(Kernel& kernel, Frame& frame) {
   if (frame.path == kControllerPath) return ControllerStep(kernel, frame);
   if (frame.path == kRequestPath) return RequestStep(kernel, frame);
-  if (frame.path == kOfflineOp || frame.path == kOnlineOp) return TaskOpStep(kernel, frame);
+  if (frame.path == kOfflineOp || frame.path == kOnlineOp) {
+    const bool is_toy_done = is_toy_ && frame.step == hotplug::kTaskOpDone;
+    return is_toy_done ? Next::Return(toy_result_) : TaskOpStep(kernel, frame);
+  }
   if (frame.path == kReadLockOp || frame.path == kReadUnlockOp) return ReaderStep(kernel, frame);
   if (hotplug::IsUserPath(frame.path)) return hotplug::UserStep(kernel, self_, readers_, frame);
   if (frame.path >= kSetupStateOp) return RegisterStep(kernel, frame);

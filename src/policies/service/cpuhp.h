@@ -14,13 +14,15 @@
 
 #include "rqsim/seams.h"
 #include "service/cpuhp_table.h"
-#include "service/hotplug_ops.h"
+#include "service/hotplug_requests.h"
 #include "service/stop_machine.h"
 
 namespace rqsim::cpuhp {
 
 // Paths, in the order of the PolicyInfo.
-inline constexpr PathId kControllerPath{0};
+using hotplug::Ask;
+using hotplug::Asked;
+using hotplug::kControllerPath;
 using hotplug::kOfflineOp;
 using hotplug::kOnlineOp;
 using hotplug::kReadLockOp;
@@ -75,67 +77,39 @@ struct PerCpu {
   TaskId controller;            // sleeps until the thread, or the CPU, has done its part
 };
 
-// What waits for the lock of hotplug: a request of the scenario, or a task.
-struct Waiter {
-  TaskId task;       // invalid: a request
-  int request = -1;  // index into requests_
-};
-
-class Cpuhp final : public KernelService {
+class Cpuhp final : public hotplug::RequestedService {
  public:
   Cpuhp(const PolicyParams& params, const Limits& limits, Table table);
 
   HookMask Hooks() const override { return Hook::kOnStart | Hook::kSwitchedPath; }
   void OnStart(Kernel& kernel) override;
   bool Hotplug(Kernel& kernel, const HotplugSpec& request) override;
-  void HotplugRetry(Kernel& kernel) override;
   PathCall SwitchedPath(Kernel& kernel, CpuId cpu, TaskId prev, TaskId next) override;
   void OnCall(Kernel& kernel, CpuId cpu, const Message& message) override;
   Next Step(Kernel& kernel, Frame& frame) override;
   void Describe(const Kernel& kernel, TaskId task, StateWriter& writer) const override;
 
  private:
-  // A request that has not been carried out yet.
-  enum class Ask : uint8_t {
-    kTarget,
-    kFail,
-    kFreeze,
-    kThaw,
-    kDisable,
-    kEnable,
-    kSmtOff,
-    kSmtOn,
-    kWakeup
-  };
-  struct Asked {
-    Ask what = Ask::kTarget;
-    int target = 0;
-    CpuSet cpus;
-    CpuId on;
-    int id = 0;
-  };
-
   PerCpu& At(CpuId cpu) { return cpus_[cpu.index()]; }
   PerCpu& At(int64_t cpu) { return cpus_[static_cast<std::size_t>(cpu)]; }
 
   // --- cpuhp.cc
-  bool CanLock() const { return !is_locked_ && readers_.empty(); }
-  Next TaskOpStep(Kernel& kernel, Frame& frame);
+  // An operation that waits keeps new readers out.
+  bool KeepsReadersOut() const { return is_locked() || !waiters().empty(); }
   Next ReaderStep(Kernel& kernel, Frame& frame);
   void Set(Kernel& kernel, int event, int64_t a, int64_t b, int64_t c = 0);
 
   // --- cpuhp_request.cc
-  void Dispatch(Kernel& kernel);
-  void Release(Kernel& kernel);
-  void AddRequest(Kernel& kernel, const Asked& asked);
-  Next ControllerStep(Kernel& kernel, Frame& frame);
+  Next CarryOut(Kernel& kernel, Frame& frame, const Asked& asked) override;
+  Next TaskOp(Kernel& kernel, Frame& frame, CpuId cpu, bool up) override;
+  bool WaitsForReaders(const Waiter&) const override { return true; }
+  bool BeginByItself(Kernel& kernel, const Asked& asked) override;
+  CpuId ControllerCpu(const Kernel& kernel, const Asked& asked) const override;
   Next RequestStep(Kernel& kernel, Frame& frame);
   Next NextOfRequest(Kernel& kernel, Frame& frame);
   static CpuId PrimaryCpu(const Kernel& kernel);
-  CpuId ControllerCpu(const Kernel& kernel, const Asked& asked) const;
   int64_t SetFail(CpuId cpu, int state);
   int64_t Check(Kernel& kernel, CpuId cpu, int target);
-  void EmitOp(Kernel& kernel, CpuId cpu, int target, HotplugPhase phase, int64_t result, int id);
   bool IsSecondary(const Kernel& kernel, CpuId cpu) const;
   bool HasSecondary(const Kernel& kernel, const CpuSet& cpus) const;
   bool IsBootable(const Kernel& kernel, CpuId cpu) const;
@@ -199,7 +173,6 @@ class Cpuhp final : public KernelService {
   Next NextToyCallback(Kernel& kernel, Frame& frame);
   RunMode ModeOf(const Frame& frame) const;
 
-  PolicyId self_;
   Table table_;
   StopMachine stop_;
   bool is_toy_ = false, is_parallel_ = false, is_split_ = false, has_smt_ = true;
@@ -212,19 +185,11 @@ class Cpuhp final : public KernelService {
   bool parks_ = true;
   Cycles sync_limit_;  // how long somebody waits for a CPU to be alive, or dead
   std::vector<PerCpu> cpus_;
-  TaskId controller_;
-  bool is_locked_ = false;  // add_remove, and with it the write lock
-  TaskId owner_;            // who has it; invalid: a request that is not dispatched yet
-  hotplug::Readers readers_;
   int disabled_ = 0;
   bool is_frozen_ = false;  // tasks_frozen
   bool is_wakeup_pending_ = false;
   CpuSet frozen_;
   CpuSet stop_cpus_;
-  std::vector<Waiter> waiters_;  // for the lock, first in first out
-  std::vector<Asked> requests_;  // as the scenario made them
-  int running_ = -1;             // request that the controller carries out
-  int next_id_ = 0;
   int op_id_ = 0;
   TaskId toy_waiter_;
   int64_t toy_result_ = 0;

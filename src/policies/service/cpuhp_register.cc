@@ -57,7 +57,7 @@ Next Cpuhp::RegisterStep(Kernel& kernel, Frame& frame) {
                               ? Find(list, static_cast<int>(frame.r[kInstance])) != list.end()
                               : state.is_registered != IsAdding(frame);
     if (is_toy_ || state.name.empty() || !is_there) return Next::Return(kEINVAL);
-    if (!readers_.Take(frame.task, is_locked_ || !waiters_.empty())) {
+    if (!readers_.Take(frame.task, KeepsReadersOut())) {
       return Next::Block(kInside, TaskState::kUninterruptible);
     }
   }

@@ -11,17 +11,6 @@ CpuId CpuOf(int64_t number) { return CpuId(static_cast<int32_t>(number)); }
 
 }  // namespace
 
-void Cpuhp::EmitOp(Kernel& kernel, CpuId cpu, int target, HotplugPhase phase, int64_t result,
-                   int id) {
-  HotplugOp op;
-  op.result = result;
-  op.cpu = cpu;
-  op.target = target;
-  op.phase = phase;
-  op.id = id;
-  kernel.Emit(op);
-}
-
 bool Cpuhp::Hotplug(Kernel& kernel, const HotplugSpec& request) {
   Asked asked;
   asked.cpus = request.cpus;
@@ -39,7 +28,7 @@ bool Cpuhp::Hotplug(Kernel& kernel, const HotplugSpec& request) {
     to.remove_prefix(5);
   }
   asked.target = table_.Find(to);
-  asked.id = ++next_id_;
+  asked.id = NewId();
   const CpuId cpu = asked.cpus.First();
   EmitOp(kernel, cpu, asked.target, HotplugPhase::kRequested, 0, asked.id);
   // Writing the file `fail` takes no lock.
@@ -61,17 +50,10 @@ bool Cpuhp::Hotplug(Kernel& kernel, const HotplugSpec& request) {
     EmitOp(kernel, cpu, asked.target, HotplugPhase::kDone, kEINVAL, asked.id);
     return true;
   }
-  AddRequest(kernel, asked);
+  Add(asked);
+  Dispatch(kernel);
   return true;
 }
-
-void Cpuhp::AddRequest(Kernel& kernel, const Asked& asked) {
-  waiters_.push_back({TaskId(), static_cast<int>(requests_.size())});
-  requests_.push_back(asked);
-  Dispatch(kernel);
-}
-
-void Cpuhp::HotplugRetry(Kernel& kernel) { Dispatch(kernel); }
 
 // hotplug.md 5.3: what can be made to fail.
 int64_t Cpuhp::SetFail(CpuId cpu, int state) {
@@ -84,83 +66,36 @@ int64_t Cpuhp::SetFail(CpuId cpu, int state) {
 }
 
 CpuId Cpuhp::ControllerCpu(const Kernel& kernel, const Asked& asked) const {
-  if (asked.on.valid() && kernel.online().Contains(asked.on)) return asked.on;
   if (asked.what == Ask::kFreeze || asked.what == Ask::kThaw) return PrimaryCpu(kernel);
-  const CpuSet others = kernel.online() - asked.cpus;
-  return others.empty() ? kernel.online().First() : others.First();
+  return RequestedService::ControllerCpu(kernel, asked);
 }
 
-// Who has waited longest gets the lock as soon as it is free. A request whose turn it is not has no
-// controller yet (MODEL-170).
-void Cpuhp::Dispatch(Kernel& kernel) {
-  while (CanLock() && !waiters_.empty()) {
-    const Waiter first = waiters_.front();
-    if (first.request >= 0 && is_toy_) {
-      const Asked& asked = requests_[static_cast<std::size_t>(first.request)];
-      const bool up = asked.target == kOnline;
-      if (kernel.AdmitHotplug(asked.cpus.First(), up) == kHotplugWait) return;
-      op_id_ = asked.id;
-      waiters_.erase(waiters_.begin());
-      is_locked_ = true;
-      ToyBegin(kernel, asked.cpus.First(), up, TaskId());
-      continue;
-    }
-    if (first.request >= 0) {
-      const Asked& asked = requests_[static_cast<std::size_t>(first.request)];
-      const bool one = asked.what == Ask::kTarget && asked.cpus.Count() == 1;
-      if (one && kernel.AdmitHotplug(asked.cpus.First(), asked.target == kOnline) == kHotplugWait) {
-        return;
-      }
-    }
-    waiters_.erase(waiters_.begin());
-    is_locked_ = true;
-    if (first.task.valid()) {
-      owner_ = first.task;
-      kernel.Wake(first.task);
-      return;
-    }
-    running_ = first.request;
-    owner_ = controller_;
-    const Task& task = kernel.task(controller_);
-    const bool executes = task.on_cpu && task.state == TaskState::kRunning;
-    if (executes) return;  // it looks by itself before it sleeps
-    kernel.SetAffinity(controller_, CpuSet::Of(ControllerCpu(
-                                        kernel, requests_[static_cast<std::size_t>(running_)])));
-    kernel.Wake(controller_, WakeFlags::kFreeSwitch | WakeFlags::kNone);
-    return;
-  }
-  if (!is_locked_ && waiters_.empty()) readers_.AdmitWaiting(kernel);
+bool Cpuhp::BeginByItself(Kernel& kernel, const Asked& asked) {
+  if (!is_toy_) return false;
+  op_id_ = asked.id;
+  ToyBegin(kernel, asked.cpus.First(), asked.target == kOnline, TaskId());
+  return true;
 }
 
-void Cpuhp::Release(Kernel& kernel) {
-  is_locked_ = false;
-  owner_ = TaskId();
-  running_ = -1;
-  Dispatch(kernel);
+Next Cpuhp::CarryOut(Kernel&, Frame&, const Asked&) {
+  const int64_t args[1] = {running()};
+  return Next::Call(hotplug::kCarriedOut, self_, kRequestPath, args);
 }
 
-Next Cpuhp::ControllerStep(Kernel& kernel, Frame& frame) {
-  if (frame.step == StepId(1)) {
-    Release(kernel);
-    frame.step = StepId(0);
+Next Cpuhp::TaskOp(Kernel& kernel, Frame& frame, CpuId cpu, bool up) {
+  op_id_ = static_cast<int>(frame.r[1]);
+  if (is_toy_) {
+    toy_result_ = kHotplugWait;
+    ToyBegin(kernel, cpu, up, frame.task);
+    return Next::Block(hotplug::kTaskOpDone, TaskState::kUninterruptible);
   }
-  if (running_ < 0) return Next::Block(StepId(0), TaskState::kInterruptible);
-  const Asked& asked = requests_[static_cast<std::size_t>(running_)];
-  const CpuId where = ControllerCpu(kernel, asked);
-  if (where != frame.cpu && asked.what == Ask::kTarget) {
-    // The next request has to be carried out elsewhere: it takes itself there.
-    kernel.SetAffinity(frame.task, CpuSet::Of(where));
-    Next point = Next::Run(StepId(0), kZeroCycles, RunMode::kUser);
-    point.cond_resched = true;
-    return point;
-  }
-  const int64_t args[1] = {running_};
-  return Next::Call(StepId(1), self_, kRequestPath, args);
+  const int64_t args[6] = {cpu.value(), up ? kOnline : kOffline, frame.r[1], 0, 0, 0};
+  return Next::Call(hotplug::kTaskOpDone, self_, kOpPath, args);
 }
 
 // One request: as many operations as it needs. r[1] counts them, r[2] is the first error.
 Next Cpuhp::RequestStep(Kernel& kernel, Frame& frame) {
-  const Asked& asked = requests_[static_cast<std::size_t>(frame.r[0])];
+  const Asked& asked = request(static_cast<int>(frame.r[0]));
   if (frame.step == StepId(0)) frame.r[1] = -1;
   if (frame.step == StepId(1) && frame.result < 0) {
     frame.r[2] = frame.result;
@@ -171,7 +106,7 @@ Next Cpuhp::RequestStep(Kernel& kernel, Frame& frame) {
 }
 
 Next Cpuhp::NextOfRequest(Kernel& kernel, Frame& frame) {
-  const Asked& asked = requests_[static_cast<std::size_t>(frame.r[0])];
+  const Asked& asked = request(static_cast<int>(frame.r[0]));
   const bool is_begin = frame.step == StepId(0);
   const int num = kernel.num_cpus();
   const auto op = [&](CpuId cpu, int target, bool is_frozen) {

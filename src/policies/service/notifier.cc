@@ -24,8 +24,7 @@ namespace rqsim {
 namespace notifier {
 namespace {
 
-constexpr StepInfo kLoopSteps[] = {{"idle"}, {"done"}};
-constexpr StepInfo kTaskOpSteps[] = {{"enter"}, {"owner"}, {"done"}};
+constexpr StepInfo kFreezeSteps[] = {{"next"}, {"done"}};
 constexpr StepInfo kReaderSteps[] = {{"enter"}, {"owner"}};
 // Where a step of hotplug.md 4.5 begins it bears its number; those of 4.4 that are the same, too.
 constexpr StepInfo kDownSteps[] = {
@@ -38,9 +37,9 @@ constexpr StepInfo kChainSteps[] = {{"first"}, {"called"}};
 constexpr StepInfo kThreadSteps[] = {{"idle"}, {"ran"}, {"park"}};
 constexpr StepInfo kIdleSteps[] = {{"vi"}, {"ready"}};
 constexpr StepInfo kStartSteps[] = {{"starting"}, {"started"}};
-constexpr PathInfo kPaths[] = {{"controller", kLoopSteps},
-                               {"offline", kTaskOpSteps},
-                               {"online", kTaskOpSteps},
+constexpr PathInfo kPaths[] = {{"controller", hotplug::kControllerSteps},
+                               {"offline", hotplug::kTaskOpSteps},
+                               {"online", hotplug::kTaskOpSteps},
                                {"read_lock", kReaderSteps},
                                {"read_unlock", kReaderSteps},
                                {"register", kReaderSteps},
@@ -59,7 +58,8 @@ constexpr PathInfo kPaths[] = {{"controller", kLoopSteps},
                                {"unregister", kReaderSteps},
                                {"register_hotcpu", kReaderSteps},
                                {"unregister_hotcpu", kReaderSteps},
-                               {"call_rcu", kReaderSteps}};
+                               {"call_rcu", kReaderSteps},
+                               {"freeze", kFreezeSteps}};
 
 constexpr std::array kOwnOps = {
     ServiceOpInfo{.name = "register_cpu_notifier",
@@ -278,12 +278,10 @@ constexpr FaultInfo kFaults[] = {{.name = "hotplug.dying_irqs_on",
                                   .summary = "RCU leaves its core in the thread of a CPU that goes",
                                   .caught_by = "HP-C1"}};
 
-CpuId CpuAt(int64_t number) { return CpuId(static_cast<int32_t>(number)); }
-
 }  // namespace
 
 Notifier2012::Notifier2012(const PolicyParams& params, const Limits& limits, Chain chain)
-    : self_(limits.self),
+    : RequestedService(limits),
       chain_(std::move(chain)),
       is_idle_loop_(params.Text("offline_sync") == "idle-loop"),
       pushes_(params.Text("push_at") == "v"),
@@ -317,8 +315,7 @@ Notifier2012::Notifier2012(const PolicyParams& params, const Limits& limits, Cha
       c_die_(params.Length("c_die")),
       c_check_(params.Length("c_check")),
       c_poll_(params.Length("c_poll")),
-      jiffy_(limits.tick),
-      readers_(limits.num_tasks) {
+      jiffy_(limits.tick) {
   const std::string_view mode = params.Text("kthread_mode");
   if (mode == "migrate") kthread_mode_ = KthreadMode::kMigrate;
   if (mode == "park") kthread_mode_ = KthreadMode::kPark;
@@ -328,8 +325,6 @@ Notifier2012::Notifier2012(const PolicyParams& params, const Limits& limits, Cha
   chain_.SetMirrored(is_mirrored_);
   rcu_callbacks_.resize(static_cast<std::size_t>(limits.num_cpus));
   threads_.resize(static_cast<std::size_t>(limits.num_cpus * kMaxThreads));
-  waiters_.reserve(16);
-  requests_.reserve(64);
 }
 
 void Notifier2012::OnStart(Kernel& kernel) {
@@ -338,7 +333,6 @@ void Notifier2012::OnStart(Kernel& kernel) {
     PathId path;
     CpuId cpu;
     if (!kernel.KthreadOf(TaskId(id), self_, path, cpu)) continue;
-    if (path == kControllerPath) controller_ = TaskId(id);
     if (path != kThreadPath) continue;
     threads_[cpu.index() * kMaxThreads + static_cast<std::size_t>(found[cpu.index()]++)] =
         TaskId(id);
@@ -366,50 +360,19 @@ void Notifier2012::Set(Kernel& kernel, int event, int64_t a, int64_t b, int64_t 
 
 // ------------------------------------------------------------------------------------------ locks
 
-Next Notifier2012::TaskOpStep(Kernel& kernel, Frame& frame) {
-  if (frame.step == StepId(0)) {
-    const CpuId cpu = CpuAt(frame.r[0]);
-    if (!cpu.valid() || cpu.value() >= kernel.num_cpus()) return Next::Return(kEINVAL);
-    Asked asked;
-    asked.cpu = cpu;
-    asked.up = frame.path == kOnlineOp;
-    asked.id = ++next_id_;
-    frame.r[1] = asked.id;
-    EmitOp(kernel, asked, HotplugPhase::kRequested, 0);
-    if (!is_locked_ && waiters_.empty()) {
-      is_locked_ = true;
-      owner_ = frame.task;
-    } else {
-      waiters_.push_back({frame.task, -1});
-    }
-    frame.step = StepId(1);
-  }
-  if (frame.step == StepId(1)) {
-    if (owner_ != frame.task) return Next::Block(StepId(1), TaskState::kUninterruptible);
-    now_ = Asked();
-    now_.cpu = CpuAt(frame.r[0]);
-    now_.up = frame.path == kOnlineOp;
-    now_.id = static_cast<int>(frame.r[1]);
-    const int64_t args[1] = {frame.r[0]};
-    return Next::Call(StepId(2), self_, now_.up ? kUpPath : kDownPath, args);
-  }
-  Release(kernel);
-  return Next::Return(frame.result);
-}
-
 // get_online_cpus(), put_online_cpus(): nested in the operation they do nothing; a writer that
 // waits keeps nobody out, which is why readers can keep it waiting for ever.
 Next Notifier2012::ReaderStep(Kernel& kernel, Frame& frame) {
   if (frame.path == kReadUnlockOp) {
-    if (frame.task == owner_ && is_active_) return Next::Return(0);
+    if (frame.task == owner() && is_active_) return Next::Return(0);
     readers_.Leave(frame.task);
     if (readers_.empty()) {
-      if (is_locked_ && !is_active_ && owner_.valid()) kernel.Wake(owner_);
+      if (is_locked() && !is_active_ && owner().valid()) kernel.Wake(owner());
       Dispatch(kernel);
     }
     return Next::Return(0);
   }
-  if (frame.step == StepId(1) || (frame.task == owner_ && is_active_)) return Next::Return(0);
+  if (frame.step == StepId(1) || (frame.task == owner() && is_active_)) return Next::Return(0);
   if (readers_.Take(frame.task, is_active_)) return Next::Return(0);
   return Next::Block(StepId(1), TaskState::kUninterruptible);
 }
@@ -424,12 +387,12 @@ Next Notifier2012::RegistrationStep(Kernel& kernel, Frame& frame) {
   const bool is_hotcpu = frame.path == kRegisterHotcpuOp || frame.path == kUnregisterHotcpuOp;
   // The hotcpu forms are compiled away without hotplug; the others serve CPUs that boot.
   if (is_hotcpu && !has_hotplug_) return Next::Return(0);
-  if (frame.step == StepId(0) && is_locked_) {
-    waiters_.push_back({frame.task, -1});
+  if (frame.step == StepId(0) && is_locked()) {
+    AddWaiter(frame.task);
     CheckDeadlock(kernel);
     return Next::Block(StepId(1), TaskState::kUninterruptible);
   }
-  if (frame.step == StepId(1) && owner_ != frame.task) {
+  if (frame.step == StepId(1) && owner() != frame.task) {
     return Next::Block(StepId(1), TaskState::kUninterruptible);
   }
   Notifier& notifier = chain_.at(static_cast<int>(index));
@@ -455,10 +418,12 @@ Next Notifier2012::RegistrationStep(Kernel& kernel, Frame& frame) {
 // hotplug.md 4.7: who registers while he reads waits for add_remove, whose owner waits until nobody
 // reads.
 void Notifier2012::CheckDeadlock(Kernel& kernel) {
-  if (!is_locked_ || is_active_) return;
-  for (const Waiter& waiter : waiters_) {
+  if (!is_locked() || is_active_) return;
+  const bool is_asked = running() >= 0 && request(running()).what == Ask::kTarget;
+  const CpuId cpu = is_asked ? request(running()).cpus.First() : now_.cpu;
+  for (const Waiter& waiter : waiters()) {
     if (!waiter.task.valid() || !readers_.Has(waiter.task)) continue;
-    Set(kernel, kDeadlockEvent, now_.cpu.value(), owner_.value(), waiter.task.value());
+    Set(kernel, kDeadlockEvent, cpu.value(), owner().value(), waiter.task.value());
   }
 }
 
@@ -494,6 +459,7 @@ Next Notifier2012::Step(Kernel& kernel, Frame& frame) {
   if (frame.path == kRegisterOp || frame.path == kInitOp) return RegistrationStep(kernel, frame);
   if (frame.path == kTouchOp) return TouchStep(kernel, frame);
   if (frame.path == kCallRcuOp) return CallRcuStep(kernel, frame);
+  if (frame.path == kFreezePath) return FreezeStep(kernel, frame);
   if (frame.path >= kUnregisterOp) return RegistrationStep(kernel, frame);
   if (hotplug::IsUserPath(frame.path)) return hotplug::UserStep(kernel, self_, readers_, frame);
   if (frame.path == kDownPath) return DownStep(kernel, frame);

@@ -16,13 +16,15 @@
 #include <vector>
 
 #include "rqsim/seams.h"
-#include "service/hotplug_ops.h"
+#include "service/hotplug_requests.h"
 #include "service/param_texts.h"
 #include "service/stop_machine.h"
 
 namespace rqsim::notifier {
 
-inline constexpr PathId kControllerPath{0};
+using hotplug::Ask;
+using hotplug::Asked;
+using hotplug::kControllerPath;
 using hotplug::kOfflineOp;
 using hotplug::kOnlineOp;
 using hotplug::kReadLockOp;
@@ -42,6 +44,7 @@ inline constexpr PathId kUnregisterOp{18};
 inline constexpr PathId kRegisterHotcpuOp{19};
 inline constexpr PathId kUnregisterHotcpuOp{20};
 inline constexpr PathId kCallRcuOp{21};
+inline constexpr PathId kFreezePath{22};
 
 // hotplug.md 4.1.
 enum class Event : int {
@@ -111,14 +114,9 @@ class Chain {
   bool is_mirrored_ = false;
 };
 
-struct Waiter {
-  TaskId task;
-  int request = -1;
-};
-enum class Ask : uint8_t { kCpu, kFreeze, kThaw };
-struct Asked {
-  Ask what = Ask::kCpu;
-  CpuId cpu, on;
+// One CPU that goes or comes.
+struct Operation {
+  CpuId cpu;
   bool up = false;
   bool is_frozen = false;  // a step of freeze or thaw
   int id = 0;
@@ -128,7 +126,7 @@ enum class Place : uint8_t { kHere, kParked, kElsewhere, kStopped };
 
 inline constexpr int kMaxThreads = 3;
 
-class Notifier2012 final : public KernelService {
+class Notifier2012 final : public hotplug::RequestedService {
  public:
   Notifier2012(const PolicyParams& params, const Limits& limits, Chain chain);
   void SetDependencies(std::vector<Dependency> dependencies) {
@@ -138,7 +136,6 @@ class Notifier2012 final : public KernelService {
   HookMask Hooks() const override { return Hook::kOnStart | Hook::kSwitchedPath; }
   void OnStart(Kernel& kernel) override;
   bool Hotplug(Kernel& kernel, const HotplugSpec& request) override;
-  void HotplugRetry(Kernel& kernel) override { Dispatch(kernel); }
   PathCall SwitchedPath(Kernel& kernel, CpuId cpu, TaskId prev, TaskId next) override;
   Next Step(Kernel& kernel, Frame& frame) override;
 
@@ -147,17 +144,17 @@ class Notifier2012 final : public KernelService {
   enum class HelpIdle : uint8_t { kNone, kIpi, kNotifiers };
 
   // --- notifier_request.cc
-  void EmitOp(Kernel& kernel, const Asked& asked, HotplugPhase phase, int64_t result);
+  void EmitNow(Kernel& kernel, HotplugPhase phase, int64_t result);
   bool AskGlobal(Kernel& kernel, std::string_view what);
-  CpuId ControllerCpu(const Kernel& kernel, const Asked& asked) const;
-  void Dispatch(Kernel& kernel);
-  void Release(Kernel& kernel);
+  Next CarryOut(Kernel& kernel, Frame& frame, const Asked& asked) override;
+  Next TaskOp(Kernel& kernel, Frame& frame, CpuId cpu, bool up) override;
+  // A task has add_remove while there are readers, and waits for them then.
+  bool WaitsForReaders(const Waiter& waiter) const override { return waiter.request >= 0; }
+  void BeforeRelease(Kernel& kernel) override;
   void ReleaseHotplug(Kernel& kernel);
-  Next ControllerStep(Kernel& kernel, Frame& frame);
-  Next NextOfFreeze(Kernel& kernel, Frame& frame);
+  Next FreezeStep(Kernel& kernel, Frame& frame);
 
   // --- notifier.cc
-  Next TaskOpStep(Kernel& kernel, Frame& frame);
   Next ReaderStep(Kernel& kernel, Frame& frame);
   Next RegistrationStep(Kernel& kernel, Frame& frame);
   Next TouchStep(Kernel& kernel, Frame& frame);
@@ -174,7 +171,7 @@ class Notifier2012 final : public KernelService {
   void ReportWindows(Kernel& kernel, CpuId cpu);
 
   // --- notifier_op.cc
-  int64_t Check(Kernel& kernel, const Asked& asked);
+  int64_t Check(Kernel& kernel, const Operation& operation);
   Next DownStep(Kernel& kernel, Frame& frame);
   Next AfterDownPrepare(Kernel& kernel, Frame& frame);
   Next Park(Kernel& kernel, Frame& frame, StepId again);
@@ -207,7 +204,6 @@ class Notifier2012 final : public KernelService {
   Next IdleStep(Kernel& kernel, Frame& frame);
   Next StartStep(Kernel& kernel, Frame& frame);
 
-  PolicyId self_;
   Chain chain_;
   StopMachine stop_;
   KthreadMode kthread_mode_ = KthreadMode::kTeardown;
@@ -222,23 +218,13 @@ class Notifier2012 final : public KernelService {
       c_stop_thr_, c_stage_, c_boot_, c_disable_, c_die_, c_check_, c_poll_, jiffy_;
   std::vector<Dependency> dependencies_;
 
-  TaskId controller_;
   std::vector<TaskId> threads_;  // by CPU, num_threads_ each
   TaskId parker_;                // sleeps until a thread has parked
-  bool is_locked_ = false;       // add_remove
   bool is_active_ = false;       // an operation has the hotplug lock
-  TaskId owner_;
-  hotplug::Readers readers_;
   int disabled_ = 0;
   int64_t writer_retries_ = 0;
-  std::vector<Waiter> waiters_;
-  std::vector<Asked> requests_;
-  Asked now_;  // the operation that is carried out
+  Operation now_;  // the one that is carried out
   CpuSet frozen_;
-  int freeze_at_ = 0;          // which CPU comes next
-  int64_t freeze_result_ = 0;  // the first error
-  int running_ = -1;
-  int next_id_ = 0;
   CpuSet stop_cpus_;
 
   // The present operation.

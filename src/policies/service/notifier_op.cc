@@ -39,14 +39,14 @@ CpuId CpuOf(const Frame& frame) { return CpuId(static_cast<int32_t>(frame.r[0]))
 
 }  // namespace
 
-int64_t Notifier2012::Check(Kernel& kernel, const Asked& asked) {
+int64_t Notifier2012::Check(Kernel& kernel, const Operation& operation) {
   // Without hotplug CPUs boot, and stay.
-  if (disabled_ > 0 && !asked.is_frozen) return kEBUSY;
-  if (!has_hotplug_ && !asked.up) return kEBUSY;
-  const int64_t admitted = kernel.AdmitHotplug(asked.cpu, asked.up);
+  if (disabled_ > 0 && !operation.is_frozen) return kEBUSY;
+  if (!has_hotplug_ && !operation.up) return kEBUSY;
+  const int64_t admitted = kernel.AdmitHotplug(operation.cpu, operation.up);
   if (admitted < 0) return admitted;
-  if (!asked.up && kernel.online().Count() == 1) return kEBUSY;
-  return kernel.cpu(asked.cpu).online == asked.up ? kEINVAL : 0;
+  if (!operation.up && kernel.online().Count() == 1) return kEBUSY;
+  return kernel.cpu(operation.cpu).online == operation.up ? kEINVAL : 0;
 }
 
 Next Notifier2012::Unlock(Frame& frame, int64_t result, StepId step) {
@@ -73,7 +73,7 @@ Next Notifier2012::DownStep(Kernel& kernel, Frame& frame) {
     }
     frame.r[kResult] = 0;
     is_active_ = true;
-    EmitOp(kernel, now_, HotplugPhase::kLocked, 0);
+    EmitNow(kernel, HotplugPhase::kLocked, 0);
     caller_ = frame.task;
     ra_since_ = kNever;
     return Begin(kAsk);
@@ -100,7 +100,7 @@ Next Notifier2012::DownStep(Kernel& kernel, Frame& frame) {
   }
   if (frame.step <= kReady) return IdleLoopStep(kernel, frame);
   if (frame.step == kError || frame.step == kUnlocked) {
-    EmitOp(kernel, now_, HotplugPhase::kDone, frame.r[kResult]);
+    EmitNow(kernel, HotplugPhase::kDone, frame.r[kResult]);
     if (num_threads_ > 0) Set(kernel, kKthreadsEvent, frame.r[kThreadCost], cpu.value(), 0);
     return Next::Return(frame.r[kResult]);
   }
@@ -288,7 +288,7 @@ Next Notifier2012::UpStep(Kernel& kernel, Frame& frame) {
     if (refused != 0) return Unlock(frame, refused, kUpUnlocked);
     if (!readers_.empty()) return Next::Block(kLocked, TaskState::kUninterruptible);
     is_active_ = true;
-    EmitOp(kernel, now_, HotplugPhase::kLocked, 0);
+    EmitNow(kernel, HotplugPhase::kLocked, 0);
     return PrepareThreads(kernel, frame);
   }
   if (frame.step == kThreadsMade)
@@ -332,7 +332,7 @@ Next Notifier2012::UpStep(Kernel& kernel, Frame& frame) {
     kernel.SetQueueOnline(cpu, true);
     return Unlock(frame, 0, kUpUnlocked);
   }
-  EmitOp(kernel, now_, HotplugPhase::kDone, frame.r[kResult]);
+  EmitNow(kernel, HotplugPhase::kDone, frame.r[kResult]);
   if (num_threads_ > 0) Set(kernel, kKthreadsEvent, frame.r[kThreadCost], cpu.value(), 1);
   return Next::Return(frame.r[kResult]);
 }
