@@ -460,6 +460,12 @@ void Machine::HandleTop() {
       const FaultAt& fault = plan_.faults_at[payload & 0xffffff];
       policies_.rows[fault.policy.index()].policy->OnFault(*this, fault.index);
       Drain();
+      // What it asks of its own CPU comes like an interrupt there.
+      if (PreemptionPoint(c)) {
+        MarkResched(c);
+      } else if (task_store_[cpu_store_[c.index()].curr.index()].pending_signals != 0) {
+        Kick(c);
+      }
       break;
     }
     case Ev::kIdlePath:
