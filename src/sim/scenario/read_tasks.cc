@@ -195,7 +195,10 @@ const Shape* TaskShape(ShapeBook& book, const Shape* ops, const Shape* sched, bo
       {"start_cpu", book.Integer(0, kMaxCpus - 1), "where it is made (default: its lowest online)"},
       {"start", kthread ? book.Length(0) : book.Length(0, {"parked", "register"}),
        "when it is made (default 0); a worker: asleep and known to the servers, or it registers"},
-      {"tid", book.Integer(1, 0x3fffffff), "what user memory calls it (default: the lowest free)"},
+      {"tid", book.Integer(1, 0x3fffffff),
+       "what user memory calls it (default: the lowest free); that of a task that has ended by "
+       "then "
+       "may be given again"},
       {"process", book.String(TextForm::kName), "its address space"},
       {"deadline", book.Length(1), "of each job, from its release"},
       {"loop", book.Choice({book.Integer(0, INT64_MAX), book.Word(forever)}),

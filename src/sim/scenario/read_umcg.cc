@@ -31,19 +31,30 @@ const JsonValue* Servers(const JsonValue& group) {
   return ReadContext::Get(group, "servers", Kind::kArray);
 }
 
+// Who has which tid. The number of a task that has ended may be given to one that starts later.
 class TidTable {
  public:
   explicit TidTable(ReadContext& context) : context_(context) {}
   void Add(const JsonValue& owner) {
     const JsonValue* tid = ReadContext::Get(owner, "tid", Kind::kInteger);
-    if (tid == nullptr || tid->integer <= 0 || used_.insert(tid->integer).second) return;
-    context_.diagnostics.Error(ErrorCode::kUmcgTid, *tid,
-                               fmt::format("a second task with tid {}", tid->integer));
+    if (tid == nullptr || tid->integer <= 0) return;
+    if (used_.emplace(tid->integer, StartOf(owner)).second) return;
+    context_.diagnostics.Error(
+        ErrorCode::kUmcgTid, *tid,
+        fmt::format("a second task with tid {} that starts at the same time", tid->integer));
   }
 
  private:
+  // A server's is 0, as that of a task that says nothing.
+  Time StartOf(const JsonValue& owner) const {
+    const JsonValue* name = ReadContext::Get(owner, "name", Kind::kString);
+    for (const TaskSpec& task : context_.scenario.tasks) {
+      if (name != nullptr && task.name == name->text) return task.start;
+    }
+    return Time();
+  }
   ReadContext& context_;
-  std::set<int64_t> used_;
+  std::set<std::pair<int64_t, Time>> used_;
 };
 
 UmcgServerSpec ReadServer(ReadContext& context, const JsonValue& value) {
