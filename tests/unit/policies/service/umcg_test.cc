@@ -1,13 +1,16 @@
 // What scenario files cannot say of UMCG: that a run is the same whatever the order in which its
-// tasks are declared, and that a parameter stands in its object or as it is written.
+// tasks are declared, that a parameter stands in its object or as it is written, and that I16 is
+// reported when a cycle is nobody's.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "rqsim/policy.h"
 #include "rqsim/simulation.h"
+#include "sim/views/accountant.h"
 #include "support/catch.h"
 
 namespace rqsim {
@@ -112,6 +115,69 @@ TEST_CASE("UM-37 a run of many workers is the same twice, and in whatever order 
   CHECK(first.digest == second.digest);
   CHECK(first.lines == reversed.lines);
   CHECK(first.lines.size() > 50);
+}
+
+// Hands a run on to an accountant, but for the first segment of one kind in one task.
+class Leak final : public Listener, private ViolationSink {
+ public:
+  Leak(SegmentKind kind, std::string task) : kind_(kind), task_(std::move(task)) {}
+  bool has_leaked() const { return has_leaked_; }
+  const std::vector<std::string>& reported() const { return reported_; }
+  EventMask Wants() const override { return books_.Wants(); }
+  void OnStart(const RunInfo& info, ViolationSink&) override {
+    info_ = &info;
+    books_.OnStart(info, *this);
+  }
+  void OnEvent(const TraceEvent& event) override {
+    if (event.kind() == EventKind::kSegment) {
+      const auto segment = event.As<Segment>();
+      const bool is_its = segment.curr != kIdleTask && info_->task_name(segment.curr) == task_;
+      if (!has_leaked_ && segment.kind == kind_ && (task_.empty() || is_its)) {
+        has_leaked_ = true;
+        return;
+      }
+    }
+    books_.OnEvent(event);
+  }
+  void OnEnd(const RunEnd& end) override { books_.OnEnd(end); }
+
+ private:
+  void Report(Violation violation, Severity) override { reported_.push_back(violation.id); }
+
+  SegmentKind kind_;
+  std::string task_;
+  bool has_leaked_ = false;
+  const RunInfo* info_ = nullptr;
+  Accountant books_;
+  std::vector<std::string> reported_;
+};
+
+TEST_CASE("I16: cycles of a worker, a server, a kernel step or an idle CPU that are nobody's",
+          "[umcg]") {
+  struct Row {
+    SegmentKind kind;
+    std::string task;
+  };
+  const std::vector<Row> rows = {{SegmentKind::kUser, "W3"},
+                                 {SegmentKind::kUser, "S1"},
+                                 {SegmentKind::kKernel, "W3"},
+                                 {SegmentKind::kKernel, "S2"},
+                                 {SegmentKind::kIdle, ""}};
+  Scenario scenario = ManyWorkers(false);
+  scenario.machine.cpus.resize(3);  // one for nobody
+  for (const Row& row : rows) {
+    CAPTURE(static_cast<int>(row.kind), row.task);
+    PolicySet set;
+    set.name = "posted";
+    auto simulation = Simulation::Create(scenario, set);
+    REQUIRE(simulation.ok());
+    Leak leak(row.kind, row.task);
+    (*simulation)->AddListener(leak);
+    (*simulation)->Run();
+    REQUIRE(leak.has_leaked());
+    CHECK(std::count(leak.reported().begin(), leak.reported().end(), "AC-1") > 0);
+    CHECK((*simulation)->violations().empty());
+  }
 }
 
 TEST_CASE("Corrections are chosen one by one or all together", "[umcg]") {
