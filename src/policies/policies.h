@@ -104,6 +104,9 @@ extern const PolicyInfo kUmcgPzInfo;
 absl::StatusOr<std::unique_ptr<KernelService>> MakeUmcgPz(const PolicyParams& params,
                                                           const Limits& limits);
 
+extern const PolicyInfo kUmcgEvInfo;
+absl::StatusOr<std::unique_ptr<KernelService>> MakeUmcgEv(const PolicyParams& params,
+                                                          const Limits& limits);
 extern const PolicyInfo kSwitchToInfo;
 absl::StatusOr<std::unique_ptr<KernelService>> MakeSwitchTo(const PolicyParams& params,
                                                             const Limits& limits);

@@ -42,6 +42,7 @@ const Registry& Registry::BuiltIn() {
     table.Add(RegistryEntry::Service(kUmcgV06Info, MakeUmcgV06));
     table.Add(v09);
     table.Add(RegistryEntry::Service(kUmcgPzInfo, MakeUmcgPz));
+    table.Add(RegistryEntry::Service(kUmcgEvInfo, MakeUmcgEv));
     table.Add(RegistryEntry::Service(kSwitchToInfo, MakeSwitchTo));
     table.Add(RegistryEntry::Service(kFutexInfo, MakeFutex));
     table.Add(RegistryEntry::Service(kFutexSwapInfo, MakeFutexSwap));

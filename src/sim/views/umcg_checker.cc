@@ -14,6 +14,12 @@ constexpr int64_t kNone = 0;
 constexpr int64_t kRunning = 1;
 constexpr int64_t kIdle = 2;
 constexpr int64_t kBlocked = 3;
+// Of umcg-ev alone, with the flag of a wait that has timed out.
+constexpr int64_t kAttached = 4;
+constexpr int64_t kWaking = 5;
+constexpr int64_t kSwapping = 6;
+constexpr int64_t kRunnable = 7;
+constexpr int64_t kTimedOut = 0x40;
 // A worker that was run so often and never got to its user code will not.
 constexpr int kLivelockRounds = 3;
 
@@ -27,6 +33,14 @@ const char* NameOfState(int64_t state) {
       return "IDLE";
     case kBlocked:
       return "BLOCKED";
+    case kAttached:
+      return "ATTACHED";
+    case kWaking:
+      return "WAKING";
+    case kSwapping:
+      return "SWAPPING";
+    case kRunnable:
+      return "RUNNABLE";
     default:
       return "no state";
   }
@@ -45,6 +59,26 @@ bool IsKernelChange(int64_t from, int64_t to, bool is_pz) {
          (from == kRunning && (to == kBlocked || to == kIdle)) || from == kIdle;
 }
 
+// The same under umcg-ev (umcg.md 11), where no other change is possible.
+bool IsChangeOfEv(int64_t from, int64_t to) {
+  switch (from) {
+    case kNone:
+      return to == kRunning || to == kBlocked;
+    case kRunning:
+      return to != kRunning && to != kWaking;
+    case kIdle:
+    case kAttached:
+      return to == kRunning || to == kNone;
+    case kBlocked:
+      return to == kWaking || to == kNone;
+    case kWaking:
+    case kSwapping:
+      return to == kRunnable || to == from || to == kNone;
+    default:
+      return from == kRunnable && (to == kRunning || to == kRunnable || to == kNone);
+  }
+}
+
 }  // namespace
 
 EventMask UmcgChecker::Wants() const {
@@ -60,17 +94,22 @@ void UmcgChecker::OnStart(const RunInfo& info, ViolationSink& sink) {
   is_on_ = events_.Bind(info);
   for (std::size_t p = 0; p < info.policies().size(); ++p) {
     const std::string_view name = info.policies()[p]->name;
-    if (name != "umcg-v0.6" && name != "umcg-v0.9" && name != "umcg-pz") continue;
+    const bool is_v06 = name == "umcg-v0.6" || name == "switch-to";
+    if (!is_v06 && name != "umcg-v0.9" && name != "umcg-pz" && name != "umcg-ev") continue;
     policy_ = static_cast<int>(p);
     is_pz_ = name == "umcg-pz";
+    is_ev_ = name == "umcg-ev";
     is_v09_ = name == "umcg-v0.9";
   }
   is_on_ = is_on_ && policy_ >= 0;
-  state_mask_ = is_v09_ ? 0x3f : 0xff;
-  locked_ = is_pz_ ? 0 : is_v09_ ? 0x40 : 0x100;
-  preempted_ = is_pz_ ? 0x100 : is_v09_ ? 0x80 : 0x200;
+  state_mask_ = is_v09_ || is_ev_ ? 0x3f : 0xff;
+  locked_ = is_pz_ || is_ev_ ? 0 : is_v09_ ? 0x40 : 0x100;
+  preempted_ = is_ev_ ? 0 : is_pz_ ? 0x100 : is_v09_ ? 0x80 : 0x200;
   cond_wait_ = is_pz_ ? 0x200 : 0;
-  user_bits_ = is_pz_ ? int64_t{0xffff} << 16 : is_v09_ ? int64_t{0x1f} << 13 : int64_t{0xff} << 24;
+  user_bits_ = is_ev_    ? 0
+               : is_pz_  ? int64_t{0xffff} << 16
+               : is_v09_ ? int64_t{0x1f} << 13
+                         : int64_t{0xff} << 24;
   owners_.assign(static_cast<std::size_t>(info.num_locks()), TaskId());
   std::map<std::string, std::string, std::less<>> process_of;
   for (const TaskSpec& task : info.scenario().tasks) process_of[task.name] = task.process;
@@ -113,6 +152,13 @@ void UmcgChecker::Report(const char* id, Time at, CpuId cpu, TaskId task, std::s
   violation.task = task;
   violation.message = std::move(message);
   sink_->Report(std::move(violation), ViolationSink::Severity::kContinue);
+}
+
+// I4: off a list, or there with a word that says so. Under ev it leaves the list as it becomes
+// RUNNABLE. What user space queues of its own is none of the kernel's lists (MODEL-294).
+bool UmcgChecker::MayStandOnList(int64_t word) const {
+  if (!is_ev_) return StateOf(word) == kIdle;
+  return StateOf(word) == kWaking || StateOf(word) == kSwapping || word == (kRunnable | kTimedOut);
 }
 
 // I1: RUNNING with any flags, or in scheduling code.
@@ -222,7 +268,7 @@ void UmcgChecker::OnStep(const StepBegin& step) {
   if (step.policy != policy_) return;
   const PathInfo& path = info_->policies()[static_cast<std::size_t>(policy_)]
                              ->paths[static_cast<std::size_t>(step.path)];
-  if (path.name != "block" && path.name != "pz_block") return;
+  if (path.name != "block" && path.name != "pz_block" && path.name != "ev_block") return;
   Of(step.pid).in_block_path = step.step + 1 < static_cast<int>(path.steps.size());
 }
 
@@ -240,7 +286,8 @@ void UmcgChecker::OnState(const TraceEvent& event, const PolicyEventPayload& p) 
   if (!by_kernel && StateOf(to) == kBlocked && StateOf(from) != kBlocked) {
     report("UM-I6", fmt::format("the word of {} became BLOCKED by user code", Name(task)));
   }
-  if (StateOf(to) == kNone && StateOf(from) != kNone && !(by_kernel && is_pz_)) {
+  const bool unregisters = by_kernel && (is_pz_ || is_ev_);
+  if (StateOf(to) == kNone && StateOf(from) != kNone && !unregisters) {
     report("UM-I6", fmt::format("the word of {} became NONE without unregister", Name(task)));
   }
   if (by_kernel) CheckKernelChange(event, p);
@@ -248,7 +295,8 @@ void UmcgChecker::OnState(const TraceEvent& event, const PolicyEventPayload& p) 
   if (is_v09_ && (from >> 18) == (to >> 18)) {
     report("UM-I15", fmt::format("the word of {} changed without a new time", Name(task)));
   }
-  if (seen.on_list && StateOf(to) != kIdle) {
+  if (is_ev_ && to == kRunnable) seen.on_list = seen.pushing = false;
+  if (seen.on_list && !MayStandOnList(to)) {
     report("UM-I4", fmt::format("{} is on the list and its word is {}", Name(task),
                                 NameOfState(StateOf(to))));
   }
@@ -279,7 +327,9 @@ void UmcgChecker::CheckKernelChange(const TraceEvent& event, const PolicyEventPa
     report("UM-I11",
            fmt::format("{} changed the word of {} of another process", Name(by), Name(task)));
   }
-  if (!IsKernelChange(StateOf(from), StateOf(to), is_pz_)) {
+  const bool known = is_ev_ ? IsChangeOfEv(StateOf(from), StateOf(to))
+                            : IsKernelChange(StateOf(from), StateOf(to), is_pz_);
+  if (!known) {
     report("UM-I12", fmt::format("the kernel made the word of {} {} out of {}", Name(task),
                                  NameOfState(StateOf(to)), NameOfState(StateOf(from))));
   }
@@ -319,7 +369,7 @@ void UmcgChecker::OnPush(const TraceEvent& event, TaskId task) {
     Report("UM-I4", event.t, event.cpu(), task,
            fmt::format("{} is pushed on the list a second time", Name(task)));
   }
-  if (StateOf(seen.word) != kIdle) {
+  if (!MayStandOnList(seen.word)) {
     Report("UM-I4", event.t, event.cpu(), task,
            fmt::format("{} is pushed on the list with its word {}", Name(task),
                        NameOfState(StateOf(seen.word))));

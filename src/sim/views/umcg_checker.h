@@ -49,6 +49,7 @@ class UmcgChecker final : public Listener {
   Seen& Of(TaskId task);
   int64_t StateOf(int64_t word) const { return word & state_mask_; }
   bool MayRunUser(int64_t word) const;
+  bool MayStandOnList(int64_t word) const;
   void Report(const char* id, Time at, CpuId cpu, TaskId task, std::string message);
   std::string Name(TaskId task) const { return std::string(info_->task_name(task)); }
   void OnState(const TraceEvent& event, const PolicyEventPayload& p);
@@ -65,7 +66,7 @@ class UmcgChecker final : public Listener {
 
   UmcgEvents events_;
   bool is_on_ = false;
-  bool is_pz_ = false, is_v09_ = false;
+  bool is_pz_ = false, is_v09_ = false, is_ev_ = false;
   int64_t state_mask_ = 0xff, user_bits_ = 0, locked_ = 0, preempted_ = 0, cond_wait_ = 0;
   int policy_ = -1;
   const RunInfo* info_ = nullptr;

@@ -134,7 +134,7 @@ Next Engine::BlockMarked(Kernel& kernel, Frame& frame) {
     default: {  // K8
       const TaskId server = knobs_.vpid_lookups > 1
                                 ? LookUp(kernel, frame.r[kServerTidRead], frame.task)
-                                : ByTid(frame.r[kServerTidRead]);
+                                : Of(frame.task).marked;
       if (server.valid()) WakeOrSwitch(kernel, frame.task, server);
       return done;
     }

@@ -20,8 +20,10 @@ Engine::Engine(Variant variant, const PolicyParams& params, const Limits& limits
       tids_.emplace_back(world_.tasks[i].tid, TaskId(static_cast<int32_t>(i)));
     }
   }
-  // total order: tids differ.
+  // total order: tasks differ. A tid that is given again later has one entry (HoldTid).
   std::sort(tids_.begin(), tids_.end());
+  const auto same_tid = [](const auto& a, const auto& b) { return a.first == b.first; };
+  tids_.erase(std::unique(tids_.begin(), tids_.end(), same_tid), tids_.end());
   for (const UserGroup& user : world_.groups) {
     Group group;
     group.servers = user.servers;
@@ -29,15 +31,29 @@ Engine::Engine(Variant variant, const PolicyParams& params, const Limits& limits
     group.queues.resize(std::max<std::size_t>(user.servers.size(), 1));
     for (std::vector<TaskId>& queue : group.queues) queue.reserve(world_.tasks.size());
     group.idle_stack.reserve(user.servers.size());
+    group.running.reserve(world_.tasks.size());
     groups_.push_back(std::move(group));
   }
   chain_.reserve(world_.tasks.size());
+  if (variant != Variant::kEv) return;
+  told_.resize(threads_.size());
+  for (std::size_t i = 1; i < world_.tasks.size(); ++i) {
+    const UserTask& user = world_.tasks[i];
+    const auto process = static_cast<std::size_t>(user.process);
+    if (spaces_.size() <= process) spaces_.resize(process + 1);
+    if (user.role == UserRole::kServer) told_[i].reserve(2 * world_.tasks.size());
+  }
+  for (Space& space : spaces_) {
+    space.idle_servers.reserve(world_.tasks.size());
+    space.idle_workers.reserve(world_.tasks.size());
+  }
 }
 
 HookMask Engine::Hooks() const {
   HookMask hooks = Hook::kBlockPath | Hook::kUserReturnPath;
   hooks = hooks | Hook::kOnTask | Hook::kOnStart;
   if (variant_ == Variant::kPz) return hooks | Hook::kKernelEntryPath;
+  if (variant_ == Variant::kEv) return hooks;
   return hooks | Hook::kScheduled;
 }
 
@@ -71,7 +87,10 @@ void Engine::OnStart(Kernel& kernel) {
     const bool is_server = user.role == UserRole::kServer || user.role == UserRole::kBasic;
     const bool is_parked =
         user.role == UserRole::kWorker && kernel.task(task).state != TaskState::kNew;
-    const int64_t word = is_server ? kRunning : is_parked ? kIdle : kBlocked;
+    const bool is_ev = variant_ == Variant::kEv;
+    const int64_t word = is_server   ? kRunning
+                         : is_parked ? (is_ev ? kRunnable : kIdle)
+                                     : (is_ev ? kNone : kBlocked);
     kernel.Store(Word(kernel, task, kState), word);
     if (user.group >= 0 && user.role != UserRole::kServer) {
       const TaskId owner = HeadOwner(task);
@@ -89,7 +108,9 @@ void Engine::OnTask(Kernel& kernel, TaskId task, TaskChange change) {
   const UserTask* user = UserOf(task);
   switch (change) {
     case TaskChange::kNew: {
-      if (user == nullptr || user->kthread) return;
+      if (user == nullptr) return;
+      HoldTid(kernel, task);
+      if (user->kthread) return;
       Thread& thread = Of(task);
       if (user->role == UserRole::kServer || user->role == UserRole::kBasic) {
         thread.registered = true;
@@ -101,7 +122,7 @@ void Engine::OnTask(Kernel& kernel, TaskId task, TaskChange change) {
       }
       thread.registered = thread.is_worker = true;
       thread.resume = variant_ == Variant::kPz;
-      kernel.Store(Word(kernel, task, kState), kIdle);
+      kernel.Store(Word(kernel, task, kState), variant_ == Variant::kEv ? kRunnable : kIdle);
       Emit(kernel, kEvRegister, 2, user->group, task.value(), HeadOwner(task).value());
       QueueInOrder(kernel, task);
       return;
@@ -111,6 +132,7 @@ void Engine::OnTask(Kernel& kernel, TaskId task, TaskChange change) {
       // Registration goes, the pins stay (6.11): a leak of at most two.
       Of(task).registered = Of(task).is_worker = Of(task).hooks = Of(task).resume = false;
       Emit(kernel, kEvRegister, 0, 2, task.value(), -1);
+      if (variant_ == Variant::kEv) EvLeaveServer(kernel, task, kNone);
       return;
     case TaskChange::kExiting:
       Leave(kernel, task);
@@ -120,6 +142,16 @@ void Engine::OnTask(Kernel& kernel, TaskId task, TaskChange change) {
     case TaskChange::kSched:
       return;
   }
+}
+
+// A new task has its tid, unless whom it was given first still lives: then nobody finds the new one
+// (MODEL-291).
+void Engine::HoldTid(const Kernel& kernel, TaskId task) {
+  const auto found = std::lower_bound(tids_.begin(), tids_.end(),
+                                      std::pair<int64_t, TaskId>(TidOf(task), TaskId()));
+  if (found == tids_.end() || found->first != TidOf(task)) return;
+  const TaskState holder = kernel.task(found->second).state;
+  if (holder == TaskState::kDead || holder == TaskState::kNew) found->second = task;
 }
 
 // A worker that is there from the start is queued in the order of its group.
@@ -135,9 +167,13 @@ void Engine::QueueInOrder(Kernel& kernel, TaskId task) {
   Emit(kernel, kEvQueue, 1, 0, task.value(), group.servers.front().value());
 }
 
-// UMCG's part of an exit: nobody is told (6.11).
+// UMCG's part of an exit: nobody is told (6.11), except under ev.
 void Engine::Leave(Kernel& kernel, TaskId task) {
   if (!Of(task).registered) return;
+  if (variant_ == Variant::kEv) {
+    EvUnregister(kernel, task, 1);
+    return;
+  }
   Unpin(kernel, task);
   Forget(kernel, task, 1);
 }
@@ -165,6 +201,11 @@ Next Engine::Step(Kernel& kernel, Frame& frame) {
     const Cycles length = thread.sleep_for;
     thread.sleep_for = kZeroCycles;
     return Next::BlockFor(frame.step, TaskState::kUninterruptible, length);
+  }
+  const bool is_op = frame.path >= PathId(kOpYield) && frame.path < PathId(kEvBlock) &&
+                     frame.path != PathId(kOpOops) && frame.path != PathId(kOpSyscall);
+  if (frame.path >= PathId(kEvBlock) || (is_op && variant_ == Variant::kEv)) {
+    return EvStep(kernel, frame);
   }
   switch (static_cast<Path>(frame.path.value())) {
     case kServerMain:
@@ -232,6 +273,13 @@ Next Engine::Step(Kernel& kernel, Frame& frame) {
     case kOpSyscall:
       if (frame.step == StepId(1)) return Next::Return(0);
       return Next::Run(StepId(1), Cycles(frame.r[0]), RunMode::kKernel);
+    case kEvBlock:  // above
+    case kEvResume:
+    case kEvParked:
+    case kEvIdle:
+    case kEvWorkerCall:
+    case kEvServerWait:
+    case kEvSwitch:
     case kNumPaths:
       break;
   }
@@ -249,6 +297,10 @@ PathCall Engine::BlockPath(Kernel& kernel, TaskId task) {
       kernel.task(task).blocked_on.valid()) {
     return PathCall::None();
   }
+  if (variant_ == Variant::kEv) {
+    const bool runs = thread.hooks && LoadState(kernel, task) == kRunning;
+    return runs ? PathCall::To(PathId(kEvBlock)) : PathCall::None();
+  }
   return PathCall::To(PathId(variant_ == Variant::kPz ? kPzBlock : kBlock));
 }
 
@@ -258,12 +310,14 @@ PathCall Engine::UserReturnPath(Kernel& kernel, TaskId task) {
   if (!thread.registered || FatalPending(kernel, task)) return PathCall::None();
   // MODEL-157: it holds a kernel mutex, so it is in the kernel still, whatever its program says.
   if (HoldsMutex(kernel, task)) return PathCall::None();
+  if (variant_ == Variant::kEv) return EvReturnPath(kernel, task);
   if (variant_ == Variant::kPz) {
     const int64_t word = LoadState(kernel, task);
     const bool runs = (word & (layout_.state | layout_.flags())) == kRunning;
     const bool announced = StateOf(word) == kIdle && (word & layout_.flags()) == layout_.cond_wait;
     const bool leaves_entry = thread.is_worker && (thread.pinned_self || thread.parked_pz);
-    if (leaves_entry || (!runs && !announced)) return PathCall::To(PathId(kPzExit));
+    if (leaves_entry || thread.tick_preempts || (!runs && !announced))
+      return PathCall::To(PathId(kPzExit));
   } else if (thread.is_worker && thread.hooks) {
     const bool signalled =
         OrdinaryPending(kernel, task) && !thread.signal_seen && !knobs_.preempt_at_schedule;
@@ -403,6 +457,15 @@ void Engine::Unpin(Kernel& kernel, TaskId task) {
   Emit(kernel, kEvPin, pinned_, -pages, task.value(), 0);
 }
 
+// Whether somebody holds the page of `task`.
+bool Engine::IsPinned(TaskId task) const {
+  return Of(task).pinned_self ||
+         std::any_of(threads_.begin(), threads_.end(), [&](const Thread& thread) {
+           const TaskId server = variant_ == Variant::kPz ? thread.server : thread.attached;
+           return thread.pinned_server && server == task;
+         });
+}
+
 // SIGKILL to itself: no user code of it runs any more.
 void Engine::Die(Kernel& kernel, TaskId task, Reason reason) {
   Of(task).is_dying = true;
@@ -451,11 +514,15 @@ void Engine::Announce(Kernel& kernel, Handoff kind, TaskId from, TaskId to) {
 void Engine::OnFault(Kernel& kernel, int index) {
   const FaultCall& call = world_.faults[static_cast<std::size_t>(index)];
   const TaskId task(static_cast<int32_t>(call.Number("task", -1)));
-  if (!task.valid()) return;
+  const bool has_words = variant_ != Variant::kEv;
+  if (!task.valid() || (!has_words && call.name != "umcg.exit")) return;
   if (call.name == "umcg.page") {
-    kernel.SetWordsPresent(self_, task, call.Number("present", 1) != 0);
+    const bool present = call.Number("present", 1) != 0;
+    const bool force = call.Number("force", 0) != 0;
+    if (!present && !force && IsPinned(task)) return;
+    kernel.SetWordsPresent(self_, task, present);
     // By force: also a pinned page goes, and nobody can bring it back.
-    if (call.Number("force", 0) != 0) Of(task).mapping_gone = true;
+    if (force) Of(task).mapping_gone = true;
     return;
   }
   if (call.name == "umcg.exit") {

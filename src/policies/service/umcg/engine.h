@@ -9,12 +9,14 @@
 //   resume.cc      the way back to user mode, the two lists, marking a server (v0.6, v0.9)
 //   block.cc       block detection (all variants)
 //   pz.cc          kernel entry and exit, umcg_wait, umcg_ctl of pz
+//   ev.cc          the kernel's half of umcg-ev; ev_user.cc: user code there
 //   server.cc      user code of servers and watchdogs
 //   user_ops.cc    user code of workers and basic tasks: the operations umcg_*
 #ifndef RQSIM_POLICIES_SERVICE_UMCG_ENGINE_H_
 #define RQSIM_POLICIES_SERVICE_UMCG_ENGINE_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -50,7 +52,10 @@ enum Event : int {
   kEvRegister,
   kEvGone,
   kNumEvents,
-  kEvStamp = kNumEvents,  // umcg-pz alone
+  kEvStamp = kNumEvents,  // umcg-pz alone, as those that follow
+  kEvBlockedPush,
+  kEvBlockedTake,
+  kNumPzEvents,
 };
 
 // Calls, as umcg_enter and umcg_exit name them.
@@ -59,6 +64,8 @@ enum class Call : int32_t { kWait, kCtl, kKick, kTgkill };
 // wait flags
 inline constexpr int64_t kWakeOnly = 1;
 inline constexpr int64_t kCurrentCpu = 2;
+// r[1] of kMark: where it is called sleeping is allowed, so a missing page may be brought in.
+inline constexpr int64_t kMayFault = 1;
 // ctl flags
 inline constexpr int64_t kCtlRegister = 1;
 inline constexpr int64_t kCtlUnregister = 2;
@@ -96,8 +103,11 @@ class Engine final : public KernelService, private WorkerQueues {
     bool is_dying = false;
     bool mapping_gone = false;  // its page was unmapped by force
     bool parked_pz = false;     // pz: asleep in unblock-and-wait, or on its way
-    TaskId server;              // pz: the pinned one, with a reference
-    TaskId hands_to;            // gets its CPU directly when it sleeps
+    TaskId server;              // pz: the pinned one, with a reference; ev: the one it runs for
+    WorkerEvent event = WorkerEvent::kNone;  // ev, of a server: what it has not been told yet
+    TaskId event_worker;                     // … and of whom
+    TaskId hands_to;                         // gets its CPU directly when it sleeps
+    TaskId marked;                           // the server that it has made RUNNING last (6.7)
     int64_t last_stamp = 0;
     // user space's own
     TaskId attached;          // of a server: the worker it runs; of a worker: its server
@@ -108,6 +118,8 @@ class Engine final : public KernelService, private WorkerQueues {
     bool waits_idle = false;  // of a server: waits for work
     bool was_woken_idle = false;
     bool preempt_sent = false;
+    bool tick_preempts = false;  // the tick has found its time to be over
+    bool waits_again = false;    // of a server: for the worker that it runs already
     Time slice_end = kNever;
     int64_t taking = 0;    // of a server: the rest of a list it is taking, and where its
     int taking_place = 0;  // workers go in the queue
@@ -121,10 +133,16 @@ class Engine final : public KernelService, private WorkerQueues {
     std::vector<TaskId> workers;
     std::vector<std::vector<TaskId>> queues;  // user space's: one, or one per server
     std::vector<TaskId> idle_stack;           // further idle servers
+    // pz with a list of blocked workers: (server, worker), for all a server knows.
+    std::vector<std::pair<TaskId, TaskId>> running;
   };
-  struct Found {
-    TaskId task;
-    bool ok = false;
+  // umcg-ev: the lists of an address space, each the last come last; what a server is told.
+  struct Space {
+    std::vector<TaskId> idle_servers, idle_workers;
+  };
+  struct Told {
+    TaskId worker;
+    WorkerEvent event = WorkerEvent::kNone;
   };
 
   // WorkerQueues
@@ -151,8 +169,12 @@ class Engine final : public KernelService, private WorkerQueues {
   }
   int64_t AddressOf(WordId word) const { return (int64_t{word.value()} + 1) * 16; }
   WordId WordAt(const Kernel& kernel, int64_t address, TaskId who) const;
+  TaskId OwnerOf(const Kernel& kernel, WordId word) const {
+    return TaskId((word.value() - Word(kernel, TaskId(0), kState).value()) / kNumFields);
+  }
   TaskId LookUp(Kernel& kernel, int64_t tid, TaskId by);
   TaskId ByTid(int64_t tid) const;
+  void HoldTid(const Kernel& kernel, TaskId task);
   int64_t Stamp(const Kernel& kernel, TaskId task, int64_t word);
   // Changes the state word of `task` from `expected` to `wanted` (timestamps are put in).
   WordResult ChangeState(Kernel& kernel, TaskId task, int64_t expected, int64_t wanted, TaskId by,
@@ -168,6 +190,12 @@ class Engine final : public KernelService, private WorkerQueues {
             int32_t e = 0, int32_t f = 0);
   void Pin(Kernel& kernel, TaskId task, bool self, bool server);
   void Unpin(Kernel& kernel, TaskId task);
+  Cycles UnpinCost(TaskId task) const {
+    const Thread& thread = Of(task);
+    return Cycles(costs_.unpin.count() *
+                  ((thread.pinned_self ? 1 : 0) + (thread.pinned_server ? 1 : 0)));
+  }
+  bool IsPinned(TaskId task) const;
   void Die(Kernel& kernel, TaskId task, Reason reason);
   void Forget(Kernel& kernel, TaskId task, int how);
   void Leave(Kernel& kernel, TaskId task);
@@ -199,8 +227,12 @@ class Engine final : public KernelService, private WorkerQueues {
   Next ResumeQueue(Kernel& kernel, Frame& frame);
   Next ResumeLeave(Kernel& kernel, Frame& frame);
   Next ResumeDie(Kernel& kernel, Frame& frame, Reason reason);
+  Next ResumeFault(Kernel& kernel, Frame& frame);
   Next Parked(Kernel& kernel, Frame& frame);
   Next Mark(Kernel& kernel, Frame& frame);
+  bool MarkWord(Kernel& kernel, TaskId server, TaskId by);
+  Next FaultIn(Frame& frame, TaskId owner, int again, Cycles cost);
+  Next FaultedIn(Kernel& kernel, const Frame& frame);
   Next Push(Kernel& kernel, Frame& frame);
   Next Take(Kernel& kernel, Frame& frame);
   Next Deliver(Kernel& kernel, Frame& frame);
@@ -222,10 +254,38 @@ class Engine final : public KernelService, private WorkerQueues {
   Next PzWaitFail(Kernel& kernel, Frame& frame, int64_t error);
   Next PzCtl(Kernel& kernel, Frame& frame);
   Next PzUnregister(Kernel& kernel, Frame& frame);
+  std::optional<Next> PzPage(Kernel& kernel, Frame& frame, bool also_server);
   int64_t PzPin(Kernel& kernel, TaskId task);
   bool PzUpdate(Kernel& kernel, TaskId task, int64_t from, int64_t to, TaskId by);
   bool PzWakeServer(Kernel& kernel, TaskId task);
-  void PzPush(Kernel& kernel, TaskId task);
+  void PzPush(Kernel& kernel, TaskId task, Field head, Field link);
+  Next PzBlockList(Kernel& kernel, Frame& frame);
+
+  // --- umcg-ev (ev.cc, ev_user.cc)
+  Space& SpaceOf(TaskId task) { return spaces_[static_cast<std::size_t>(UserOf(task)->process)]; }
+  void EvSet(Kernel& kernel, TaskId task, int64_t state, TaskId by);
+  void EvTell(Kernel& kernel, TaskId worker, TaskId server, WorkerEvent event);
+  void EvPushIdle(Kernel& kernel, TaskId worker);
+  bool EvWakeIdle(Kernel& kernel, TaskId by, bool by_user);
+  bool EvRun(Kernel& kernel, TaskId worker, TaskId server, TaskId by);
+  TaskId EvLeaveServer(Kernel& kernel, TaskId worker, int64_t state);
+  Next EvBlock(Kernel& kernel, Frame& frame);
+  Next EvResume(Kernel& kernel, Frame& frame);
+  Next EvParked(Kernel& kernel, Frame& frame);
+  Next EvIdle(Kernel& kernel, Frame& frame);
+  Next EvWorkerCall(Kernel& kernel, Frame& frame);
+  Next EvServerWait(Kernel& kernel, Frame& frame);
+  Next EvSwitch(Kernel& kernel, Frame& frame);
+  Next EvCollect(Kernel& kernel, Frame& frame, int step);
+  int64_t EvUnregister(Kernel& kernel, TaskId task, int how);
+  int64_t EvRegister(Kernel& kernel, TaskId task, bool worker);
+  PathCall EvReturnPath(Kernel& kernel, TaskId task);
+  void EvHandle(Kernel& kernel, TaskId server);
+  Next EvServer(Kernel& kernel, Frame& frame);
+  Next EvPick(Kernel& kernel, Frame& frame);
+  Next EvCommand(Kernel& kernel, Frame& frame);
+  Next EvOp(Kernel& kernel, Frame& frame);
+  Next EvStep(Kernel& kernel, Frame& frame);
 
   // --- user space (server.cc, user_ops.cc)
   Next Server(Kernel& kernel, Frame& frame);
@@ -242,6 +302,10 @@ class Engine final : public KernelService, private WorkerQueues {
   Next PzServer(Kernel& kernel, Frame& frame);
   Next PzServerPick(Kernel& kernel, Frame& frame);
   Next PzServerRan(Kernel& kernel, Frame& frame);
+  Next PzServerSent(Kernel& kernel, Frame& frame);
+  void PzTakeBlocked(Kernel& kernel, TaskId server);
+  void RunsNoMore(TaskId worker);
+  TaskId PzOverdue(const Kernel& kernel, TaskId server) const;
   Next Watchdog(Kernel& kernel, Frame& frame);
   bool TakeList(Kernel& kernel, TaskId server, WordId& pending);
   void QueueWorker(Kernel& kernel, TaskId server, TaskId worker, bool tells);
@@ -256,6 +320,9 @@ class Engine final : public KernelService, private WorkerQueues {
   UserScheduler* SchedulerOf(TaskId task) const;
   void Link(Kernel& kernel, TaskId server, TaskId worker);
   void StartSlice(Kernel& kernel, TaskId worker);
+  Cycles SliceOf(Kernel& kernel, TaskId worker);
+  void Tick(Kernel& kernel, TaskId worker);
+  void ArmSlice(Kernel& kernel, TaskId worker, Time at);
   Time WaitTimeout(Kernel& kernel, TaskId server);
   Next Yield(Kernel& kernel, Frame& frame);
   Next YieldTo(Kernel& kernel, Frame& frame, TaskId server);
@@ -277,11 +344,13 @@ class Engine final : public KernelService, private WorkerQueues {
   const Costs costs_;
   const Knobs knobs_;
   UserWorld world_;
-  std::vector<std::pair<int64_t, TaskId>> tids_;  // by tid
+  std::vector<std::pair<int64_t, TaskId>> tids_;  // who has it, by tid
   std::vector<Thread> threads_;
   std::vector<Group> groups_;
   std::vector<UserScheduler*> schedulers_;
-  std::vector<TaskId> chain_;  // of a list that is being taken
+  std::vector<Space> spaces_;            // umcg-ev, by process
+  std::vector<std::vector<Told>> told_;  // umcg-ev, by task: the buffer of a server
+  std::vector<TaskId> chain_;            // of a list that is being taken
   int64_t clock_hz_;
   int64_t pinned_ = 0;
 };

@@ -178,26 +178,25 @@ Next Engine::IdleLoop(Kernel& kernel, Frame& frame) {
 Next Engine::CtlUnregister(Kernel& kernel, Frame& frame) {
   switch (frame.step.value()) {
     case 0:
-      if (!knobs_.wake_on_unregister || !Of(frame.task).is_worker) break;
-      return Kernelly(3, costs_.k_get);
+      if (knobs_.wake_on_unregister && Of(frame.task).is_worker) return Kernelly(3, costs_.k_get);
+      return Kernelly(5, UnpinCost(frame.task));
     case 3:
       frame.r[2] = kernel.Load(Word(kernel, frame.task, kNextTid)).old & kTidMask;
-      if (frame.r[2] == 0) break;
+      return Kernelly(5, UnpinCost(frame.task));
+    case 5:
       // First it is no worker any more: a RUNNING one and its server exclude each other (I3).
       Unpin(kernel, frame.task);
       Forget(kernel, frame.task, 0);
-      return CallPath(4, kMark, frame.r[2]);
+      if (frame.r[2] == 0) return Next::Return(0);
+      return CallPath(4, kMark, frame.r[2], kMayFault);
     default:
       // v0.9 wakes whom it marks; it does not sleep itself, so no CPU is handed over.
       if (frame.result == 0 && variant_ == Variant::kV06) {
-        kernel.Wake(ByTid(frame.r[2]), WakeFlags::kCurrentCpu);
+        kernel.Wake(Of(frame.task).marked, WakeFlags::kCurrentCpu);
       }
       StaysAwake(kernel, frame.task);
       return Next::Return(0);
   }
-  Unpin(kernel, frame.task);
-  Forget(kernel, frame.task, 0);
-  return Next::Return(0);
 }
 
 // r[0] flags, r[1] self: 0 null, 1 given.

@@ -39,8 +39,11 @@ constexpr std::string_view kFixes =
     "validate_next exit_order wake_on_unregister signals list_push vpid_lookups handoff "
     "nopreempt_hook";
 
-constexpr auto MakeParams(int lookups, std::string_view handoff) {
-  std::array<ParamInfo, kNumCosts + 13> params{};
+constexpr std::size_t kNumKnobs = 14;
+// kMore: parameters of this variant alone.
+template <std::size_t kMore = 0>
+constexpr auto MakeParams(int lookups, std::string_view handoff, std::string_view source = "none") {
+  std::array<ParamInfo, kNumCosts + kNumKnobs + kMore> params{};
   std::size_t next = 0;
   for (const CostRow& row : kRows) {
     ParamInfo& p = params[next++];
@@ -70,9 +73,16 @@ constexpr auto MakeParams(int lookups, std::string_view handoff) {
   vpid.max = 2;
   add("handoff", ParamKind::kEnum, handoff, "ttwu direct",
       "ttwu: a hand-off is a wake-up and a sleep; direct: the CPU is given to the server");
-  add("preempt.source", ParamKind::kEnum, "none", "none watchdog server-timeout",
-      "who preempts a worker whose slice is over: nobody, a watchdog thread, the server's timeout "
-      "(the kernel's tick does in umcg-ev only, which is not modelled)");
+  add("preempt.source", ParamKind::kEnum, source,
+      source == "none" ? "none watchdog server-timeout kernel-tick" : "none kernel-tick",
+      "who preempts a worker whose slice is over: nobody, a watchdog thread, the server's timeout, "
+      "or the kernel's tick, whatever the user scheduler's slice (MODEL-293)");
+  ParamInfo& jiffies =
+      add("preempt.jiffies", ParamKind::kInteger, "", "",
+          "kernel-tick: the tick preempts a worker that started so many ticks ago");
+  jiffies.default_value = 10;
+  jiffies.min = 1;
+  jiffies.max = 1'000'000;
   add("preempt.trigger", ParamKind::kEnum, "signal", "signal next-schedule",
       "whether the signal alone starts the resume path, or only the next pass of schedule()");
   add("server.timeout_protocol", ParamKind::kEnum, "stay-idle", "stay-idle libumcg",
@@ -91,17 +101,34 @@ constexpr auto MakeParams(int lookups, std::string_view handoff) {
   ParamInfo& donors = add("proxy_donor", ParamKind::kEnum, "fires", "fires silent",
                           "block detection of a worker that a lock protocol keeps queued as donor");
   donors.default_value = 0;
+  if constexpr (kMore > 0) {
+    add("pz.blocked_list", ParamKind::kEnum, "off", "off multi single",
+        "a list of blocked workers in each server, proposed in January 2022: multi for servers "
+        "that "
+        "registered MULTI, single for others, whose worker must be the one that next_tid names");
+  }
   return params;
 }
 constexpr auto kParams06 = MakeParams(2, "ttwu");
 constexpr auto kParams09 = MakeParams(1, "ttwu");
+constexpr auto kParamsPz = MakeParams<1>(1, "ttwu");
+constexpr auto kParamsEv = MakeParams(1, "ttwu", "kernel-tick");
 constexpr auto kParamsSwitchTo = MakeParams(1, "direct");
 
 }  // namespace
 
 std::span<const ParamInfo> ParamsOf(Variant variant) {
-  return variant == Variant::kV06 ? std::span<const ParamInfo>(kParams06)
-                                  : std::span<const ParamInfo>(kParams09);
+  switch (variant) {
+    case Variant::kV06:
+      return kParams06;
+    case Variant::kV09:
+      return kParams09;
+    case Variant::kPz:
+      return kParamsPz;
+    case Variant::kEv:
+      return kParamsEv;
+  }
+  return {};
 }
 
 std::span<const ParamInfo> SwitchToParams() { return kParamsSwitchTo; }
@@ -138,7 +165,15 @@ Knobs ReadKnobs(const PolicyParams& params, Variant variant) {
   const std::string_view source = params.Text("preempt.source");
   knobs.preempt_source = source == "watchdog"         ? PreemptSource::kWatchdog
                          : source == "server-timeout" ? PreemptSource::kServerTimeout
+                         : source == "kernel-tick"    ? PreemptSource::kKernelTick
                                                       : PreemptSource::kOff;
+  knobs.preempt_jiffies = params.Integer("preempt.jiffies");
+  if (variant == Variant::kPz) {
+    const std::string_view list = params.Text("pz.blocked_list");
+    knobs.blocked_list = list == "multi"    ? BlockedList::kMulti
+                         : list == "single" ? BlockedList::kSingle
+                                            : BlockedList::kOff;
+  }
   knobs.preempt_at_schedule = params.Text("preempt.trigger") == "next-schedule";
   knobs.timeout_restores = params.Text("server.timeout_protocol") == "libumcg";
   knobs.server_timeout = params.Length("server.timeout");

@@ -13,7 +13,11 @@ struct Costs {
       pick, push_window, spin_poll;
 };
 
-enum class PreemptSource : uint8_t { kOff, kWatchdog, kServerTimeout };
+enum class PreemptSource : uint8_t { kOff, kWatchdog, kServerTimeout, kKernelTick };
+
+// umcg-pz with a list of blocked workers in each server (January 2022): as posted without one; with
+// one, for servers that registered MULTI, or for those that did not and may have one worker only.
+enum class BlockedList : uint8_t { kOff, kMulti, kSingle };
 
 // Faults: each is a mistake of the engine that a checker must see.
 struct Mistakes {
@@ -40,6 +44,8 @@ struct Knobs {
   bool nopreempt_hook = true;  // block detection runs with preemption off
   bool handoff_direct = false;
   PreemptSource preempt_source = PreemptSource::kOff;
+  int64_t preempt_jiffies = 10;  // source kernel-tick: after so many ticks
+  BlockedList blocked_list = BlockedList::kOff;
   bool preempt_at_schedule = false;  // trigger next-schedule
   bool timeout_restores = false;     // server.timeout_protocol libumcg
   Cycles server_timeout;             // 0: none, or the slice of the user scheduler

@@ -17,7 +17,7 @@ enum Path : int32_t {
   kWait,         // 6.2; r[0] flags, r[1] absolute timeout or -1
   kIdleLoop,     // 6.4; r[0] absolute timeout or -1
   kCtl,          // 6.1; r[0] flags, r[1] whether self is given
-  kMark,         // 6.7; r[0] tid: 0, or why not
+  kMark,         // 6.7; r[0] tid, r[1] whether it may fault: 0, or why not
   kPush,         // 6.6: the idle-worker push
   kTake,         // 6.6: the idle-server take; result: the tid, 0 none, or an errno
   kDeliver,      // a signal's handler
@@ -44,6 +44,14 @@ enum Path : int32_t {
   kOpSyscall,
   kOpSetNext,  // r[0] tid: the raw contents of next_tid
   kOpPoke,     // r[0] task, r[1] field, r[2] bits to clear, r[3] bits to set
+  // umcg-ev
+  kEvBlock,
+  kEvResume,
+  kEvParked,
+  kEvIdle,        // r[0] absolute timeout or -1
+  kEvWorkerCall,  // r[0] likewise: the wait of a worker's call
+  kEvServerWait,  // r[0] likewise, r[1] whether it is made again after a signal
+  kEvSwitch,      // r[0] tid, r[1] timeout
   kNumPaths,
 };
 
@@ -55,28 +63,37 @@ inline constexpr StepInfo kServer[] = {
     {"S_ran"},          {"S_after"},      {"S_restore"},    {"S_pre_own"}, {"S_preempt"},
     {"S_signal"},       {"S_again"},      {"S_recall"},     {"S_gone"},    {"S_chain"},
     {"S_chain_mark"},   {"S_chain_call"}, {"S_chained"},    {"S_watch"},   {"S_watch_cas"},
-    {"S_watch_signal"}, {"S_watch_done"}, {"S_chain_back"}, {"S_still"}};
+    {"S_watch_signal"}, {"S_watch_done"}, {"S_chain_back"}, {"S_still"},   {"S_take_blocked"}};
 inline constexpr StepInfo kParked[] = {{"parked"}, {"woken"}, {"unparked"}};
 inline constexpr StepInfo kResume[] = {
-    {"B0"},  {"B"},   {"B_in"},   {"B4"},    {"B4a"},      {"B6"},       {"B6a"},
-    {"B6b"}, {"B6c"}, {"B_idle"}, {"B_pin"}, {"B_pin_in"}, {"B_pinned"}, {"B_leave"}};
+    {"B0"},  {"B"},      {"B_in"},  {"B4"},       {"B4a"},      {"B6"},      {"B6a"}, {"B6b"},
+    {"B6c"}, {"B_idle"}, {"B_pin"}, {"B_pin_in"}, {"B_pinned"}, {"B_leave"}, {"B0a"}};
 inline constexpr StepInfo kBlock[] = {{"K1"}, {"K2"}, {"K5"}, {"K6"}, {"K7"}, {"K8"}, {"K9"}};
 inline constexpr StepInfo kWait[] = {{"A1"}, {"A2"}, {"A3"}, {"A4"},  {"A5"}, {"A5a"},
                                      {"A6"}, {"A7"}, {"A8"}, {"A8a"}, {"A9"}, {"A6a"}};
 inline constexpr StepInfo kIdle[] = {{"I1"}, {"I2"}, {"I5"}, {"I5a"}, {"I_pin"}};
-inline constexpr StepInfo kCtl[] = {{"C1"}, {"C6"}, {"C10"}, {"C2"}, {"C2a"}};
-inline constexpr StepInfo kMark[] = {{"M1"}, {"M2"}, {"M3"}, {"M4"}};
-inline constexpr StepInfo kPush[] = {{"P1"}, {"P2"}, {"P3"}, {"P4"}, {"push_window"}};
-inline constexpr StepInfo kTake[] = {{"T1"}, {"T2"}, {"T3"}};
+inline constexpr StepInfo kCtl[] = {{"C1"}, {"C6"}, {"C10"}, {"C2"}, {"C2a"}, {"C2b"}};
+inline constexpr StepInfo kMark[] = {{"M1"}, {"M2"}, {"M3"}, {"M4"},
+                                     {"M5"}, {"M6"}, {"M7"}, {"M8"}};
+inline constexpr StepInfo kPush[] = {{"P1"}, {"P2"}, {"P3"}, {"P4"}, {"push_window"}, {"P_in"}};
+inline constexpr StepInfo kTake[] = {{"T1"}, {"T2"}, {"T3"}, {"T_in"}};
 inline constexpr StepInfo kDeliver[] = {{"D1"}, {"D2"}, {"D3"}};
 inline constexpr StepInfo kPzEntry[] = {{"E1"}, {"E2"}, {"E1a"}};
 inline constexpr StepInfo kPzExit[] = {{"X1"}, {"X2"}, {"X3"}, {"X4"}, {"X5"}, {"X6"}};
 inline constexpr StepInfo kPzPark[] = {{"U1"}, {"U2"}, {"U3"}, {"U4"}, {"U5"}, {"U6"}, {"U7"}};
-inline constexpr StepInfo kPzBlock[] = {{"Z1"}, {"Z_pin"}, {"Z2"}, {"Z3"}, {"Z4"}};
+inline constexpr StepInfo kPzBlock[] = {{"Z1"},     {"Z_pin"}, {"Z2"}, {"Z_list"},
+                                        {"Z_next"}, {"Z3"},    {"Z4"}};
 inline constexpr StepInfo kPzWait[] = {{"Y1"}, {"Y2"}, {"Y3"}, {"Y4"},  {"Y5"}, {"Y6"},
                                        {"Y7"}, {"Y8"}, {"Y9"}, {"Y10"}, {"Y11"}};
 inline constexpr StepInfo kPzCtl[] = {{"G1"}, {"G2"}, {"G3"}};
 inline constexpr StepInfo kPzUnregister[] = {{"V1"}, {"V2"}, {"V3"}, {"V4"}, {"V5"}};
+inline constexpr StepInfo kEvBlock[] = {{"EB1"}, {"EB2"}};
+inline constexpr StepInfo kEvResume[] = {{"ER1"}, {"ER2"}};
+inline constexpr StepInfo kEvParked[] = {{"EP1"}};
+inline constexpr StepInfo kEvIdle[] = {{"EI1"}, {"EI2"}};
+inline constexpr StepInfo kEvWorkerCall[] = {{"EW1"}, {"EW2"}, {"EW3"}};
+inline constexpr StepInfo kEvServerWait[] = {{"ES1"}, {"ES2"}, {"ES3"}};
+inline constexpr StepInfo kEvSwitch[] = {{"EX1"}, {"EX2"}, {"EX3"}, {"EX4"}, {"EX5"}};
 inline constexpr StepInfo kOp[] = {{"O1"}, {"O2"}, {"O3"}, {"O4"}, {"O5"},
                                    {"O6"}, {"O7"}, {"O8"}, {"O9"}};
 }  // namespace steps
@@ -116,6 +133,13 @@ inline constexpr std::array<PathInfo, kNumPaths> kPaths = {{
     {"syscall", steps::kOp},
     {"umcg_set_next", steps::kOp},
     {"poke", steps::kOp},
+    {"ev_block", steps::kEvBlock},
+    {"ev_resume", steps::kEvResume},
+    {"ev_parked", steps::kEvParked},
+    {"ev_idle", steps::kEvIdle},
+    {"ev_worker_wait", steps::kEvWorkerCall},
+    {"ev_server_wait", steps::kEvServerWait},
+    {"ev_switch", steps::kEvSwitch},
 }};
 
 }  // namespace rqsim::umcg

@@ -4,6 +4,32 @@
 #include "service/umcg/engine.h"
 
 namespace rqsim::umcg {
+namespace {
+
+// Steps of the block.
+enum : int { kZBegin, kZPin, kZState, kZList, kZNext, kZWake, kZEnd };
+
+}  // namespace
+
+// A page that this step needs is missing: it comes in, and the step is done again. Pins and the way
+// back to user mode may sleep. r[5] is the task whose page has just come in.
+std::optional<Next> Engine::PzPage(Kernel& kernel, Frame& frame, bool also_server) {
+  if (frame.r[5] != 0) {
+    kernel.SetWordsPresent(self_, TaskId(static_cast<int32_t>(frame.r[5])), true);
+    frame.r[5] = 0;
+  }
+  const auto missing = [&](TaskId task) {
+    return task.valid() && !Of(task).mapping_gone && kernel.Load(Word(kernel, task, kState)).fault;
+  };
+  TaskId owner = frame.task;
+  if (!missing(owner)) {
+    const WordResult tid = kernel.Load(Word(kernel, frame.task, kServerTid));
+    owner = also_server && !tid.fault ? ByTid(tid.old & kTidMask) : TaskId();
+    if (!missing(owner) || !Of(owner).registered || !FitsServer(owner, frame.task)) return {};
+  }
+  frame.r[5] = owner.value();
+  return Kernelly(frame.step.value(), costs_.fault_in);
+}
 
 // Own page, the server that server_tid names, its page; the cost has been spent. 0 or an errno.
 int64_t Engine::PzPin(Kernel& kernel, TaskId task) {
@@ -41,13 +67,13 @@ bool Engine::PzWakeServer(Kernel& kernel, TaskId task) {
   return true;
 }
 
-// A compare-exchange loop; its tries are free of cost (umcg.md 10).
-void Engine::PzPush(Kernel& kernel, TaskId task) {
-  const WordId head = Word(kernel, Of(task).server, kHead);
-  const WordId link = Word(kernel, task, kWorkersPtr);
+// Onto a list of its server. A compare-exchange loop; its tries are free of cost (umcg.md 10).
+void Engine::PzPush(Kernel& kernel, TaskId task, Field head_field, Field link_field) {
+  const WordId head = Word(kernel, Of(task).server, head_field);
+  const WordId link = Word(kernel, task, link_field);
   kernel.Store(link, kernel.Load(head).old);
   kernel.Store(head, AddressOf(link));
-  Emit(kernel, kEvPush, AddressOf(head), 0, task.value());
+  Emit(kernel, head_field == kHead ? kEvPush : kEvBlockedPush, AddressOf(head), 0, task.value());
 }
 
 // MODEL-159: who has waited for a mutex and has had no user code since comes out of that wait
@@ -56,6 +82,7 @@ Next Engine::PzEntry(Kernel& kernel, Frame& frame) {
   if (frame.step == StepId(0) && Of(frame.task).parked_pz) return CallPath(2, kPzExit);
   if (frame.step == StepId(2) && FatalPending(kernel, frame.task)) return Next::Return(0);
   if (frame.step != StepId(1)) return Kernelly(1, Cycles(2 * costs_.pin.count()) + costs_.vpid);
+  if (const auto page = PzPage(kernel, frame, true)) return *page;
   if (PzPin(kernel, frame.task) != 0) {
     Die(kernel, frame.task, Reason::kPin);
   } else {
@@ -79,22 +106,25 @@ Next Engine::PzExit(Kernel& kernel, Frame& frame) {
       thread.parked_pz = false;
       return frame.result < 0 ? Next::Return(0) : Kernelly(3, kZeroCycles);
     case 3: {
+      if (const auto page = PzPage(kernel, frame, false)) return *page;
       const WordResult word = kernel.Load(Word(kernel, frame.task, kState));
       if (word.fault) {
         Die(kernel, frame.task, Reason::kEfault);
         return Next::Return(0);
       }
       const int64_t flags = word.old & layout_.flags();
-      if (StateOf(word.old) == kRunning && IsPreempted(word.old)) {
+      if (StateOf(word.old) == kRunning && (IsPreempted(word.old) || thread.tick_preempts)) {
         Announce(kernel, Handoff::kPreempt, frame.task, thread.attached);
         return CallPath(4, kPzPark, kRunning);
       }
       const bool goes = (StateOf(word.old) == kRunning && flags == 0) ||
                         (StateOf(word.old) == kIdle && flags == layout_.cond_wait);
+      thread.tick_preempts = false;
       if (goes) return Next::Return(0);
       return CallPath(4, kIdleLoop, -1);
     }
     default: {
+      if (frame.step == StepId(4)) StartSlice(kernel, frame.task);
       // MODEL-212: neither may it go, nor does its wait last.
       const int64_t word = LoadState(kernel, frame.task);
       const bool turns = StateOf(word) == kRunning && (word & layout_.flags()) == layout_.cond_wait;
@@ -113,6 +143,7 @@ Next Engine::PzPark(Kernel& kernel, Frame& frame) {
     case 0:
       return Kernelly(1, Cycles(2 * costs_.pin.count()) + costs_.vpid);
     case 1:
+      if (const auto page = PzPage(kernel, frame, true)) return *page;
       if (PzPin(kernel, frame.task) != 0) {
         Die(kernel, frame.task, Reason::kPin);
         return Next::Return(kESRCH);
@@ -123,10 +154,10 @@ Next Engine::PzPark(Kernel& kernel, Frame& frame) {
         Die(kernel, frame.task, Reason::kWordChanged);
         return Next::Return(kEAGAIN);
       }
-      thread.preempt_sent = false;
+      thread.preempt_sent = thread.tick_preempts = false;
       return Kernelly(3, costs_.k_cas);
     case 3:
-      PzPush(kernel, frame.task);
+      PzPush(kernel, frame.task, kHead, kWorkersPtr);
       return Kernelly(4, costs_.k_cas);
     case 4:
       PzWakeServer(kernel, frame.task);
@@ -142,45 +173,69 @@ Next Engine::PzPark(Kernel& kernel, Frame& frame) {
 
 Next Engine::PzBlock(Kernel& kernel, Frame& frame) {
   Thread& thread = Of(frame.task);
+  const Next done = Kernelly(kZEnd, Cycles(2 * costs_.unpin.count()));
   switch (frame.step.value()) {
-    case 0:
+    case kZBegin:
       // MODEL-159: the operations on mutexes are no system calls, so nothing is pinned yet.
       if (!thread.pinned_self && kernel.task(frame.task).blocked_on.valid() &&
           StateOf(LoadState(kernel, frame.task)) == kRunning) {
-        return Kernelly(1, Cycles(2 * costs_.pin.count()) + costs_.vpid);
+        return Kernelly(kZPin, Cycles(2 * costs_.pin.count()) + costs_.vpid);
       }
       if (!thread.pinned_self) {
         Emit(kernel, kEvIgnored, static_cast<int64_t>(Reason::kNoServer), 0, frame.task.value());
         return Next::Return(0);
       }
       Announce(kernel, Handoff::kBlock, frame.task, thread.server);
-      return Kernelly(2, costs_.k_cas);
-    case 1:
+      return Kernelly(kZState, costs_.k_cas);
+    case kZPin:
+      if (const auto page = PzPage(kernel, frame, true)) return *page;
       if (PzPin(kernel, frame.task) != 0) {
         Die(kernel, frame.task, Reason::kPin);
-        return Kernelly(4, Cycles(2 * costs_.unpin.count()));
+        return done;
       }
       Announce(kernel, Handoff::kBlock, frame.task, thread.server);
-      return Kernelly(2, costs_.k_cas);
-    case 2: {
+      return Kernelly(kZState, costs_.k_cas);
+    case kZState: {
       // A task that announced a wait may block before it.
       const bool blocked = PzUpdate(kernel, frame.task, kRunning, kBlocked, frame.task) ||
                            PzUpdate(kernel, frame.task, kIdle, kBlocked, frame.task);
       if (!blocked) {
         Die(kernel, frame.task, Reason::kWordChanged);
-        return Kernelly(4, Cycles(2 * costs_.unpin.count()));
+        return done;
       }
       thread.parked_pz = true;
-      return Kernelly(3, costs_.k_cas);
+      if (knobs_.blocked_list == BlockedList::kMulti) return Kernelly(kZList, costs_.k_cas);
+      if (knobs_.blocked_list == BlockedList::kSingle) {
+        return Kernelly(kZNext, costs_.k_get + costs_.vpid);
+      }
+      return Kernelly(kZWake, costs_.k_cas);
     }
-    case 3:
+    case kZList:
+    case kZNext:
+      return PzBlockList(kernel, frame);
+    case kZWake:
       PzWakeServer(kernel, frame.task);
-      return Kernelly(4, Cycles(2 * costs_.unpin.count()));
+      return done;
     default:
       thread.hands_to = TaskId();  // it sleeps
       Unpin(kernel, frame.task);
       return Next::Return(0);
   }
+}
+
+// Onto the list of blocked workers, or a look whether the server runs this worker and no other one
+// ("sched: UMCG: add a blocked worker list", 13 and 27 January 2022; MODEL-292).
+Next Engine::PzBlockList(Kernel& kernel, Frame& frame) {
+  if (frame.step == StepId(kZList)) {
+    PzPush(kernel, frame.task, kIdleServer, kServerPtr);
+    return Kernelly(kZWake, costs_.k_cas);
+  }
+  const WordResult next = kernel.Load(Word(kernel, Of(frame.task).server, kNextTid));
+  if (!next.fault && LookUp(kernel, next.old & kTidMask, frame.task) == frame.task) {
+    return Kernelly(kZWake, costs_.k_cas);
+  }
+  Die(kernel, frame.task, Reason::kEnqueue);
+  return Kernelly(kZEnd, Cycles(2 * costs_.unpin.count()));
 }
 
 // Every error puts the own word back to RUNNING.
@@ -201,6 +256,7 @@ Next Engine::PzWait(Kernel& kernel, Frame& frame) {
       }
       return Kernelly(1, Cycles(2 * costs_.pin.count()) + costs_.vpid);
     case 1:
+      if (const auto page = PzPage(kernel, frame, true)) return *page;
       if (const int64_t error = PzPin(kernel, frame.task); error != 0) {
         return PzWaitFail(kernel, frame, error);
       }
@@ -246,7 +302,7 @@ Next Engine::PzWait(Kernel& kernel, Frame& frame) {
       if (thread.is_worker) return Kernelly(6, costs_.k_cas);
       return Kernelly(8, Cycles(2 * costs_.unpin.count()));
     case 6:
-      PzPush(kernel, frame.task);
+      PzPush(kernel, frame.task, kHead, kWorkersPtr);
       return Kernelly(7, costs_.k_cas);
     case 7:
       PzWakeServer(kernel, frame.task);
@@ -316,6 +372,7 @@ Next Engine::PzUnregister(Kernel& kernel, Frame& frame) {
       return Kernelly(1, Cycles(2 * costs_.pin.count()) + costs_.vpid);
     }
     case 1:
+      if (const auto page = PzPage(kernel, frame, true)) return *page;
       if (const int64_t error = PzPin(kernel, frame.task); error != 0) return Next::Return(error);
       return Kernelly(2, costs_.k_cas);
     case 2: {

@@ -22,15 +22,22 @@ Next Engine::PzServer(Kernel& kernel, Frame& frame) {
       const int64_t own = LoadState(kernel, frame.task);
       ChangeState(kernel, frame.task, own, (own & layout_.user) | kIdle | layout_.cond_wait,
                   frame.task, false);
-      return Userly(kTakeList, costs_.u_cas);
+      const bool multi = knobs_.blocked_list == BlockedList::kMulti;
+      return Userly(multi ? kTakeBlocked : kTakeList, costs_.u_cas);
     }
+    case kTakeBlocked:
+      PzTakeBlocked(kernel, frame.task);
+      return Userly(kTakeList, costs_.u_cas);
     case kTakeList:
       return ServerTake(kernel, frame, -1);
     case kPickOne:
       return PzServerPick(kernel, frame);
     case kCallWait: {
       Emit(kernel, kEvEnter, static_cast<int64_t>(Call::kWait), 0, frame.task.value());
-      const Time timeout = Of(frame.task).choice.valid() ? WaitTimeout(kernel, frame.task) : kNever;
+      Thread& thread = Of(frame.task);
+      // Waiting again for the worker that runs, it is to be woken when it meant to be.
+      Time timeout = thread.waits_again ? thread.slice_end : kNever;
+      if (thread.choice.valid()) timeout = thread.slice_end = WaitTimeout(kernel, frame.task);
       return CallPath(kRan, kPzWait, 0, timeout == kNever ? -1 : timeout.cycles());
     }
     default:
@@ -38,7 +45,52 @@ Next Engine::PzServer(Kernel& kernel, Frame& frame) {
   }
 }
 
+// The whole list of blocked workers: from now on the server knows that they do not run.
+void Engine::PzTakeBlocked(Kernel& kernel, TaskId server) {
+  const WordId head = Word(kernel, server, kIdleServer);
+  int64_t address = kernel.Exchange(head, 0).old;
+  Emit(kernel, kEvBlockedTake, address, 0, server.value());
+  chain_.clear();
+  while (address != 0) {
+    const WordId word = WordAt(kernel, address, server);
+    if (!word.valid()) break;  // user memory may hold anything
+    const TaskId worker = OwnerOf(kernel, word);
+    if (std::find(chain_.begin(), chain_.end(), worker) != chain_.end()) break;
+    chain_.push_back(worker);
+    RunsNoMore(worker);
+    address = kernel.Load(word).old;
+    kernel.Store(word, AddressOf(head));
+  }
+  chain_.clear();
+}
+
+void Engine::RunsNoMore(TaskId worker) {
+  if (knobs_.blocked_list != BlockedList::kMulti) return;
+  std::erase_if(GroupOf(worker).running, [&](const auto& pair) { return pair.second == worker; });
+}
+
+// Whom a server preempts when its wait has timed out: the worker that it has run last, or, where it
+// knows, the first of those that run.
+TaskId Engine::PzOverdue(const Kernel& kernel, TaskId server) const {
+  if (knobs_.blocked_list != BlockedList::kMulti) return Of(server).attached;
+  const Group& group = groups_[static_cast<std::size_t>(UserOf(server)->group)];
+  for (const auto& [owner, worker] : group.running) {
+    const int64_t word = LoadState(kernel, worker);
+    if (owner == server && StateOf(word) == kRunning && !IsPreempted(word)) return worker;
+  }
+  return TaskId();
+}
+
 Next Engine::PzServerPick(Kernel& kernel, Frame& frame) {
+  Thread& thread = Of(frame.task);
+  thread.choice = TaskId();
+  // Without MULTI a server may have one worker only: as long as that one runs it waits on.
+  thread.waits_again = knobs_.blocked_list == BlockedList::kSingle && thread.attached.valid() &&
+                       StateOf(LoadState(kernel, thread.attached)) == kRunning;
+  if (thread.waits_again) {
+    kernel.Store(Word(kernel, frame.task, kNextTid), TidOf(thread.attached) | kTidRunning);
+    return Next::Run(StepId(kCallWait), kernel.facts().c_syscall, RunMode::kKernel);
+  }
   UserScheduler* scheduler = SchedulerOf(frame.task);
   TaskId worker;
   if (scheduler != nullptr) {
@@ -51,18 +103,20 @@ Next Engine::PzServerPick(Kernel& kernel, Frame& frame) {
     worker = At(frame.task, 0);
   }
   frame.r[kWorker] = worker.value();
-  Of(frame.task).choice = worker;
+  thread.choice = worker;
+  thread.attached = worker;
   if (worker.valid()) {
     LeaveQueue(kernel, worker, frame.task);
-    Of(frame.task).was_woken_idle = false;
-    Of(frame.task).attached = worker;
+    thread.was_woken_idle = false;
+    if (knobs_.blocked_list == BlockedList::kMulti) {
+      GroupOf(frame.task).running.emplace_back(frame.task, worker);
+    }
     Announce(kernel, Handoff::kDispatch, frame.task, worker);
     kernel.Store(Word(kernel, worker, kServerTid), TidOf(frame.task));
     kernel.Store(Word(kernel, frame.task, kNextTid), TidOf(worker));
   } else {
-    Emit(kernel, kEvServerIdle, Of(frame.task).was_woken_idle ? 1 : 0, 0, frame.task.value());
-    Of(frame.task).was_woken_idle = false;
-    Of(frame.task).attached = TaskId();
+    Emit(kernel, kEvServerIdle, thread.was_woken_idle ? 1 : 0, 0, frame.task.value());
+    thread.was_woken_idle = false;
     kernel.Store(Word(kernel, frame.task, kNextTid), 0);
   }
   return Next::Run(StepId(kCallWait), kernel.facts().c_syscall, RunMode::kKernel);
@@ -77,7 +131,8 @@ Next Engine::PzServerRan(Kernel& kernel, Frame& frame) {
       return Next::ToUser(StepId(kAfter));
     case kAfter: {
       Emit(kernel, kEvExit, frame.r[kResult], 0, frame.task.value());
-      thread.was_woken_idle = !thread.choice.valid() && frame.r[kResult] == 0;
+      const bool for_work = !thread.choice.valid() && !thread.waits_again;
+      thread.was_woken_idle = for_work && frame.r[kResult] == 0;
       // Not consumed: it is queued again, and the loop begins anew.
       const int64_t next = kernel.Load(Word(kernel, frame.task, kNextTid)).old;
       const bool consumed = (next & kTidRunning) != 0;
@@ -85,13 +140,27 @@ Next Engine::PzServerRan(Kernel& kernel, Frame& frame) {
         std::vector<TaskId>& queue = QueueOf(frame.task);
         queue.insert(queue.begin(), worker);
         Emit(kernel, kEvQueue, 1, 0, worker.value(), frame.task.value());
+        RunsNoMore(worker);
         thread.attached = TaskId();
-      } else if (frame.r[kResult] == kETIMEDOUT && worker.valid()) {
-        return Userly(kPreemptIt, costs_.u_cas);
+        return Userly(kLook, kZeroCycles);
       }
-      return Userly(kLook, kZeroCycles);
+      const bool over = frame.r[kResult] == kETIMEDOUT && worker.valid();
+      const TaskId overdue = over ? PzOverdue(kernel, frame.task) : TaskId();
+      if (!overdue.valid()) return Userly(kLook, kZeroCycles);
+      frame.r[kWorker] = overdue.value();
+      return Userly(kPreemptIt, costs_.u_cas);
     }
+    default:
+      return PzServerSent(kernel, frame);
+  }
+}
+
+// PREEMPT and a kick. Without MULTI it has no time to run out of after that.
+Next Engine::PzServerSent(Kernel& kernel, Frame& frame) {
+  const TaskId worker(static_cast<int32_t>(frame.r[kWorker]));
+  switch (frame.step.value()) {
     case kPreemptIt: {
+      Of(frame.task).slice_end = kNever;
       const int64_t word = LoadState(kernel, worker);
       const bool runs = StateOf(word) == kRunning && !IsPreempted(word);
       Emit(kernel, kEvPreempt, runs ? 0 : kEAGAIN, 0, worker.value(), frame.task.value());
@@ -103,8 +172,13 @@ Next Engine::PzServerRan(Kernel& kernel, Frame& frame) {
       // A reschedule interrupt: the task passes the return to user mode, no handler runs.
       if (kernel.task(worker).on_cpu) kernel.Resched(kernel.task(worker).cpu, ReschedKind::kFull);
       return Next::ToUser(StepId(kAgain));
-    default:
-      return Userly(kLook, kZeroCycles);
+    default: {
+      const bool multi = knobs_.blocked_list == BlockedList::kMulti;
+      const TaskId more = multi ? PzOverdue(kernel, frame.task) : TaskId();
+      if (!more.valid()) return Userly(kLook, kZeroCycles);
+      frame.r[kWorker] = more.value();
+      return Userly(kPreemptIt, costs_.u_cas);
+    }
   }
 }
 

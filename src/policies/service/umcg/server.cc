@@ -59,6 +59,7 @@ void Engine::LeaveQueue(Kernel& kernel, TaskId worker, TaskId server) {
   Of(worker).waits_swap = false;
   // What was left of its last slice is over; the next counts from its first user cycle.
   Of(worker).slice_end = kNever;
+  Of(worker).tick_preempts = false;
   Emit(kernel, kEvQueue, 0, 0, worker.value(), server.value());
 }
 
@@ -84,26 +85,69 @@ Time Engine::WaitTimeout(Kernel& kernel, TaskId server) {
   return slice > kZeroCycles ? kernel.now() + slice : kNever;
 }
 
-// The slice counts from the worker's first user cycle.
-void Engine::StartSlice(Kernel& kernel, TaskId worker) {
-  if (knobs_.preempt_source != PreemptSource::kWatchdog || !Of(worker).is_worker) return;
+// How long a worker runs after a dispatch; 0: as long as it likes.
+Cycles Engine::SliceOf(Kernel& kernel, TaskId worker) {
+  if (!Of(worker).is_worker) return kZeroCycles;
+  if (knobs_.preempt_source == PreemptSource::kKernelTick) {
+    // From its first cycle to the tick before which so many ticks have come.
+    const int64_t tick = kernel.facts().tick.count();
+    const int64_t jiffies = kernel.now().cycles() / tick;
+    return Time((jiffies + knobs_.preempt_jiffies) * tick) - kernel.now();
+  }
   UserScheduler* scheduler = SchedulerOf(worker);
-  if (scheduler == nullptr) return;
+  const bool watched = knobs_.preempt_source == PreemptSource::kWatchdog && scheduler != nullptr;
+  if (!watched) return kZeroCycles;
   const Cycles slice = scheduler->Slice(kernel, worker);
-  if (slice <= kZeroCycles) return;
-  Time first = kernel.now();
-  if (kernel.task(worker).in_syscall) first = first + kernel.facts().c_sysret;
-  Of(worker).slice_end = first + slice;
+  if (slice <= kZeroCycles) return slice;
+  // Its first user cycle is yet to come: after a handler, and the way out of the kernel.
+  const bool handler = Of(worker).handler_due || OrdinaryPending(kernel, worker);
+  const bool leaves = handler || kernel.task(worker).in_syscall;
+  return slice + (handler ? costs_.sig_dlv : kZeroCycles) +
+         (leaves ? kernel.facts().c_sysret : kZeroCycles);
+}
+
+// The slice counts from the worker's first user cycle after its dispatch; what comes between does
+// not begin it anew.
+void Engine::StartSlice(Kernel& kernel, TaskId worker) {
+  if (Of(worker).slice_end != kNever) return;
+  const Cycles slice = SliceOf(kernel, worker);
+  if (slice > kZeroCycles) ArmSlice(kernel, worker, kernel.now() + slice);
+}
+
+void Engine::ArmSlice(Kernel& kernel, TaskId worker, Time at) {
+  Of(worker).slice_end = at;
   TimerRef timer;
   timer.policy = self_;
   timer.owner = worker.value();
-  kernel.ArmTimer(timer, kernel.executing_cpu(), Of(worker).slice_end);
+  kernel.ArmTimer(timer, kernel.executing_cpu(), at);
 }
 
-// The timer of a slice, which wakes the watchdog.
+// The tick at which the time of a worker is over (MODEL-293). One that does not execute just then
+// is looked at by the next tick. It parks on its way to user code.
+void Engine::Tick(Kernel& kernel, TaskId worker) {
+  Thread& thread = Of(worker);
+  const bool attached = variant_ == Variant::kPz   ? !thread.parked_pz
+                        : variant_ == Variant::kEv ? LoadState(kernel, worker) == kRunning
+                                                   : thread.pinned_server;
+  const bool runs = thread.registered && thread.is_worker && attached && !thread.in_idle_loop;
+  if (!runs || thread.slice_end != kernel.now()) return;
+  if (!kernel.task(worker).on_cpu) {
+    ArmSlice(kernel, worker, kernel.now() + kernel.facts().tick);
+    return;
+  }
+  thread.tick_preempts = true;
+  Emit(kernel, kEvPreempt, 1, 0, worker.value(), -1);
+  kernel.Resched(kernel.task(worker).cpu, ReschedKind::kFull);
+}
+
+// The timer of a slice: the tick itself, or what wakes the watchdog.
 void Engine::OnTimer(Kernel& kernel, TimerRef timer, CpuId) {
   const TaskId worker(timer.owner);
   if (UserOf(worker) == nullptr || UserOf(worker)->group < 0) return;
+  if (knobs_.preempt_source == PreemptSource::kKernelTick) {
+    Tick(kernel, worker);
+    return;
+  }
   for (std::size_t i = 1; i < world_.tasks.size(); ++i) {
     const UserTask& user = world_.tasks[i];
     if (user.role == UserRole::kPlain && user.group == UserOf(worker)->group) {
@@ -134,6 +178,7 @@ bool Engine::TakeList(Kernel& kernel, TaskId server, WordId& pending) {
     const auto place = std::min(static_cast<std::size_t>(thread.taking_place), queue.size());
     queue.insert(queue.begin() + static_cast<std::ptrdiff_t>(place), worker);
     Emit(kernel, kEvQueue, 1, 0, worker.value(), server.value());
+    RunsNoMore(worker);
     thread.taking = link;
   }
   if (SchedulerOf(server) != nullptr) {
@@ -181,6 +226,7 @@ Next Engine::Server(Kernel& kernel, Frame& frame) {
   const UserTask* user = UserOf(frame.task);
   if (user->role == UserRole::kPlain) return Watchdog(kernel, frame);
   if (variant_ == Variant::kPz) return PzServer(kernel, frame);
+  if (variant_ == Variant::kEv) return EvServer(kernel, frame);
   switch (frame.step.value()) {
     case kLook:
       if (QueueOf(frame.task).empty()) return Userly(kTakeList, costs_.u_cas);

@@ -44,6 +44,7 @@ enum ServerStep : int {
   kWatchDone,
   kChainBack,
   kStill,
+  kTakeBlocked,
   kNumServerSteps
 };
 static_assert(std::size(steps::kServer) == kNumServerSteps);

@@ -1,10 +1,11 @@
-// UMCG, User-Managed Concurrency Groups: umcg-v0.6, umcg-v0.9, umcg-pz and switch-to.
+// UMCG, User-Managed Concurrency Groups: umcg-v0.6, umcg-v0.9, umcg-pz, umcg-ev and switch-to.
 //
 // Idea: a process schedules its own threads. A worker runs user code only while a server sleeps for
 // it; the server gets the CPU back when the worker yields, blocks in the kernel, or is preempted at
 // user space's request, and decides who runs next. Origin: "[PATCH v0.6] sched/umcg: RFC: implement
 // UMCG syscalls" (P. Oskolkov, September 2021) with its review, v0.9.1 (November 2021), and
-// "sched: User Mode Concurency Groups" (P. Zijlstra, January 2022). Linux 7.2 has none of it; its
+// "sched: User Mode Concurency Groups" (P. Zijlstra, January 2022), and "UMCG - how should we
+// proceed? Should we?" (P. Oskolkov, March 2023). Linux 7.2 has none of it; its
 // hooks sit where that kernel has sched_submit_work() and the loop of kernel/entry/common.c.
 // What differs: umcg.md marks each choice of its own, docs/MODEL.md the ones made here. switch-to
 // is umcg-v0.6 whose hand-offs bypass the wake-up (Google's SwitchTo). Cost: a look-up by tid is
@@ -108,9 +109,13 @@ constexpr std::array<EventFieldInfo, 3> kStampFields = {{
 }};
 // What umcg-pz tells of in addition.
 constexpr std::array kEventsOfPz = [] {
-  std::array<EventInfo, umcg::kNumEvents + 1> events{};
+  std::array<EventInfo, umcg::kNumPzEvents> events{};
   std::copy(kEventsOf<Variant::kPz>.begin(), kEventsOf<Variant::kPz>.end(), events.begin());
   events[umcg::kEvStamp] = {"umcg_stamp", kStampFields, "the times of a wait that is over", true};
+  events[umcg::kEvBlockedPush] = {"umcg_blocked_push", First(kListFields, 3),
+                                  "a worker is on its server's list of blocked ones", true};
+  events[umcg::kEvBlockedTake] = {"umcg_blocked_take", First(kListFields, 3),
+                                  "a server took its list of blocked workers", true};
   return events;
 }();
 template <Variant kVariant>
@@ -222,6 +227,10 @@ const PolicyInfo kUmcgPzInfo =
     MakeInfo<Variant::kPz>("umcg-pz", "… rewritten in January 2022: a list per server, umcg_kick",
                            "20220120155517.066795336@infradead.org");
 
+const PolicyInfo kUmcgEvInfo = MakeInfo<Variant::kEv>(
+    "umcg-ev", "… as posted in March 2023: all state in the kernel, events, a tick that preempts",
+    "20230328210754.2745989-1-posk@google.com");
+
 // umcg-v0.6 whose hand-offs are direct unless a set says otherwise.
 const PolicyInfo kSwitchToInfo = [] {
   PolicyInfo info = MakeInfo<Variant::kV06>(
@@ -242,6 +251,14 @@ absl::StatusOr<std::unique_ptr<KernelService>> MakeUmcgV06(const PolicyParams& p
 absl::StatusOr<std::unique_ptr<KernelService>> MakeUmcgV09(const PolicyParams& params,
                                                            const Limits& limits) {
   return Make<Variant::kV09>(params, limits);
+}
+// Its servers are woken like any task; nobody has posted another way (umcg.md 19).
+absl::StatusOr<std::unique_ptr<KernelService>> MakeUmcgEv(const PolicyParams& params,
+                                                          const Limits& limits) {
+  if (params.Text("handoff") == "direct") {
+    return absl::InvalidArgumentError("handoff: umcg-ev has no direct hand-off");
+  }
+  return Make<Variant::kEv>(params, limits);
 }
 absl::StatusOr<std::unique_ptr<KernelService>> MakeUmcgPz(const PolicyParams& params,
                                                           const Limits& limits) {

@@ -81,7 +81,9 @@ Next Engine::WaitOp(Kernel& kernel, Frame& frame) {
 // to sleep, on the kernel's list, or run by somebody else is left alone.
 bool Engine::MayBeSwappedTo(const Kernel& kernel, TaskId worker) const {
   const int64_t word = LoadState(kernel, worker);
-  if (UserOf(worker)->group < 0 || StateOf(word) != kIdle || IsLocked(word)) return false;
+  const int64_t asleep = variant_ == Variant::kEv ? kRunnable : kIdle;
+  if (UserOf(worker) == nullptr || UserOf(worker)->group < 0) return false;
+  if (StateOf(word) != asleep || IsLocked(word)) return false;
   return Of(worker).waits_swap || IsQueued(worker);
 }
 

@@ -13,6 +13,15 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Reason::kCount)>
 constexpr std::array<std::string_view, static_cast<std::size_t>(Handoff::kCount)> kHandoffs = {
     "dispatch", "yield", "swap", "block", "preempt"};
 
+// A state that not all variants have.
+std::string StateText(Variant variant, int64_t state) {
+  constexpr std::array<std::string_view, 4> kOfEv = {"ATTACHED", "WAKING", "SWAPPING", "RUNNABLE"};
+  if (variant != Variant::kEv || state < kAttached || state > kRunnable) {
+    return "STATE" + std::to_string(state);
+  }
+  return std::string(kOfEv[static_cast<std::size_t>(state - kAttached)]);
+}
+
 }  // namespace
 
 void AppendWord(Variant variant, int64_t word, std::string& out) {
@@ -31,9 +40,10 @@ void AppendWord(Variant variant, int64_t word, std::string& out) {
       out += "BLOCKED";
       break;
     default:
-      out += "STATE" + std::to_string(word & layout.state);
+      out += StateText(variant, word & layout.state);
       break;
   }
+  if (variant == Variant::kEv && (word & kTimedOut) != 0) out += "|TIMEOUT";
   if ((word & layout.locked) != 0) out += "|LOCKED";
   if ((word & layout.preempted) != 0) out += variant == Variant::kPz ? "|PREEMPT" : "|PREEMPTED";
   if ((word & layout.cond_wait) != 0) out += "|COND_WAIT";

@@ -9,7 +9,7 @@
 
 namespace rqsim::umcg {
 
-enum class Variant : uint8_t { kV06, kV09, kPz };
+enum class Variant : uint8_t { kV06, kV09, kPz, kEv };
 
 // The fields of a task's block. The last two are those of its group, or, under pz, the list of a
 // server; they count in the block of a group's first server only.
@@ -17,12 +17,12 @@ enum Field : int {
   kState,
   kNextTid,
   kWorkersPtr,  // off the list: address of the head; on it: the link
-  kServerPtr,   // address of the word with the idle server's tid
+  kServerPtr,   // address of the word with the idle server's tid; pz: the link of a blocked worker
   kServerTid,
   kBlockedTs,
   kRunnableTs,
   kHead,
-  kIdleServer,
+  kIdleServer,  // pz: the head of a server's list of blocked workers
   kNumFields,
 };
 inline constexpr std::string_view kFieldNames[kNumFields] = {
@@ -34,6 +34,17 @@ inline constexpr int64_t kNone = 0;
 inline constexpr int64_t kRunning = 1;
 inline constexpr int64_t kIdle = 2;
 inline constexpr int64_t kBlocked = 3;
+
+// More states of umcg-ev, and its flag. A RUNNING one is RUNNING and an idle server IDLE there,
+// too.
+inline constexpr int64_t kAttached = 4;
+inline constexpr int64_t kWaking = 5;
+inline constexpr int64_t kSwapping = 6;
+inline constexpr int64_t kRunnable = 7;
+inline constexpr int64_t kTimedOut = 0x40;
+
+// What a server of umcg-ev is told of a worker.
+enum class WorkerEvent : int32_t { kNone, kBlock, kWake, kWait, kExit, kTimeout, kPreempt };
 
 // The link of a worker whose push is half done. No address has this value.
 inline constexpr int64_t kPending = 1;
@@ -63,6 +74,8 @@ constexpr Layout LayoutOf(Variant variant) {
       return {0x3f, 0x40, 0x80, 0, int64_t{0x1f} << 13, 13, 18};
     case Variant::kPz:
       return {0xff, 0, 0x100, 0x200, int64_t{0xffff} << 16, 16, 0};
+    case Variant::kEv:
+      return {0x3f, 0, 0, 0, 0, 0, 0};
   }
   return {};
 }

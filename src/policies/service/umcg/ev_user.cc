@@ -1,0 +1,218 @@
+// User code under umcg-ev: the loop of a server and the operations of workers and basic tasks. No
+// words, so no exchanges: what a server knows it has been told by events.
+// Tested by scenarios/umcg (umcg-ev-*).
+#include <algorithm>
+
+#include "service/umcg/engine.h"
+#include "service/umcg/server_steps.h"
+
+namespace rqsim::umcg {
+namespace {
+
+constexpr int kWorker = 1;
+constexpr int kIdles = 2;  // whether the call was made for want of work
+constexpr int kResult = 4;
+// Steps O1 … of an operation.
+enum : int { kBegin, kEnter, kCalled, kBack, kCallAgain };
+constexpr int kMayName = 5;
+
+// When the wait of an operation is over at the latest, or -1.
+int64_t TimeoutOf(const Frame& frame) {
+  return frame.path == PathId(kOpWait) && frame.r[0] > 0 ? frame.r[0] : -1;
+}
+
+}  // namespace
+
+// The events of a call, the oldest first: those of the list in the order of their pushes, then that
+// of the worker that ran.
+void Engine::EvHandle(Kernel& kernel, TaskId server) {
+  std::vector<Told>& told = told_[server.index()];
+  for (auto it = told.rbegin(); it != told.rend(); ++it) {
+    Thread& worker = Of(it->worker);
+    // It leaves the kernel's list, whether or not it joins a queue.
+    if (it->event == WorkerEvent::kWait && !worker.requeue) {
+      Emit(kernel, kEvQueue, 0, 0, it->worker.value(), server.value());
+    }
+    const bool runnable = it->event == WorkerEvent::kWake || it->event == WorkerEvent::kPreempt ||
+                          it->event == WorkerEvent::kTimeout ||
+                          (it->event == WorkerEvent::kWait && worker.requeue);
+    const std::vector<TaskId>& queue = QueueOf(server);
+    if (!runnable || std::find(queue.begin(), queue.end(), it->worker) != queue.end()) continue;
+    worker.requeue = worker.waits_swap = false;
+    QueueWorker(kernel, server, it->worker, true);
+  }
+  told.clear();
+}
+
+Next Engine::EvServer(Kernel& kernel, Frame& frame) {
+  Thread& thread = Of(frame.task);
+  switch (frame.step.value()) {
+    case kLook:
+      return Userly(kPickOne, costs_.pick);
+    case kPickOne:
+      return EvPick(kernel, frame);
+    case kChainCall:
+      EvWakeIdle(kernel, frame.task, true);
+      return Next::ToUser(StepId(kChainBack));
+    case kChainBack:
+      return Next::Run(StepId(kCallWait), kernel.facts().c_syscall, RunMode::kKernel);
+    case kCallWait:
+    case kEnterIdle:
+    case kRecall: {
+      Emit(kernel, kEvEnter, static_cast<int64_t>(Call::kWait), 0, frame.task.value());
+      const TaskId worker(static_cast<int32_t>(frame.r[kWorker]));
+      if (frame.step == StepId(kRecall)) return CallPath(kRan, kEvServerWait, -1, 1);
+      if (frame.step == StepId(kEnterIdle)) return CallPath(kRan, kEvServerWait, -1);
+      return CallPath(kRan, kEvSwitch, TidOf(worker), -1);
+    }
+    case kRan:
+      frame.r[kResult] = frame.result;
+      return Next::ToUser(StepId(kAfter));
+    default: {  // kAfter
+      Emit(kernel, kEvExit, frame.r[kResult], 0, frame.task.value());
+      if (frame.r[kResult] == kEINTR) {
+        return Next::Run(StepId(kRecall), kernel.facts().c_syscall, RunMode::kKernel);
+      }
+      thread.attached = TaskId();
+      thread.was_woken_idle = frame.r[kIdles] != 0 && frame.r[kResult] == 0;
+      const bool refused = frame.r[kResult] == kESRCH || frame.r[kResult] == kEACCES;
+      if (refused) thread.choice = TaskId();
+      EvHandle(kernel, frame.task);
+      return Userly(kLook, kZeroCycles);
+    }
+  }
+}
+
+Next Engine::EvPick(Kernel& kernel, Frame& frame) {
+  Thread& thread = Of(frame.task);
+  UserScheduler* scheduler = SchedulerOf(frame.task);
+  TaskId worker = scheduler != nullptr    ? scheduler->Pick(kernel, frame.task, *this)
+                  : Count(frame.task) > 0 ? At(frame.task, 0)
+                                          : TaskId();
+  if (!worker.valid() && scheduler != nullptr) {
+    const TaskId victim = scheduler->Steal(kernel, frame.task, *this);
+    if (victim.valid() && Count(victim) > 0) worker = At(victim, 0);
+  }
+  frame.r[kWorker] = worker.value();
+  frame.r[kIdles] = worker.valid() ? 0 : 1;
+  thread.choice = thread.attached = worker;
+  if (!worker.valid()) {
+    Emit(kernel, kEvServerIdle, thread.was_woken_idle ? 1 : 0, 0, frame.task.value());
+    thread.was_woken_idle = false;
+    return Next::Run(StepId(kEnterIdle), kernel.facts().c_syscall, RunMode::kKernel);
+  }
+  LeaveQueue(kernel, worker, frame.task);
+  thread.was_woken_idle = false;
+  Announce(kernel, Handoff::kDispatch, frame.task, worker);
+  const bool chains = knobs_.chain && Count(frame.task) > 0;
+  return Next::Run(StepId(chains ? kChainCall : kCallWait), kernel.facts().c_syscall,
+                   RunMode::kKernel);
+}
+
+// What the operation asks for, in the kernel.
+Next Engine::EvCommand(Kernel& kernel, Frame& frame) {
+  Thread& thread = Of(frame.task);
+  const TaskId self = frame.task;
+  const auto done = [&](int64_t result) {
+    frame.r[kResult] = result;
+    return Next::ToUser(StepId(kBack));
+  };
+  switch (static_cast<Path>(frame.path.value())) {
+    case kOpYield:
+    case kOpWait: {
+      if (!thread.registered) return done(kEINVAL);
+      if (!thread.is_worker) return CallPath(kCalled, kEvServerWait, TimeoutOf(frame));
+      const TaskId server = EvLeaveServer(kernel, self, kRunnable);
+      EvTell(kernel, self, server, WorkerEvent::kWait);
+      return CallPath(kCalled, kEvWorkerCall, TimeoutOf(frame));
+    }
+    case kOpSwap: {
+      const TaskId other(static_cast<int32_t>(frame.r[0]));
+      if (!thread.registered) return done(kEINVAL);
+      if (thread.is_worker) {
+        if (frame.r[kMayName] == 0 || !MayBeSwappedTo(kernel, other)) return done(kEAGAIN);
+        LeaveQueue(kernel, other, self);
+      }
+      return CallPath(kCalled, kEvSwitch, TidOf(other), -1);
+    }
+    case kOpWake:
+      if (!thread.registered) return done(kEINVAL);
+      return done(EvWakeIdle(kernel, self, true) ? 0 : kEAGAIN);
+    case kOpUnregister:
+      return done(EvUnregister(kernel, self, 0));
+    case kOpRegister:
+      return done(EvRegister(kernel, self, true));
+    case kOpCtl:
+      if (frame.r[0] == kCtlUnregister) return done(EvUnregister(kernel, self, 0));
+      if ((frame.r[0] & ~(kCtlRegister | kCtlWorker)) != 0 || (frame.r[0] & kCtlRegister) == 0) {
+        return done(kEINVAL);
+      }
+      return done(EvRegister(kernel, self, (frame.r[0] & kCtlWorker) != 0));
+    default:
+      return done(kEINVAL);
+  }
+}
+
+int64_t Engine::EvRegister(Kernel& kernel, TaskId task, bool worker) {
+  Thread& thread = Of(task);
+  if (thread.registered || UserOf(task) == nullptr) return kEINVAL;
+  thread.registered = true;
+  thread.is_worker = thread.hooks = worker;
+  EvSet(kernel, task, worker ? kBlocked : kRunning, task);
+  Emit(kernel, kEvRegister, worker ? 2 : 1, UserOf(task)->group, task.value(), -1);
+  return 0;
+}
+
+// Operations: there is no user code before the call, nor after it. Those on words and flags mean
+// nothing here, and nobody can ask for a preemption.
+Next Engine::EvOp(Kernel& kernel, Frame& frame) {
+  Thread& thread = Of(frame.task);
+  switch (frame.step.value()) {
+    case kBegin: {
+      if (frame.path == PathId(kOpPreempt)) return Next::Return(kENOSYS);
+      const bool nothing = frame.path == PathId(kOpLock) || frame.path == PathId(kOpUnlock) ||
+                           frame.path == PathId(kOpBits) || frame.path == PathId(kOpClearBits) ||
+                           frame.path == PathId(kOpSetNext) || frame.path == PathId(kOpPoke);
+      if (nothing) return Next::Return(0);
+      const bool swaps = frame.path == PathId(kOpSwap);
+      const bool waits = frame.path == PathId(kOpYield) || frame.path == PathId(kOpWait);
+      const TaskId other = swaps ? TaskId(static_cast<int32_t>(frame.r[0])) : TaskId();
+      if (swaps && !other.valid()) return Next::Return(kESRCH);
+      frame.r[kMayName] = !swaps || (thread.is_worker && MayBeSwappedTo(kernel, other)) ? 1 : 0;
+      if (thread.is_worker && (waits || swaps)) {
+        thread.requeue = (frame.path == PathId(kOpYield) ? frame.r[0] : frame.r[1]) == 1;
+        const bool timed = frame.path == PathId(kOpWait) && frame.r[0] > 0;
+        thread.waits_swap = !thread.requeue && !timed && frame.r[kMayName] != 0;
+        if (frame.r[kMayName] != 0) {
+          Announce(kernel, swaps ? Handoff::kSwap : Handoff::kYield, frame.task,
+                   swaps ? other : thread.server);
+        }
+      }
+      return Next::Run(StepId(kEnter), kernel.facts().c_syscall, RunMode::kKernel);
+    }
+    case kEnter: {
+      const bool ctl = frame.path == PathId(kOpUnregister) || frame.path == PathId(kOpRegister) ||
+                       frame.path == PathId(kOpCtl);
+      Emit(kernel, kEvEnter, static_cast<int64_t>(ctl ? Call::kCtl : Call::kWait), 0,
+           frame.task.value());
+      return EvCommand(kernel, frame);
+    }
+    case kCalled:
+      frame.r[kResult] = frame.result;
+      return Next::ToUser(StepId(kBack));
+    case kCallAgain:
+      if (!thread.is_worker) return CallPath(kCalled, kEvServerWait, TimeoutOf(frame), 1);
+      return CallPath(kCalled, kEvWorkerCall, TimeoutOf(frame));
+    default:  // kBack
+      // A signal has been delivered; the call is made again with the flag that says so.
+      if (frame.r[kResult] == kEINTR) {
+        return Next::Run(StepId(kCallAgain), kernel.facts().c_syscall, RunMode::kKernel);
+      }
+      if (!thread.is_worker) told_[frame.task.index()].clear();
+      if (frame.r[kResult] == kEAGAIN) thread.requeue = thread.waits_swap = false;
+      Emit(kernel, kEvExit, frame.r[kResult], 0, frame.task.value());
+      return Next::Return(frame.r[kResult]);
+  }
+}
+
+}  // namespace rqsim::umcg
