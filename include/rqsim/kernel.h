@@ -287,6 +287,7 @@ struct Request {
     kSetAbort,
     kAbortProgram,
     kEmit,
+    kSetPerCpuKthread,
   };
   Kind kind = Kind::kWake;
   WakeFlags wake_flags = WakeFlags::kNone;
@@ -630,6 +631,13 @@ class Kernel {
     r.task = id;
     r.cpus = cpus;
   }
+  // kthread_set_per_cpu(): whether it is a per-CPU kernel thread, which may run on its CPU as long
+  // as that is online. Its mask stays as it is.
+  void SetPerCpuKthread(TaskId id, bool per_cpu) {
+    Request& r = Add(Request::Kind::kSetPerCpuKthread);
+    r.task = id;
+    r.flag = per_cpu;
+  }
   // Which CPUs are not isolated from now on.
   void SetHousekeeping(const CpuSet& cpus) { Add(Request::Kind::kSetHousekeeping).cpus = cpus; }
   // The cpusets take the active CPUs into account, and those that changed put their mask on their
@@ -696,8 +704,9 @@ class Kernel {
   // those bound to it for good (migrate_tasks() of 2012).
   void MoveTasks(CpuId from) { Add(Request::Kind::kMoveTasks).cpu = from; }
   // The idle loop of `id` runs `path` of `policy`, interrupts off, with r[0] = `id` and r[1] =
-  // `arg`, in `after` cycles; nothing happens if it is not idle then. Less than 0: after `l_call`,
-  // as a kick by an IPI does whose handler costs nothing (hotplug.md 4.5, step v).
+  // `arg`, in `after` cycles; nothing happens if it is not idle then, but that one that is offline
+  // ends its last switch first. Less than 0: after `l_call`, as a kick by an IPI does whose handler
+  // costs nothing (hotplug.md 4.5, step v).
   void RunInIdle(CpuId id, PolicyId policy, PathId path, Cycles after, int32_t arg = 0) {
     Request& r = Add(Request::Kind::kRunInIdle);
     r.cpu = id;

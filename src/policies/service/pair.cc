@@ -13,6 +13,7 @@ PairService::PairService(const PolicyParams& params, const Limits& limits)
       num_cpus_(limits.num_cpus),
       priority_(params.Integer("worker_priority")),
       host_(params.Integer("worker_host")),
+      is_per_cpu_(params.Text("worker_kthread") == "percpu"),
       lines_(static_cast<std::size_t>(limits.num_cpus)),
       next_of_(static_cast<std::size_t>(limits.num_tasks)) {}
 
@@ -50,7 +51,11 @@ void PairService::OnStart(Kernel& kernel) {
     attr.priority = static_cast<int16_t>(priority_);
     attr.prio = static_cast<int16_t>(99 - priority_);
     kernel.SetSched(WorkerOf(cpu), attr);
-    if (!kernel.online().Contains(cpu)) LetGo(kernel, cpu);
+    if (kernel.online().Contains(cpu)) {
+      kernel.SetPerCpuKthread(WorkerOf(cpu), is_per_cpu_);
+    } else {
+      LetGo(kernel, cpu);
+    }
   }
 }
 
@@ -62,10 +67,12 @@ bool PairService::UsesPairing(TaskId id) const {
 void PairService::LetGo(Kernel& kernel, CpuId cpu) const {
   const CpuSet hosts =
       host_ >= 0 ? CpuSet::Of(CpuId(static_cast<int32_t>(host_))) : kernel.facts().possible;
+  kernel.SetPerCpuKthread(WorkerOf(cpu), false);
   kernel.SetAffinity(WorkerOf(cpu), hosts);
 }
 
 void PairService::BringBack(Kernel& kernel, CpuId cpu) const {
+  kernel.SetPerCpuKthread(WorkerOf(cpu), is_per_cpu_);
   kernel.SetAffinity(WorkerOf(cpu), CpuSet::Of(cpu));
 }
 

@@ -7,8 +7,12 @@
 #ifndef RQSIM_POLICIES_SERVICE_PAIR_H_
 #define RQSIM_POLICIES_SERVICE_PAIR_H_
 
+#include <absl/status/statusor.h>
+#include <absl/strings/str_cat.h>
+
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "rqsim/seams.h"
@@ -151,9 +155,33 @@ inline constexpr std::array kPairParams = {
               .summary = "where workers of offline CPUs run; -1 = where the fallback puts them"},
 };
 
+// What the workers are to the scheduler: bound as kthread_create_worker_on_cpu() leaves them, or
+// per-CPU threads until a teardown lets them go (MODEL-280; Linux 7.2 kernel/workqueue.c:
+// unbind_worker()).
+constexpr ParamInfo PairWorkerKthread(std::string_view usual) {
+  return {.name = "worker_kthread",
+          .kind = ParamKind::kEnum,
+          .default_text = usual,
+          .allowed = "bound percpu",
+          .summary =
+              "whether a worker may stay on a CPU that is dying: bound threads may not, per-CPU "
+              "threads may until the teardown of the service"};
+}
+
 // What a message of the service wants of the CPU it interrupts.
 inline constexpr int32_t kPairPreempt = 0;
 inline constexpr int32_t kPairBarrier = 1;
+
+// The two factories: a host for workers of offline CPUs must be there.
+template <class Service>
+absl::StatusOr<std::unique_ptr<KernelService>> MakePairService(const PolicyParams& params,
+                                                               const Limits& limits) {
+  const int64_t host = params.Integer("worker_host");
+  if (host >= limits.num_cpus) {
+    return absl::InvalidArgumentError(absl::StrCat("worker_host: there is no CPU ", host));
+  }
+  return std::make_unique<Service>(params, limits);
+}
 
 // The half of a pairing service that does not depend on how a CPU is occupied.
 class PairService : public KernelService {
@@ -175,7 +203,7 @@ class PairService : public KernelService {
   TaskId WorkerOf(CpuId cpu) const { return TaskId(first_worker_.value() + cpu.value()); }
   // Whether a switch from or to it has to do with pairing.
   bool UsesPairing(TaskId id) const;
-  // The worker goes where those of offline CPUs are, or back.
+  // The worker goes where those of offline CPUs are, or back: unbind_worker(), rebind_workers().
   void LetGo(Kernel& kernel, CpuId cpu) const;
   void BringBack(Kernel& kernel, CpuId cpu) const;
 
@@ -200,6 +228,7 @@ class PairService : public KernelService {
   TaskId first_worker_;
   int num_cpus_;
   int64_t priority_, host_;
+  bool is_per_cpu_;              // worker_kthread percpu
   std::vector<Line> lines_;      // by CPU
   std::vector<TaskId> next_of_;  // by task, on its line
 };

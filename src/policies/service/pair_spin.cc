@@ -62,6 +62,7 @@ constexpr HotplugCallbackInfo kHotplug[] = {
     {"sched/pair:online", 192, kStartupPath, kTeardownPath}};
 
 constexpr std::array kOwnParams = {
+    PairWorkerKthread("percpu"),
     ParamInfo{.name = "c_flag",
               .kind = ParamKind::kCycles,
               .summary = "the test of a flag in a hot line when a task is switched out"},
@@ -399,7 +400,7 @@ constinit const PolicyInfo kPairSpinInfo = {
 
 absl::StatusOr<std::unique_ptr<KernelService>> MakePairSpin(const PolicyParams& params,
                                                             const Limits& limits) {
-  return std::unique_ptr<KernelService>(std::make_unique<PairSpin>(params, limits));
+  return MakePairService<PairSpin>(params, limits);
 }
 
 }  // namespace rqsim

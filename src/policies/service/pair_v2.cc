@@ -61,6 +61,7 @@ constexpr HotplugCallbackInfo kHotplug[] = {
     {"sched/pair:online", 192, kPairV2Startup, kPairV2Teardown}};
 
 constexpr std::array kOwnParams = {
+    PairWorkerKthread("bound"),
     ParamInfo{.name = "c_queue",
               .kind = ParamKind::kCycles,
               .default_value = 1,
@@ -506,7 +507,7 @@ constinit const PolicyInfo kPairV2Info = {
 
 absl::StatusOr<std::unique_ptr<KernelService>> MakePairV2(const PolicyParams& params,
                                                           const Limits& limits) {
-  return std::unique_ptr<KernelService>(std::make_unique<PairV2>(params, limits));
+  return MakePairService<PairV2>(params, limits);
 }
 
 }  // namespace rqsim

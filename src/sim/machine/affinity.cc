@@ -133,9 +133,12 @@ int64_t Machine::ChangeAffinity(TaskId task, const CpuSet& asked, AffinityCall c
   if (t.cpus_allowed != before || !t.cpus_allowed.Contains(t.cpu)) dest = AnyCpu(usable);
   TellCpus(task);
   // A blocked donor stays where its owner is, whatever its mask (proxy-exec.md 7.4).
-  if (!t.on_rq || t.is_blocked || t.migration_disabled > 0 || t.cpus_allowed.Contains(t.cpu))
-    return 0;
-  if (!t.on_cpu) {
+  if (t.is_blocked || t.migration_disabled > 0 || t.cpus_allowed.Contains(t.cpu)) return 0;
+  // Woken, and its CPU, which is to enqueue it, has been chosen: affine_move_task() leaves it to
+  // the stop task there, too (MODEL-281).
+  const bool is_waking = IsOnWakeList(task);
+  if (!t.on_rq && !is_waking) return 0;
+  if (!t.on_cpu && !is_waking) {
     MoveQueuedTask(task, dest);
     return 0;
   }

@@ -238,7 +238,13 @@ void Machine::MoveTimersNow(CpuId from, CpuId to) {
 // What RunInIdle asked for is due. The CPU may have found something better to do.
 void Machine::StartIdlePath(CpuId c) {
   CpuState& s = State(c);
-  if (s.mode != Mode::kIdle || s.idle.top >= 0 || !s.idle_call.path.valid()) return;
+  if (!s.idle_call.path.valid()) return;
+  if (s.mode != Mode::kIdle || s.idle.top >= 0) {
+    // Nothing else will start a CPU that is offline: it has its last switch behind it first
+    // (MODEL-282).
+    s.idle_call_waits = !cpu_store_[c.index()].online;
+    return;
+  }
   const PathCall call = s.idle_call;
   s.idle_call = PathCall::None();
   PushHook(c, s.idle, s.idle_policy, call);

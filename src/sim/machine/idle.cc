@@ -27,6 +27,10 @@ int Machine::IdleStateFor(CpuId c) const {
 void Machine::EnterIdle(CpuId c) {
   CpuState& s = State(c);
   s.mode = Mode::kIdle;
+  if (s.idle_call_waits) {
+    s.idle_call_waits = false;
+    queue_.Push(now_, Phase::kIpi, c, Payload(Ev::kIdlePath, c.value()));
+  }
   const MachineSpec& machine = plan_.scenario.machine;
   if (machine.idle_states.empty() || !cpu_store_[c.index()].online) return;
   s.idle_state = IdleStateFor(c);

@@ -388,6 +388,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
     bool push_queued = false;  // the stop task has been asked to push curr away
     PolicyId idle_policy;      // RunInIdle: what the idle loop is to run
     PathCall idle_call;
+    bool idle_call_waits = false;    // … as soon as it is idle
     std::vector<int32_t> stop_work;  // indices into stop_work_, first in first out
     SwitchPlan switch_plan;          // of the schedule() that a window holds
     std::vector<Held> held;
@@ -707,6 +708,7 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   void FlushOutbox(CpuId c);
   void EndOfEvent(CpuId c);
   bool UsesWakeList(TaskId task, CpuId waker, CpuId target) const;
+  bool IsOnWakeList(TaskId task) const;
   void AppendToWakeList(CpuId target, TaskId task);
   void SignalTask(TaskId task, SignalKind kind);
   void MoveQueuedTask(TaskId task, CpuId to);

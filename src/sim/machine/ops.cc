@@ -493,6 +493,8 @@ Next Machine::StopperStep(CpuId c, Frame& frame) {
   if (work.kind == StopWork::Kind::kPush) {
     PushNow(c, work.task);
   } else if (frame.step == StepId(1)) {
+    // flush_smp_call_function_queue(): one that is being woken is on the queue first.
+    if (task_store_[work.task.index()].cpu == c && IsOnWakeList(work.task)) HandleWakeList(c);
     const Task& t = task_store_[work.task.index()];
     // It stays where it is if it may not run there any more (is_cpu_allowed()).
     if (t.cpu == c && MayRunOn(work.task, work.dest)) MoveQueuedTask(work.task, work.dest);

@@ -180,6 +180,9 @@ void Machine::Carry(Request& request) {
       ForceCpus(request.task, request.cpus);
       MutableTask(request.task).no_setaffinity = true;
       break;
+    case Request::Kind::kSetPerCpuKthread:
+      MutableTask(request.task).per_cpu_kthread = request.flag;
+      break;
     case Request::Kind::kSetHousekeeping:
       housekeeping_ = request.cpus & facts_.possible;
       break;

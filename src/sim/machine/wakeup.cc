@@ -219,6 +219,7 @@ CpuId Machine::ChooseCpu(TaskId task, CpuId waker, WakeFlags flags) {
 }
 
 void Machine::SetTaskCpu(TaskId task, CpuId to, bool full_placement) {
+  RQSIM_CHECK(to.valid());  // task_cpu() is never negative (MODEL-264)
   Task& t = MutableTask(task);
   if (t.cpu != to) {
     Emit(actor_, SchedMigrateTask{task, t.eff.prio, t.cpu, to});
@@ -258,6 +259,14 @@ bool Machine::UsesWakeList(TaskId task, CpuId waker, CpuId target) const {
     return false;
   if (cpu_store_[waker.index()].llc != to.llc) return true;
   return target != waker && to.nr_running == 0;
+}
+
+bool Machine::IsOnWakeList(TaskId task) const {
+  const Task& t = task_store_[task.index()];
+  if (t.state != TaskState::kWaking) return false;
+  TaskId at = cpu_states_[t.cpu.index()].wake_list_head;
+  while (at.valid() && at != task) at = contexts_[at.index()].wake_next;
+  return at.valid();
 }
 
 void Machine::AppendToWakeList(CpuId target, TaskId task) {
