@@ -221,7 +221,14 @@ class HotplugSignal final : public KernelService {
     }
     if (kernel.active().Contains(cpu)) {
       locks_.Leave(kernel, cpu, frame.task);
-      if (!kernel.cpuset(frame.task).Contains(cpu)) return Next::Return(kEINVAL);
+      if (!kernel.cpuset(frame.task).Contains(cpu)) {
+        // Nothing stays behind, except that a section that follows all the same finds itself
+        // elsewhere (MODEL-283).
+        task.has_entered = false;
+        GoBack(kernel, frame.task);
+        Unregister(cpu, frame.task);
+        return Next::Return(kEINVAL);
+      }
       if (!task.is_moved) task.before = kernel.task(frame.task).cpus_allowed;
       task.is_moved = true;
       kernel.SetAffinity(frame.task, CpuSet::Of(cpu));
