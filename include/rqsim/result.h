@@ -228,6 +228,8 @@ struct Pairing {
   Time cleared = kNever;
   int64_t times = 0;  // it was let in so often
   int64_t aborts = 0, commits = 0;
+  int64_t ipis = 0;  // function-call IPIs of the service about it
+  Cycles soak;       // workers were at work for it, as far as that work has ended
 };
 
 struct Result {

@@ -167,7 +167,9 @@ std::string ResultSchema() {
                                                     {"cleared", OrNull("integer")},
                                                     {"times", Count()},
                                                     {"aborts", Count()},
-                                                    {"commits", Count()}}));
+                                                    {"commits", Count()},
+                                                    {"ipis", Count()},
+                                                    {"soak", Count()}}));
   schema["properties"]["umcg_spans"] =
       ListOf(Object({{"kind", Json{{"enum", Json::array({"word", "list"})}}},
                      {"task", Text()},

@@ -258,7 +258,12 @@ void PairChecker::OpenUpdate(TaskId id, CpuId data, Time at) {
     return;
   }
   task.pairing = static_cast<int>(pairings_.size());
-  pairings_.push_back({id, data, at, at, kNever, 1, 0, 0});
+  Pairing update;
+  update.task = id;
+  update.cpu = data;
+  update.set = update.let_in = at;
+  update.times = 1;
+  pairings_.push_back(update);
 }
 
 void PairChecker::OnRseq(const TraceEvent& event, int which) {
@@ -312,8 +317,11 @@ void PairChecker::OnPair(const TraceEvent& event, int which) {
     case kSet:
       if (value != 0) return;
       ++num_pairings_;
-      At(id).pairing = static_cast<int>(pairings_.size());
-      pairings_.push_back({id, cpu, event.t, kNever, kNever, 0, 0, 0});
+      At(id).pairing = At(id).last_pairing = static_cast<int>(pairings_.size());
+      pairings_.emplace_back();
+      pairings_.back().task = id;
+      pairings_.back().cpu = cpu;
+      pairings_.back().set = event.t;
       At(id).set_at = event.t;
       At(id).entries = At(id).aborts = 0;
       return;
@@ -338,6 +346,7 @@ void PairChecker::OnPair(const TraceEvent& event, int which) {
       }
       return;
     case kRun:
+      At(cpu).serves = At(id).last_pairing;
       if (!At(id).pair_cpu.valid()) {
         Report("PA-I3", event.t, id, cpu,
                fmt::format("the worker of CPU {} works for {}, which is not paired", cpu.value(),
@@ -352,6 +361,9 @@ void PairChecker::OnPair(const TraceEvent& event, int which) {
       return;
     case kWorkEnd:
       soak_ += Cycles(value);
+      if (At(cpu).serves >= 0) {
+        pairings_[static_cast<std::size_t>(At(cpu).serves)].soak += Cycles(value);
+      }
       --At(id).work;
       touched_.push_back(id);
       return;
@@ -361,6 +373,9 @@ void PairChecker::OnPair(const TraceEvent& event, int which) {
     case kTaskState: {
       TaskBook& task = At(id);
       if (task.pair_cpu != cpu) overlaps_.SetPair(id, cpu, event.t);
+      if (cpu.valid() && At(cpu).running == id && task.worker_active) {
+        At(cpu).by_itself = payload.narrow[2] == 0 && At(event.cpu()).curr == id;
+      }
       task.pair_cpu = cpu;
       task.worker_active = payload.narrow[2] != 0;
       return;
@@ -384,6 +399,10 @@ void PairChecker::OnPair(const TraceEvent& event, int which) {
         ++ipi_failed_;
       } else {
         ++ipis_;
+        // The last of its pairings, as the IPI may come after its end.
+        if (At(id).last_pairing >= 0) {
+          ++pairings_[static_cast<std::size_t>(At(id).last_pairing)].ipis;
+        }
       }
       return;
     case kRef:
@@ -427,7 +446,7 @@ void PairChecker::CheckCpu(CpuId id) {
     if (!task.worker_active || task.pair_cpu != id) {
       problem = fmt::format("CPU {} runs for {}, for whom no worker is active", id.value(),
                             Name(cpu.running));
-      may_wait = cpu.current == cpu.running;
+      may_wait = cpu.current == cpu.running && !cpu.by_itself;
     }
   }
   for (std::size_t i = 1; i < tasks_.size() && problem.empty(); ++i) {

@@ -16,7 +16,7 @@
 //   PA-I2  a CPU runs for a task exactly while a worker is active for it (pair-v2). Between the
 //   hook
 //          of a task that lost its CPU and the worker's next look it may be otherwise, as long as
-//          the worker has not executed more than two looks
+//          the worker has not executed more than two looks; a task that has its CPU lost nothing
 //   PA-I3  queued or executing work holds one reference to its task, and an unpaired task has none
 //
 // The metrics it adds are those that the policies `rseq`, `pair-v2` and `pair-spin` declare.
@@ -64,20 +64,23 @@ class PairChecker final : public Listener {
     bool is_worker = false;
     bool waits = false;  // behind a worker, since …
     Time waits_since;
-    CpuId works_for;       // workers: the CPU that is theirs
-    Time set_at = kNever;  // since when it has been paired without a commit
-    int pairing = -1;      // the present one, or update, in pairings_
-    int entries = 0;       // times it was let in since
-    int aborts = 0;        // critical sections started anew since
-    int64_t refs = 0;      // as the service says
-    int64_t work = 0;      // queued and executing work, as counted here
+    CpuId works_for;        // workers: the CPU that is theirs
+    Time set_at = kNever;   // since when it has been paired without a commit
+    int pairing = -1;       // the present one, or update, in pairings_
+    int last_pairing = -1;  // … or the one before
+    int entries = 0;        // times it was let in since
+    int aborts = 0;         // critical sections started anew since
+    int64_t refs = 0;       // as the service says
+    int64_t work = 0;       // queued and executing work, as counted here
   };
   struct CpuBook {
     TaskId curr = kIdleTask;
-    TaskId running;  // for whom its worker runs
-    TaskId current;  // whose work its worker has
+    TaskId running;   // for whom its worker runs
+    TaskId current;   // whose work its worker has
+    int serves = -1;  // for which of pairings_ that is
     bool is_online = true;
-    bool is_open = false;  // PA-I2 does not hold just now …
+    bool by_itself = false;  // the task it runs for cleared its own half, on its own CPU
+    bool is_open = false;    // PA-I2 does not hold just now …
     bool reported = false;
     std::string problem;
     Time open_since;

@@ -180,7 +180,9 @@ Json ToJson(const Result& result, const Pairing& pairing) {
               {"cleared", instant(pairing.cleared)},
               {"times", pairing.times},
               {"aborts", pairing.aborts},
-              {"commits", pairing.commits}};
+              {"commits", pairing.commits},
+              {"ipis", pairing.ipis},
+              {"soak", pairing.soak.count()}};
 }
 
 Json ToJson(const Result& result, const UmcgSpan& span) {

@@ -351,6 +351,8 @@ class Reader {
     pairing.times = Integer(item, "times");
     pairing.aborts = Integer(item, "aborts");
     pairing.commits = Integer(item, "commits");
+    pairing.ipis = Integer(item, "ipis");
+    pairing.soak = Cycles(Integer(item, "soak"));
     return pairing;
   }
 

@@ -76,16 +76,24 @@ TEST_CASE("Each fault is reported by its invariant, and nothing is without it", 
     INFO(name);
     const auto [first, last] = cases.equal_range(name);
     CHECK(first != last);
+    bool is_reported = !id.starts_with("PA-");
     for (auto one = first; one != last; ++one) {
       INFO(one->second.scenario.name << " under " << one->second.set.name);
       // What no invariant forbids shows in a metric, which the scenario states.
       if (id.starts_with("PX-") || id.starts_with("MX-") || id.starts_with("KA-")) {
         CHECK(Reports(one->second).count(id) == 1);
       }
+      // Pairing's properties follow from each other: a scenario may be about another one.
+      if (id.starts_with("PA-")) {
+        const std::set<std::string> ids = Reports(one->second);
+        CHECK_FALSE(ids.empty());
+        is_reported = is_reported || ids.count(id) == 1;
+      }
       Case off = one->second;
       std::erase_if(off.set.faults, [](const FaultSpec& spec) { return spec.name != "window"; });
       CHECK(Reports(off).empty());
     }
+    CHECK(is_reported);
   }
 }
 

@@ -264,6 +264,36 @@ TEST_CASE("PA-I2 leaves a worker two looks to notice that its task has gone",
   }
 }
 
+TEST_CASE("PA-I2 leaves no time where a task with a CPU has cleared its own half",
+          "[views][pair_checker]") {
+  Pairings run;
+  run.LetIn(0, "T");
+  run.feed.Switch(2, 0, "idle", 'R', "T");
+  run.Task(4, "T", 1, false);
+  run.LetOut(5, "T");
+  run.feed.End(20);
+  CHECK(run.feed.reported() == "PA-I2@4");
+}
+
+TEST_CASE("Work and IPIs are those of the pairing they are about, also after its end",
+          "[views][pair_checker]") {
+  Pairings run;
+  run.LetIn(0, "T");
+  run.Say(2, 1, "pair_call", {0, 0, run.Id("T"), 0});
+  run.LetOut(5, "T");
+  run.Say(6, 1, "pair_call", {0, 0, run.Id("T"), 0});
+  run.Say(6, 1, "pair_call", {0, kENXIO, run.Id("T"), 0});
+  run.LetIn(10, "T");
+  run.LetOut(15, "T");
+  run.feed.End(20);
+  const std::vector<Pairing> pairings = run.checker.TakePairings();
+  REQUIRE(pairings.size() == 2);
+  CHECK(pairings[0].ipis == 2);
+  CHECK(pairings[0].soak == Cycles(5));
+  CHECK(pairings[1].ipis == 0);
+  CHECK(pairings[1].soak == Cycles(5));
+}
+
 TEST_CASE("PA-I3: work holds one reference to its task, and unpaired tasks have none",
           "[views][pair_checker]") {
   Pairings leak;
