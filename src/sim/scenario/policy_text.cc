@@ -153,6 +153,7 @@ std::optional<PolicySet> ParsePolicySet(std::string_view text, std::vector<Diagn
   const Shape* shape = PolicySetShape(book, registry, FaultsShape(book, registry));
   CheckShape(root, *shape, found);
   Scenario scenario;
+  scenario.machine.cpus.clear();  // not known here: no CPU is one too many
   ReadContext context(found, registry, scenario);
   PolicySet set;
   ReadPolicySet(context, root, set);

@@ -148,12 +148,26 @@ const Shape* ChoiceShape(ShapeBook& book, const Registry& registry, Seam seam) {
   return book.Choice({book.Word(tagged.words), &tagged});
 }
 
+// A number up to that of the last CPU there can be is that of a CPU; a negative one is none.
+bool NamesCpu(const ParamInfo& info) { return info.max == kMaxCpus - 1; }
+
+// Words of the command line are read without a machine: the policy itself refuses such CPUs.
+void MustBeCpu(ReadContext& context, const JsonValue& value) {
+  const CpuSet possible = context.Possible();
+  const auto count = static_cast<int64_t>(possible.Count());
+  if (count == 0 || value.integer < count || value.integer >= kMaxCpus) return;
+  context.diagnostics.Error(ErrorCode::kNoCpu, value,
+                            fmt::format("there is no CPU {}", value.integer),
+                            fmt::format("the machine has CPUs {}", possible.ToString()));
+}
+
 std::optional<ParamValue> ReadParam(ReadContext& context, const ParamInfo& info,
                                     const JsonValue& value) {
   switch (info.kind) {
     case ParamKind::kInteger:
-      if (value.is(Kind::kInteger)) return value.integer;
-      break;
+      if (!value.is(Kind::kInteger)) break;
+      if (NamesCpu(info)) MustBeCpu(context, value);
+      return value.integer;
     case ParamKind::kCycles:
       return context.LengthOf(value, std::max<int64_t>(info.min, 0));
     case ParamKind::kBool:

@@ -303,6 +303,26 @@ TEST_CASE("Programs that release what they take have no warning", "[scenario][er
   }
 }
 
+TEST_CASE("A parameter that is a CPU's number names one of the machine", "[scenario][errors]") {
+  for (const Row& row :
+       {Row{205, R"({"version": 1, "machine": {"cpus": [{"ids": "0-2"}]},
+                     "common": {"services": [{"name": "pair-v2", "worker_host": @3}]}})",
+            "CPUs 0-2"},
+        Row{205, R"({"version": 1, "policies": {"p": {"services": [{"name": "pair-spin",
+                     "worker_host": @1}]}}})",
+            "CPUs 0"}}) {
+    CheckRow(row, Registry::BuiltIn());
+  }
+  // The last CPU and none; a command line is read without a machine.
+  std::vector<Diagnostic> diagnostics;
+  CHECK(ReadScenario(R"({"version": 1, "machine": {"cpus": [{"ids": "0-2"}]}, "policies":
+                         {"a": {"services": [{"name": "pair-v2", "worker_host": 2}]},
+                          "b": {"services": [{"name": "pair-v2", "worker_host": -1}]}}})",
+                     "s.json", diagnostics, Registry::BuiltIn()));
+  CHECK(ParsePolicySet("services=pair-v2:worker_host=9", diagnostics, Registry::BuiltIn()));
+  CHECK(diagnostics.empty());
+}
+
 TEST_CASE("Texts of hotplug services are read word by word, with the built-in services",
           "[scenario][errors]") {
   for (const Row& row : {
