@@ -68,12 +68,17 @@ class Deadline final : public SchedClass {
     const HookMask hooks = Hook::kYield | Hook::kSelectCpu | Hook::kTaskWoken | Hook::kBalance |
                            Hook::kBalanceCallback | Hook::kSwitchedFrom | Hook::kSwitchedTo |
                            Hook::kPrioChanged | Hook::kRqOnline | Hook::kNeedsTick |
-                           Hook::kNextTick | Hook::kAdmit | Hook::kOnTask;
-    return servers_ != nullptr ? hooks | Hook::kServer | Hook::kOnStart : hooks;
+                           Hook::kNextTick | Hook::kAdmit | Hook::kOnTask | Hook::kOnStart;
+    return servers_ != nullptr ? hooks | Hook::kServer : hooks;
   }
 
   void OnStart(Kernel& kernel) override {
-    if (idle_before_ > kZeroCycles) servers_->StartRecorded(kernel, idle_before_);
+    for (int i = 0; i < kernel.num_cpus(); ++i) {
+      if (!kernel.cpu(CpuId(i)).queue_online) queues_.SetOnline(CpuId(i), false);
+    }
+    if (servers_ != nullptr && idle_before_ > kZeroCycles) {
+      servers_->StartRecorded(kernel, idle_before_);
+    }
   }
 
   // ------------------------------------------------------------------------ queues
@@ -296,6 +301,11 @@ class Deadline final : public SchedClass {
     if (Has(flags, WakeFlags::kExec) || Has(flags, WakeFlags::kFork)) return prev;
     const Cpu& cpu = kernel.cpu(prev);
     const DlEntity& entity = entities_[task.index()];
+    // Still queued: dl_task_offline_migration() asks, and its own CPU is no answer.
+    if (t.on_rq && !kernel.cpu(t.cpu).queue_online) {
+      const CpuId later = where_.FindLater(kernel, task, task);
+      return later.valid() && queues_.Of(later).WouldBeFirst(entity) ? later : CpuId();
+    }
     const bool must_wait = IsDeadline(kernel.task(cpu.donor)) && t.nr_cpus_allowed > 1 &&
                            (kernel.task(cpu.curr).nr_cpus_allowed < 2 ||
                             entity.deadline >= entities_[cpu.donor.index()].deadline);
@@ -318,7 +328,7 @@ class Deadline final : public SchedClass {
 
   // deadline.c: balance_dl(). Also when the old task is only throttled.
   void Balance(Kernel& kernel, CpuId cpu, TaskId prev) override {
-    if (entities_[prev.index()].is_queued() || !kernel.cpu(cpu).online) return;
+    if (entities_[prev.index()].is_queued() || !kernel.cpu(cpu).queue_online) return;
     if (IsDeadline(kernel.task(prev))) where_.Pull(kernel, cpu);
   }
 
@@ -341,8 +351,9 @@ class Deadline final : public SchedClass {
     }
   }
 
-  // core.c: sched_cpu_dying() (MODEL-75).
+  // deadline.c: rq_online_dl(), rq_offline_dl(); core.c: sched_cpu_dying() (MODEL-75).
   void RqChanged(Kernel& kernel, CpuId cpu, bool online) override {
+    queues_.SetOnline(cpu, online);
     if (!online && servers_ != nullptr) servers_->Stop(kernel, cpu);
   }
 

@@ -21,10 +21,10 @@ bool DeadlineCpus::Fits(const Kernel& kernel, CpuId cpu, const DlEntity& entity)
              entity.dl_runtime;
 }
 
-// cpudeadline.c: cpudl_find(), with a mask: CPUs without deadline work, else the one whose
-// earliest deadline is the latest.
+// cpudeadline.c: cpudl_find(), with a mask: CPUs without deadline work whose runqueue is online,
+// else the one whose earliest deadline is the latest.
 CpuSet DeadlineCpus::LaterCpus(const Kernel& kernel, TaskId task, TaskId exec) const {
-  const CpuSet free = (kernel.online() - queues_.busy()) & kernel.task(exec).cpus_allowed;
+  const CpuSet free = (queues_.online() - queues_.busy()) & kernel.task(exec).cpus_allowed;
   if (free.empty()) {
     return HasLater(kernel, task, exec) ? CpuSet::Of(queues_.latest().cpu()) : CpuSet();
   }

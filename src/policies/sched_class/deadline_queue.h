@@ -163,12 +163,15 @@ class LatestDeadlines {
 class DlQueues {
  public:
   explicit DlQueues(int num_cpus)
-      : queues_(static_cast<std::size_t>(num_cpus)), latest_(num_cpus) {}
+      : queues_(static_cast<std::size_t>(num_cpus)),
+        latest_(num_cpus),
+        online_(CpuSet::FirstN(num_cpus)) {}
 
   DlQueue& Of(CpuId cpu) { return queues_[cpu.index()]; }
   const DlQueue& Of(CpuId cpu) const { return queues_[cpu.index()]; }
   const CpuSet& busy() const { return busy_; }              // CPUs with something in the tree
-  const CpuSet& overloaded() const { return overloaded_; }  // CPUs with pushable tasks
+  const CpuSet& overloaded() const { return overloaded_; }  // CPUs with pushable tasks, online
+  const CpuSet& online() const { return online_; }          // CPUs that take part in push and pull
   const LatestDeadlines& latest() const { return latest_; }
 
   // Equal deadlines keep the order of insertion.
@@ -179,7 +182,7 @@ class DlQueues {
     ++queue.count;
     if (!is_first) return;
     busy_.Add(cpu);
-    latest_.Set(cpu, entity.deadline);
+    if (online_.Contains(cpu)) latest_.Set(cpu, entity.deadline);
   }
   void Remove(CpuId cpu, DlEntity& entity) {
     if (!entity.is_queued()) return;
@@ -189,14 +192,22 @@ class DlQueues {
     if (queue.tree.empty()) {
       busy_.Remove(cpu);
       latest_.Clear(cpu);
-    } else {
+    } else if (online_.Contains(cpu)) {
       latest_.Set(cpu, queue.tree.begin()->deadline);
     }
+  }
+  // Its runqueue goes online or offline.
+  void SetOnline(CpuId cpu, bool online) {
+    const DlQueue& queue = Of(cpu);
+    online ? online_.Add(cpu) : online_.Remove(cpu);
+    if (online && !queue.tree.empty()) latest_.Set(cpu, queue.tree.begin()->deadline);
+    if (!online) latest_.Clear(cpu);
+    online && !queue.pushable.empty() ? overloaded_.Add(cpu) : overloaded_.Remove(cpu);
   }
   void InsertPushable(CpuId cpu, DlEntity& entity) {
     if (entity.is_pushable()) return;
     Of(cpu).pushable.insert(entity);
-    overloaded_.Add(cpu);
+    if (online_.Contains(cpu)) overloaded_.Add(cpu);
   }
   void RemovePushable(CpuId cpu, DlEntity& entity) {
     if (!entity.is_pushable()) return;
@@ -208,7 +219,7 @@ class DlQueues {
  private:
   std::vector<DlQueue> queues_;  // by CPU
   LatestDeadlines latest_;
-  CpuSet busy_, overloaded_;
+  CpuSet busy_, overloaded_, online_;
 };
 
 }  // namespace rqsim

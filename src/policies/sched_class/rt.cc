@@ -213,7 +213,7 @@ class Rt final : public SchedClass {
 
   // rt.c: balance_rt().
   void Balance(Kernel& kernel, CpuId cpu, TaskId prev) override {
-    if (entities_[prev.index()].is_linked() || !kernel.cpu(cpu).online) return;
+    if (entities_[prev.index()].is_linked() || !kernel.cpu(cpu).queue_online) return;
     if (BestRankOf(cpu) > kernel.task(prev).eff.prio) Pull(kernel, cpu);
   }
 

@@ -124,7 +124,7 @@ void Machine::SetThrottled(TaskId task, bool throttled) {
   if (!t.on_rq) return;
   MutableCpu(t.cpu).nr_running += throttled ? -1 : 1;
   CountQueued(t.cpu, t.sched_class, throttled ? -1 : 1);
-  if (!throttled && !cpu_store_[t.cpu.index()].online) LeaveOfflineQueue(task);
+  if (!throttled && !cpu_store_[t.cpu.index()].queue_online) LeaveOfflineQueue(task);
 }
 
 // The first task of the served class is queued here (deadline.c: dl_server_start()).

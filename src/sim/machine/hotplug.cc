@@ -178,9 +178,9 @@ void Machine::MoveTasksNow(CpuId from) {
 
 // ------------------------------------------------------------------------------------------ others
 
-// A deadline task that has its budget again, on the runqueue of a CPU that went meanwhile
-// (deadline.c: dl_task_offline_migration()): where its class would wake it, else any active CPU of
-// its affinity, else any.
+// A deadline task that has its budget again, on a runqueue that went offline meanwhile (deadline.c:
+// dl_task_offline_migration()): where its class would have it, else any active CPU of its affinity,
+// else any.
 void Machine::LeaveOfflineQueue(TaskId task) {
   const Task& t = task_store_[task.index()];
   CpuId dest;
