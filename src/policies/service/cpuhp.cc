@@ -109,6 +109,7 @@ constexpr KthreadInfo kThreads[] = {
 
 constexpr EventFieldInfo kNotVacatedFields[] = {{"cpu"}, {"nr_running"}, {"pinned"}};
 constexpr EventFieldInfo kDeadFailedFields[] = {{"cpu"}, {"state"}, {"ret"}};
+constexpr EventFieldInfo kRemovalFailedFields[] = {{"cpu"}, {"state"}, {"ret"}};
 constexpr EventFieldInfo kTimeoutFields[] = {{"cpu"}, {"alive"}};
 constexpr std::array kOwnEvents = {
     EventInfo{.name = "hotplug_not_vacated",
@@ -119,7 +120,11 @@ constexpr std::array kOwnEvents = {
               .summary = "a callback failed on the way down once the CPU was dead; it stays there"},
     EventInfo{.name = "hotplug_sync_timeout",
               .fields = kTimeoutFields,
-              .summary = "the CPU did not report to be alive, or to be dead, in 10 s"}};
+              .summary = "the CPU did not report to be alive, or to be dead, in 10 s"},
+    EventInfo{.name = "hotplug_removal_failed",
+              .fields = kRemovalFailedFields,
+              .summary = "a teardown callback failed while a state or an instance was removed, or "
+                         "taken back after an error: BUG() in Linux 7.2"}};
 constexpr auto kEvents = hotplug::Joined(hotplug::kEvents, kOwnEvents);
 
 constexpr FaultInfo kFaults[] = {
@@ -242,6 +247,7 @@ void Cpuhp::OnStart(Kernel& kernel) {
     if (path == kThreadPath) At(cpu).thread = task;
     if (path == kSmpbootPath) At(cpu).smpboot.push_back(task);
   }
+  StartTick(kernel);
   for (int i = 0; i < kernel.num_cpus(); ++i) AddThreads(kernel, CpuId(i));
   for (int i = 0; i < kernel.num_cpus(); ++i) {
     PerCpu& cpu = cpus_[static_cast<std::size_t>(i)];

@@ -43,10 +43,11 @@ inline constexpr PathId kRemoveStateOp{19};
 inline constexpr PathId kAddInstanceOp{20};
 inline constexpr PathId kRemoveInstanceOp{21};
 
-// Declared events, by index; the first two are those of hotplug_ops.h.
-inline constexpr int kNotVacatedEvent = 2;
-inline constexpr int kDeadFailedEvent = 3;
-inline constexpr int kTimeoutEvent = 4;
+// Declared events, by index; the first ones are those of hotplug_ops.h.
+inline constexpr int kNotVacatedEvent = 3;
+inline constexpr int kDeadFailedEvent = 4;
+inline constexpr int kTimeoutEvent = 5;
+inline constexpr int kRemovalFailedEvent = 6;
 
 enum class Sync : uint8_t { kDead, kKicked, kShouldDie, kAlive, kShouldOnline, kIsOnline };
 
@@ -124,6 +125,8 @@ class Cpuhp final : public hotplug::RequestedService {
   int SetState(Kernel& kernel, CpuId cpu, int target);
   void ResetState(Kernel& kernel, CpuId cpu, int old);
   void Kick(Kernel& kernel, CpuId cpu, TaskId controller);
+  void EmitKick(Kernel& kernel, CpuId cpu, int old);
+  void EmitKickOver(Kernel& kernel, const Frame& frame);
   Next RunStates(StepId then, CpuId cpu, int limit, bool up, bool atomic);
 
   // --- cpuhp_states.cc

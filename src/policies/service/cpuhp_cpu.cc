@@ -167,6 +167,7 @@ Next Cpuhp::NextToyCallback(Kernel& kernel, Frame& frame) {
   } else {
     kernel.SetQueueOnline(cpu, false);
     kernel.SetOnline(cpu, false);
+    HandOverTick(kernel, cpu);
     kernel.MoveTimers(cpu, TimersTo(kernel, cpu));
     kernel.SetPush(cpu, false);
     c.state = kOffline;

@@ -38,6 +38,9 @@ Next Cpuhp::Effect(Kernel& kernel, Frame& frame) {
     case kSchedStarting:
       if (!up) ReportNotVacated(kernel, cpu);
       break;
+    case kTickDying:
+      if (!up) HandOverTick(kernel, cpu);
+      break;
     case kHrtimersDying:
     case kTimersPrepare:
       if (!up) kernel.MoveTimers(cpu, TimersTo(kernel, cpu));

@@ -92,8 +92,12 @@ Next Cpuhp::IssueCall(Kernel& kernel, Frame& frame, CpuId cpu) {
   return Next::Run(kRanHere, (single.up ? state.up : state.down).cost, RunMode::kKernel);
 }
 
-// An error on the way up undoes the CPUs that were served; none of that may fail.
+// An error on the way up undoes the CPUs that were served. A teardown must not fail, here or when
+// something is removed: that is BUG() in cpuhp_issue_call(), and taken for done here (MODEL-300).
 Next Cpuhp::CallDone(Kernel& kernel, Frame& frame, int64_t result) {
+  if (result < 0 && !SingleOf(frame).up) {
+    Set(kernel, kRemovalFailedEvent, frame.r[kAt], StateOf(frame), result);
+  }
   if (result < 0 && IsAdding(frame) && frame.r[kUndoes] == 0) {
     frame.r[kResult] = result;
     frame.r[kUndoes] = 1;

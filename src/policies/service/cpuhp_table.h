@@ -23,6 +23,7 @@ inline constexpr int kIdleDead = 84;
 inline constexpr int kApOffline = 85;
 inline constexpr int kSchedStarting = 87;
 inline constexpr int kHrtimersDying = 138;
+inline constexpr int kTickDying = 139;
 inline constexpr int kApOnline = 142;
 inline constexpr int kTeardown = 143;
 inline constexpr int kOnlineIdle = 144;

@@ -58,6 +58,7 @@ inline constexpr EventFieldInfo kReliesFields[] = {
     {"cpu"}, {"begins"}, {"task", FieldKind::kTask}, {"answer"}, {"covered"}};
 inline constexpr EventFieldInfo kSectionFields[] = {
     {"begins"}, {"cpu"}, {"task", FieldKind::kTask}};
+inline constexpr EventFieldInfo kTickDutyFields[] = {{"from"}, {"to"}};
 inline constexpr std::array kEvents = {
     EventInfo{.name = "hotplug_relies",
               .fields = kReliesFields,
@@ -66,9 +67,13 @@ inline constexpr std::array kEvents = {
                          "the reader lock or has callbacks"},
     EventInfo{.name = "hotplug_section",
               .fields = kSectionFields,
-              .summary = "a section that keeps CPUs online begins or ends"}};
+              .summary = "a section that keeps CPUs online begins or ends"},
+    EventInfo{.name = "hotplug_tick_duty",
+              .fields = kTickDutyFields,
+              .summary = "a CPU that goes gives the timekeeping duty to another one"}};
 inline constexpr int kReliesEvent = 0;
 inline constexpr int kSectionEvent = 1;
+inline constexpr int kTickDutyEvent = 2;
 
 inline constexpr StepInfo kUserSteps[] = {{"enter"}, {"over"}};
 

@@ -84,6 +84,23 @@ void RequestedService::Release(Kernel& kernel) {
   Dispatch(kernel);
 }
 
+void RequestedService::StartTick(const Kernel& kernel) {
+  const CpuSet ticking = kernel.online() - kernel.facts().nohz_full;
+  tick_cpu_ = ticking.empty() ? kernel.online().First() : ticking.First();
+}
+
+// tick_cpu_dying(): any CPU that is online will do, all of them are in their stop tasks.
+void RequestedService::HandOverTick(Kernel& kernel, CpuId from) {
+  if (tick_cpu_ != from) return;
+  CpuSet others = kernel.online();
+  others.Remove(from);
+  tick_cpu_ = others.First();
+  PolicyEventPayload payload;
+  payload.wide[0] = from.value();
+  payload.wide[1] = tick_cpu_.value();
+  kernel.EmitDeclared(self_, kTickDutyEvent, payload);
+}
+
 Next RequestedService::ControllerStep(Kernel& kernel, Frame& frame) {
   constexpr StepId kIdle{0};
   if (frame.step == kCarriedOut) {

@@ -82,6 +82,11 @@ class RequestedService : public KernelService {
   void Dispatch(Kernel& kernel);
   void Release(Kernel& kernel);
 
+  // The timekeeping duty (Linux 7.2 kernel/time/tick-common.c: tick_do_timer_cpu): whose it is when
+  // the run begins, and that a CPU which goes gives it to the first that stays (MODEL-301).
+  void StartTick(const Kernel& kernel);
+  void HandOverTick(Kernel& kernel, CpuId from);
+
   Next ControllerStep(Kernel& kernel, Frame& frame);
   // The operations offline and online: the task that executes them is the controller.
   Next TaskOpStep(Kernel& kernel, Frame& frame);
@@ -108,6 +113,7 @@ class RequestedService : public KernelService {
   std::vector<Asked> requests_;  // as the scenario made them
   int running_ = -1;
   int next_id_ = 0;
+  CpuId tick_cpu_;
 };
 
 }  // namespace rqsim::hotplug

@@ -328,6 +328,7 @@ Notifier2012::Notifier2012(const PolicyParams& params, const Limits& limits, Cha
 }
 
 void Notifier2012::OnStart(Kernel& kernel) {
+  StartTick(kernel);
   std::vector<int> found(static_cast<std::size_t>(kernel.num_cpus()), 0);
   for (int id = 1; id < kernel.num_tasks(); ++id) {
     PathId path;

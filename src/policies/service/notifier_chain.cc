@@ -304,6 +304,7 @@ void Notifier2012::Called(Kernel& kernel, const Frame& frame, Event event, Notif
       break;
     case Event::kDying:
       if (notifier.name == "migration") kernel.MoveTasks(cpu);
+      if (notifier.name == "clockevents") HandOverTick(kernel, cpu);
       if (notifier.name == "rcu") EndRcuDying(kernel, cpu);
       EndDyingAccess(kernel, notifier, cpu);
       break;

@@ -33,6 +33,7 @@ Next Notifier2012::StopStep(Kernel& kernel, Frame& frame) {
   const CpuId cpu = frame.cpu;
   if (frame.step == StopMachine::kRun) return Next::Run(kGone, c_disable_, RunMode::kIrqsOff);
   if (frame.step == kDying) {
+    HandOverTick(kernel, cpu);
     is_stopped_ = true;
     return Next::Run(StopMachine::kRan, kZeroCycles, RunMode::kIrqsOff);
   }
@@ -51,6 +52,7 @@ Next Notifier2012::IdleStep(Kernel& kernel, Frame& frame) {
     Set(kernel, kStepEvent, cpu.value(), kStepOfIdleLoop, 0);
     return CallChain(StepId(1), Event::kDying, cpu, INT32_MAX, !dying_irqs_on_);
   }
+  HandOverTick(kernel, cpu);
   ready_at_ = kernel.now();
   Set(kernel, kFlagEvent, cpu.value(), 1, 0);
   kernel.LookAgain(caller_);

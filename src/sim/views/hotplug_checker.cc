@@ -31,8 +31,9 @@ enum Which {
   kUnaudited,
   kRcuCallbacks,
   kDeadlock,
+  kRemovalFailed,
 };
-constexpr std::array<std::string_view, 16> kNames = {"hotplug_relies",
+constexpr std::array<std::string_view, 17> kNames = {"hotplug_relies",
                                                      "hotplug_section",
                                                      "hotplug_view",
                                                      "hotplug_notify",
@@ -47,7 +48,8 @@ constexpr std::array<std::string_view, 16> kNames = {"hotplug_relies",
                                                      "hotplug_sync_timeout",
                                                      "hotplug_unaudited",
                                                      "hotplug_rcu_callbacks",
-                                                     "hotplug_deadlock"};
+                                                     "hotplug_deadlock",
+                                                     "hotplug_removal_failed"};
 
 CpuId CpuAt(int64_t number) { return CpuId(static_cast<int32_t>(number)); }
 
@@ -317,6 +319,11 @@ void HotplugChecker::OnDeclared(const TraceEvent& event) {
                                "nobody reads",
                                info_->task_name(TaskId(payload.narrow[0])),
                                info_->task_name(TaskId(static_cast<int32_t>(b)))));
+    case kRemovalFailed:
+      return Break("HP-V3", event.t, CpuAt(a), TaskId(),
+                   fmt::format("the teardown of state {} failed on CPU {} outside an operation: "
+                               "BUG() in Linux 7.2",
+                               b, a));
   }
 }
 

@@ -19,6 +19,7 @@
 //   HP-C1  RCU's core does not need the thread of a CPU while that is parked, stopped or elsewhere
 //   HP-V1  a CPU is empty when the scheduler's DYING callback runs (not_vacated)
 //   HP-V2  no callback fails on the way down once the CPU is dead (dead_callback_failed)
+//   HP-V3  no teardown fails when a state or an instance is removed, or taken back after an error
 //
 // What is counted and no error: CPUs that appear inside a section (R1b), services that are
 // withdrawn inside one while the CPU is online (Ra; MODEL-231), threads bound to a CPU that are
@@ -87,7 +88,7 @@ class HotplugChecker final : public Listener {
   bool checks_;
   const RunInfo* info_ = nullptr;
   ViolationSink* sink_ = nullptr;
-  DeclaredEvents<16> declared_;
+  DeclaredEvents<17> declared_;
   std::vector<OfCpu> cpus_;
   std::vector<int> pinned_;  // by task: how often migration is disabled
   std::vector<Reliance> reliances_;
