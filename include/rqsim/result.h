@@ -207,6 +207,11 @@ struct HotplugMove {
   CpuId from, to;
   Time at;
 };
+// The duty to keep time (Linux 7.2 kernel/time/tick-common.c: tick_do_timer_cpu) goes elsewhere.
+struct HotplugDuty {
+  CpuId from, to;
+  Time at;
+};
 struct HotplugOpResult {
   int32_t id = 0;
   CpuId cpu;           // invalid: all of them
@@ -214,9 +219,16 @@ struct HotplugOpResult {
   Time requested;
   std::optional<Time> locked, done;
   int64_t result = 0;
+  bool is_rolled_back = false;  // it failed, and what had been done was undone
+  Cycles grace;                 // waited for grace periods
+  Cycles inactive;              // the CPU was online, but not active
+  int64_t pushed = 0;           // tasks that the CPU's stop task has moved away
+  Cycles push;      // … what that cost, with the switches to them and to the stop task
+  Cycles kthreads;  // making, stopping, parking and unparking threads of the CPU (2012)
   std::vector<HotplugStep> steps;
   std::vector<HotplugWindow> windows;  // those that are not 0
   std::vector<HotplugMove> moves;      // who left the CPU meanwhile
+  std::vector<HotplugDuty> duties;     // who got the timekeeping duty from it
 };
 
 // A task was paired with a CPU (pairing.md 5), from `set` to `cleared`; kNever: not by the end.

@@ -192,6 +192,12 @@ std::string ResultSchema() {
        {"locked", OrNull("integer")},
        {"done", OrNull("integer")},
        {"result", integer},
+       {"rolled_back", Json{{"type", "boolean"}}},
+       {"grace", Count()},
+       {"inactive", Count()},
+       {"pushed", Count()},
+       {"push", Count()},
+       {"kthreads", Count()},
        {"steps", ListOf(Object({{"cpu", OrNull("integer")},
                                 {"start", Count()},
                                 {"end", Count()},
@@ -199,7 +205,8 @@ std::string ResultSchema() {
                                 {"result", integer}}))},
        {"windows", ListOf(Object({{"cpu", Count()}, {"cycles", Count()}}))},
        {"moves",
-        ListOf(Object({{"task", Text()}, {"from", Count()}, {"to", Count()}, {"at", Count()}}))}}));
+        ListOf(Object({{"task", Text()}, {"from", Count()}, {"to", Count()}, {"at", Count()}}))},
+       {"duties", ListOf(Object({{"from", Count()}, {"to", Count()}, {"at", Count()}}))}}));
   return schema.dump(2) + "\n";
 }
 

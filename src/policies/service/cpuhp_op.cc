@@ -1,6 +1,7 @@
 // One operation: the locks, the checks, and who runs which part (kernel/cpu.c: _cpu_up(),
 // _cpu_down()).
 // Tested by scenarios/hotplug/.
+#include "rqsim/cpuhp_kick.h"
 #include "service/cpuhp.h"
 
 namespace rqsim::cpuhp {
@@ -55,6 +56,26 @@ void Cpuhp::Kick(Kernel& kernel, CpuId cpu, TaskId controller) {
   kernel.Wake(c.thread);
 }
 
+// cpuhp_kick_ap_work() has the tracepoints of a callback around all that the thread does, undoing
+// included.
+void Cpuhp::EmitKick(Kernel& kernel, CpuId cpu, int old) {
+  CpuhpEnter enter;
+  enter.cpu = cpu;
+  enter.target = At(cpu).target;
+  enter.idx = old;
+  enter.up = kCpuhpKick;
+  kernel.Emit(enter);
+}
+
+void Cpuhp::EmitKickOver(Kernel& kernel, const Frame& frame) {
+  CpuhpExit exit;
+  exit.cpu = CpuOf(frame);
+  exit.state = At(exit.cpu).state;
+  exit.idx = static_cast<int32_t>(frame.r[kOld]);
+  exit.ret = static_cast<int32_t>(frame.r[kResult]);
+  kernel.Emit(exit);
+}
+
 Next Cpuhp::RunStates(StepId then, CpuId cpu, int limit, bool up, bool atomic) {
   const int64_t args[6] = {cpu.value(), limit, (up ? 1 : 0) | (atomic ? 2 : 0), 0, 0, 0};
   return Next::Call(then, self_, kStatesPath, args);
@@ -97,6 +118,7 @@ Next Cpuhp::OpStep(Kernel& kernel, Frame& frame) {
     if (frame.step != kUndone && c.should_run) {
       return Next::Block(frame.step, TaskState::kUninterruptible);
     }
+    if (frame.step == kBack) EmitKickOver(kernel, frame);
     return EndOp(frame, frame.r[kResult]);
   }
   if (frame.step == kStates) return DownRest(kernel, frame);
@@ -112,6 +134,7 @@ Next Cpuhp::BeginDown(Kernel& kernel, Frame& frame) {
   frame.r[kOld] = SetState(kernel, cpu, target);
   if (c.state <= kTeardown) return RunStates(kStates, cpu, target, false, false);
   c.target = std::max(target, kTeardown);
+  EmitKick(kernel, cpu, c.state);
   Kick(kernel, cpu, frame.task);
   return Next::Block(kThread, TaskState::kUninterruptible);
 }
@@ -122,6 +145,7 @@ Next Cpuhp::BeginUp(Kernel& kernel, Frame& frame) {
   const int target = TargetOf(frame);
   frame.r[kOld] = SetState(kernel, cpu, target);
   if (c.state > kBringup) {
+    EmitKick(kernel, cpu, c.state);
     Kick(kernel, cpu, frame.task);
     return Next::Block(kThread, TaskState::kUninterruptible);
   }
@@ -136,11 +160,11 @@ Next Cpuhp::ThreadDone(Kernel& kernel, Frame& frame) {
   const int old = static_cast<int>(frame.r[kOld]);
   if (c.result != 0) {
     frame.r[kResult] = c.result;
-    if (c.target == old) return EndOp(frame, c.result);
     ResetState(kernel, cpu, old);
     Kick(kernel, cpu, frame.task);
     return Next::Block(kBack, TaskState::kUninterruptible);
   }
+  EmitKickOver(kernel, frame);
   if (c.bringup || c.state > kTeardown) return EndOp(frame, 0);
   c.target = TargetOf(frame);
   return RunStates(kStates, cpu, c.target, false, false);

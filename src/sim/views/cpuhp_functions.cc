@@ -4,6 +4,8 @@
 
 #include <string_view>
 
+#include "rqsim/cpuhp_kick.h"
+
 namespace rqsim {
 namespace {
 
@@ -41,13 +43,14 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
-std::string CpuhpFunction(int state, bool up) {
+std::string CpuhpFunction(int state, int up) {
+  if (up == kCpuhpKick) return "cpuhp_kick_ap_work";
   for (const Row& row : kRows) {
     if (row.state != state) continue;
-    const std::string_view name = up ? row.startup : row.teardown;
+    const std::string_view name = up != 0 ? row.startup : row.teardown;
     if (!name.empty()) return std::string(name);
   }
-  return fmt::format("state_{}_{}", state, up ? "startup" : "teardown");
+  return fmt::format("state_{}_{}", state, up != 0 ? "startup" : "teardown");
 }
 
 }  // namespace rqsim

@@ -301,16 +301,16 @@ void FtraceText::OnDeclared(const TraceEvent& event) {
 void FtraceText::OnCpuhp(const TraceEvent& event) {
   Begin(event, EventName(event.kind()));
   const auto to = std::back_inserter(line_);
-  const auto enter = [&](CpuId cpu, int target, int state, bool up) {
+  const auto enter = [&](CpuId cpu, int target, int state, int up) {
     fmt::format_to(to, "cpu: {:04} target: {:3} step: {:3} ({})\n", cpu.value(), target, state,
                    CpuhpFunction(state, up));
   };
   if (event.kind() == EventKind::kCpuhpEnter) {
     const auto p = event.As<CpuhpEnter>();
-    enter(p.cpu, p.target, p.idx, p.up != 0);
+    enter(p.cpu, p.target, p.idx, p.up);
   } else if (event.kind() == EventKind::kCpuhpMultiEnter) {
     const auto p = event.As<CpuhpMultiEnter>();
-    enter(p.cpu, p.target, p.idx, p.up != 0);
+    enter(p.cpu, p.target, p.idx, p.up);
   } else {
     const auto p = event.As<CpuhpExit>();
     fmt::format_to(to, " cpu: {:04}  state: {:3} step: {:3} ret: {}\n", p.cpu.value(), p.state,

@@ -4,21 +4,16 @@
 
 #include <algorithm>
 
+#include "rqsim/cpuhp_kick.h"
 #include "rqsim/policy.h"
 
 namespace rqsim {
-namespace {
-
-// hotplug.md 3, Rn1: an operation is fine up to 10 ms and bad from 1 s on.
-constexpr int64_t kOkPerSecond = 100;
-
-}  // namespace
-
 EventMask HotplugBooks::Wants() const {
   return EventMask::Of(EventKind::kHotplugMask, EventKind::kHotplugOp, EventKind::kSegment,
                        EventKind::kSchedMigrateTask, EventKind::kSchedQueue, EventKind::kCpuhpEnter,
-                       EventKind::kCpuhpMultiEnter, EventKind::kCpuhpExit,
-                       EventKind::kSchedDlThrottle, EventKind::kSchedDlReplenish)
+                       EventKind::kCpuhpMultiEnter, EventKind::kCpuhpExit, EventKind::kSchedWaking,
+                       EventKind::kSchedSwitch, EventKind::kSchedDlThrottle,
+                       EventKind::kSchedDlReplenish)
       .AddPolicyEvents();
 }
 
@@ -32,9 +27,10 @@ void HotplugBooks::OnStart(const RunInfo& info, ViolationSink& sink) {
   }
   for (int id = 1; id < info.num_tasks(); ++id) {
     const std::string_view name = info.task_name(TaskId(id));
-    if (!info.is_kthread(TaskId(id)) || !name.starts_with("stop/")) continue;
+    if (!info.is_kthread(TaskId(id))) continue;
     for (std::size_t c = 0; c < cpus_.size(); ++c) {
       if (name == fmt::format("stop/{}", c)) cpus_[c].stop = TaskId(id);
+      if (name == fmt::format("cpuhp/{}", c)) cpus_[c].hotplug = TaskId(id);
     }
   }
   const auto& policies = info.policies();
@@ -63,15 +59,16 @@ void HotplugBooks::OnEvent(const TraceEvent& event) {
       return OnOp(event);
     case EventKind::kSegment:
       return OnSegment(event);
-    case EventKind::kSchedMigrateTask: {
-      const auto move = event.As<SchedMigrateTask>();
-      if (!in_operation_ || move.orig_cpu != meant_) return;
-      ++moved_;
-      if (HotplugOpResult* op = Present()) {
-        op->moves.push_back({move.pid, move.orig_cpu, move.dest_cpu, event.t});
+    case EventKind::kSchedMigrateTask:
+      return OnMove(event);
+    case EventKind::kSchedWaking:
+      if (meant_.valid() && event.As<SchedWaking>().pid == cpus_[meant_.index()].hotplug) {
+        EndGrace(event.t);
       }
       return;
-    }
+    case EventKind::kSchedSwitch:
+      cpus_[event.cpu().index()].curr = event.As<SchedSwitch>().next_pid;
+      return;
     case EventKind::kSchedQueue: {
       const auto queue = event.As<SchedQueue>();
       if (queue_of_.size() <= queue.pid.index()) queue_of_.resize(queue.pid.index() + 1);
@@ -94,9 +91,16 @@ void HotplugBooks::OnMask(const TraceEvent& event) {
   const auto mask = event.As<HotplugMask>();
   OfCpu& cpu = cpus_[mask.cpu.index()];
   const bool on = mask.on != 0;
+  HotplugOpResult* const op = in_operation_ && mask.cpu == meant_ ? Present() : nullptr;
+  if (mask.mask == HotplugMaskKind::kPush) cpu.pushes = on;
+  if (mask.mask == HotplugMaskKind::kDying && op != nullptr) OnDying(*op, on);
   if (mask.mask == HotplugMaskKind::kActive) {
     cpu.active = on;
     if (!on && cpu.online) cpu.inactive_since = event.t;
+    // sched_cpu_deactivate() waits for a grace period then.
+    const bool is_in_callback =
+        op != nullptr && !op->steps.empty() && op->steps.back().what == "235 down";
+    if (!on && is_in_callback) grace_since_ = event.t;
   }
   if (mask.mask == HotplugMaskKind::kOnline) {
     cpu.online = on;
@@ -106,8 +110,42 @@ void HotplugBooks::OnMask(const TraceEvent& event) {
   const bool is_between = cpu.online && !cpu.active;
   if (!is_between && cpu.inactive_since != kNever) {
     inactive_ += (event.t - cpu.inactive_since).count();
+    if (op != nullptr) AddInactive(*op, cpu.inactive_since, event.t);
     cpu.inactive_since = kNever;
   }
+}
+
+// Who rolls back goes the other way from there on (kernel/cpu.c: cpuhp_reset_state()).
+void HotplugBooks::OnDying(HotplugOpResult& op, bool on) {
+  if (has_direction_ && is_up_ == on) op.is_rolled_back = true;
+  if (!has_direction_) is_up_ = !on;
+  has_direction_ = true;
+}
+
+void HotplugBooks::AddInactive(HotplugOpResult& op, Time since, Time until) {
+  op.inactive += until - std::max(since, op.locked.value_or(until));
+}
+
+void HotplugBooks::EndGrace(Time at) {
+  if (grace_since_ == kNever) return;
+  if (HotplugOpResult* const op = Present()) op->grace += at - grace_since_;
+  grace_since_ = kNever;
+}
+
+// A task leaves its CPU: pushed, if by the stop task of a CPU that pushes. All that this CPU did
+// since somebody else was busy there was for that.
+void HotplugBooks::OnMove(const TraceEvent& event) {
+  const auto move = event.As<SchedMigrateTask>();
+  if (!in_operation_ || move.orig_cpu != meant_) return;
+  ++moved_;
+  HotplugOpResult* const op = Present();
+  if (op == nullptr) return;
+  op->moves.push_back({move.pid, move.orig_cpu, move.dest_cpu, event.t});
+  OfCpu& cpu = cpus_[meant_.index()];
+  if (!cpu.pushes || event.cpu() != meant_ || cpu.curr != cpu.stop) return;
+  ++op->pushed;
+  op->push += event.t - cpu.busy_until;
+  cpu.busy_until = event.t;
 }
 
 void HotplugBooks::OnOp(const TraceEvent& event) {
@@ -125,6 +163,9 @@ void HotplugBooks::OnOp(const TraceEvent& event) {
     in_operation_ = true;
     meant_ = op.cpu;
     present_ = op.id;
+    constexpr int32_t kToOffline = 0, kToOnline = 236;
+    has_direction_ = op.target == kToOffline || op.target == kToOnline;
+    is_up_ = op.target == kToOnline;
     if (HotplugOpResult* record = Present(); record != nullptr && !record->locked) {
       record->locked = event.t;
       if (!locking_.what.empty()) {
@@ -138,8 +179,13 @@ void HotplugBooks::OnOp(const TraceEvent& event) {
   }
   present_ = op.id;
   EndWindows();
+  EndGrace(event.t);
   if (HotplugOpResult* record = Present()) {
+    last_done_ = static_cast<std::size_t>(record - records_.data()) + 1;
     record->done = event.t;
+    if (in_operation_ && meant_.valid() && cpus_[meant_.index()].inactive_since != kNever) {
+      AddInactive(*record, cpus_[meant_.index()].inactive_since, event.t);
+    }
     EndStep(*record, open_step_, event.t);
     EndStep(*record, idle_step_, event.t);
     if (record->result == 0) record->result = op.result;
@@ -155,7 +201,7 @@ void HotplugBooks::OnOp(const TraceEvent& event) {
     latency_max_ = std::max(latency_max_, latency);
     latency_sum_ += latency;
     const int64_t hz = info_->scenario().machine.clock_hz;
-    if (latency > hz / kOkPerSecond) ++(latency >= hz ? bad_ : slow_);
+    if (latency > hz / kQuickPerSecond) ++(latency >= hz ? bad_ : slow_);
   }
   // Requests for several CPUs end more than once.
   std::erase_if(open_, [&](const Op& open) { return open.id == op.id && open.cpu == op.cpu; });
@@ -204,20 +250,34 @@ HotplugOpResult* HotplugBooks::Present() {
   return nullptr;
 }
 
+// The last one of that state that is open: callbacks of other CPUs come inside that of 83 and 143.
+HotplugStep* HotplugBooks::OpenStep(HotplugOpResult& op, int state) {
+  const std::string what = fmt::format("{} ", state);
+  for (auto step = op.steps.rbegin(); step != op.steps.rend(); ++step) {
+    if (step->end == kNever && step->what.starts_with(what)) return &*step;
+  }
+  return nullptr;
+}
+
 void HotplugBooks::OnCallback(const TraceEvent& event) {
   HotplugOpResult* const op = Present();
+  if (event.kind() == EventKind::kCpuhpEnter && event.As<CpuhpEnter>().up == kCpuhpKick) {
+    // No callback: those of the hotplug thread come inside.
+    kicked_ = event.As<CpuhpEnter>().idx;
+    return;
+  }
   if (event.kind() == EventKind::kCpuhpExit) {
-    ++callbacks_;
     const auto exit = event.As<CpuhpExit>();
-    if (op == nullptr) return;
-    // The last one of that state that is open: callbacks of other CPUs come inside that of 83 and
-    // 143.
-    for (auto step = op->steps.rbegin(); step != op->steps.rend(); ++step) {
-      if (step->end != kNever || !step->what.starts_with(fmt::format("{} ", exit.idx))) continue;
-      step->end = event.t;
-      step->result = exit.ret;
+    HotplugStep* const step = op == nullptr ? nullptr : OpenStep(*op, exit.idx);
+    if (step == nullptr && exit.idx == kicked_) {
+      kicked_ = -1;
       return;
     }
+    ++callbacks_;
+    if (exit.cpu == meant_) EndGrace(event.t);
+    if (step == nullptr) return;
+    step->end = event.t;
+    step->result = exit.ret;
     return;
   }
   if (op == nullptr) return;
@@ -261,7 +321,11 @@ void HotplugBooks::OnStep(const TraceEvent& event, const PolicyEventPayload& pay
 }
 
 void HotplugBooks::EndStep(HotplugOpResult& op, int& open, Time at) {
-  if (open >= 0) op.steps[static_cast<std::size_t>(open)].end = at;
+  if (open < 0) return;
+  HotplugStep& step = op.steps[static_cast<std::size_t>(open)];
+  step.end = at;
+  // The grace period of the outline of 2012.
+  if (step.what == "iv") op.grace += at - step.start;
   open = -1;
 }
 
@@ -270,10 +334,12 @@ void HotplugBooks::OnNotify(const TraceEvent& event, const PolicyEventPayload& p
   static constexpr const char* kRounds[] = {
       "",     "",      "ONLINE",    "UP_PREPARE", "UP_CANCELED", "DOWN_PREPARE", "DOWN_FAILED",
       "DEAD", "DYING", "POST_DEAD", "STARTING",   "DOWN"};
+  constexpr int64_t kUpCanceled = 4, kDownFailed = 6;
   HotplugOpResult* const op = Present();
   // Those of suspend and resume (CPU_TASKS_FROZEN) are the same rounds.
   const int64_t number = payload.wide[0] & ~int64_t{16};
   if (op == nullptr || number < 2 || number > 11) return;
+  if (number == kUpCanceled || number == kDownFailed) op->is_rolled_back = true;
   const char* const round = kRounds[number];
   if (!op->steps.empty() && op->steps.back().what == round) {
     op->steps.back().end = event.t;
@@ -295,6 +361,9 @@ void HotplugBooks::OnNotify(const TraceEvent& event, const PolicyEventPayload& p
 void HotplugBooks::OnSegment(const TraceEvent& event) {
   const auto segment = event.As<Segment>();
   OfCpu& cpu = cpus_[event.cpu().index()];
+  if (segment.curr != cpu.stop && segment.kind < SegmentKind::kOverheadFirst) {
+    cpu.busy_until = event.t;
+  }
   if (!in_operation_ || segment.curr != cpu.stop || segment.kind != SegmentKind::kKernel) return;
   cpu.window += event.t - segment.start;
 }
@@ -311,7 +380,15 @@ void HotplugBooks::OnDeclared(const TraceEvent& event) {
     }
     if (name == "hotplug_dying_race") ++races_;
     if (name == "hotplug_dying_bad") ++bads_;
-    if (name == "hotplug_kthreads") kthread_cycles_ += payload.wide[0];
+    if (name == "hotplug_kthreads") {
+      kthread_cycles_ += payload.wide[0];
+      // It comes behind the end of the operation.
+      if (last_done_ > 0) records_[last_done_ - 1].kthreads += Cycles(payload.wide[0]);
+    }
+    if (name == "hotplug_tick_duty" && op != nullptr) {
+      op->duties.push_back({CpuId(static_cast<int32_t>(payload.wide[0])),
+                            CpuId(static_cast<int32_t>(payload.wide[1])), event.t});
+    }
     if (name == "hotplug_stragglers" && payload.wide[1] > 0) {
       stragglers_ += payload.wide[1];
       const CpuId cpu(static_cast<int32_t>(payload.wide[0]));

@@ -23,6 +23,9 @@
 
 namespace rqsim {
 
+// hotplug.md 3, Rn1: an operation is fine up to 10 ms and bad from 1 s on.
+inline constexpr int64_t kQuickPerSecond = 100;
+
 class HotplugBooks final : public Listener {
  public:
   // Without `checks` it only counts.
@@ -46,20 +49,27 @@ class HotplugBooks final : public Listener {
     bool is_done = false;
   };
   struct OfCpu {
-    bool online = true, active = true;
-    TaskId stop;
+    bool online = true, active = true, pushes = false;
+    TaskId stop, hotplug;  // stop/N, cpuhp/N
+    TaskId curr;
     Time inactive_since = kNever;
-    Cycles window;  // of its stop task, in the present operation
+    Cycles window;    // of its stop task, in the present operation
+    Time busy_until;  // when anybody but its stop task last did something there, or was moved away
   };
 
   void OnMask(const TraceEvent& event);
   void OnOp(const TraceEvent& event);
   void OnSegment(const TraceEvent& event);
+  void OnMove(const TraceEvent& event);
+  void OnDying(HotplugOpResult& op, bool on);
+  void EndGrace(Time at);
+  static void AddInactive(HotplugOpResult& op, Time since, Time until);
   void OnDeclared(const TraceEvent& event);
   void Break(const char* id, Time at, CpuId cpu, TaskId task, std::string message);
   void EndWindows();
   HotplugOpResult* Present();
   void OnCallback(const TraceEvent& event);
+  static HotplugStep* OpenStep(HotplugOpResult& op, int state);
   void OnBudget(const TraceEvent& event);
   void OnStep(const TraceEvent& event, const PolicyEventPayload& payload);
   static void EndStep(HotplugOpResult& op, int& open, Time at);
@@ -74,11 +84,15 @@ class HotplugBooks final : public Listener {
   std::vector<CpuId> queue_of_;  // by task: the runqueue it is on
   std::vector<std::pair<EventKind, std::string>> declared_;
   std::vector<HotplugOpResult> records_;
-  Time offline_since_;                   // when a CPU left the online mask last
-  HotplugStep locking_;                  // step i of an operation that has no lock yet
-  int open_step_ = -1, idle_step_ = -1;  // of the controller, of the idle loop; -1: none
-  int32_t present_ = 0;                  // id of the operation that has the lock; 0: none
-  CpuId meant_;                          // of the operation that has the lock
+  Time offline_since_;                          // when a CPU left the online mask last
+  HotplugStep locking_;                         // step i of an operation that has no lock yet
+  int open_step_ = -1, idle_step_ = -1;         // of the controller, of the idle loop; -1: none
+  bool has_direction_ = false, is_up_ = false;  // of the operation that has the lock, once known
+  Time grace_since_ = kNever;                   // kNever: nobody waits for a grace period
+  int kicked_ = -1;                             // state from which a hotplug thread was sent off
+  std::size_t last_done_ = 0;                   // 1 + the record that ended last; 0: none
+  int32_t present_ = 0;                         // id of the operation that has the lock; 0: none
+  CpuId meant_;                                 // of the operation that has the lock
   bool in_operation_ = false;
   Time last_;
   int64_t ops_ = 0, failed_ = 0, latency_max_ = 0, latency_sum_ = 0, window_max_ = 0,

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "rqsim/cpuhp_kick.h"
 #include "rqsim/policy.h"
 
 namespace rqsim {
@@ -191,11 +192,15 @@ void KthreadChecker::OnEvent(const TraceEvent& event) {
       if (event.As<HotplugOp>().phase == HotplugPhase::kDone) CheckOwnOnline();
       return;
     case EventKind::kCpuhpEnter:
-      if (event.As<CpuhpEnter>().idx == kOwnState) callback_since_ = now_;
+      if (const auto enter = event.As<CpuhpEnter>();
+          enter.idx == kOwnState && enter.up != kCpuhpKick) {
+        callback_since_ = now_;
+      }
       return;
     case EventKind::kCpuhpExit:
       if (event.As<CpuhpExit>().idx == kOwnState && callback_since_ != kNever) {
         hotplug_cycles_ += (now_ - callback_since_).count();
+        callback_since_ = kNever;
       }
       return;
     default:

@@ -208,7 +208,8 @@ Json ToJson(const Result& result, const HotplugOpResult& op) {
   const auto instant = [](const std::optional<Time>& at) {
     return at ? Json(at->cycles()) : Json(nullptr);
   };
-  Json steps = Json::array(), windows = Json::array(), moves = Json::array();
+  Json steps = Json::array(), windows = Json::array(), moves = Json::array(),
+       duties = Json::array();
   for (const HotplugStep& step : op.steps) {
     steps.push_back(Json{{"cpu", cpu(step.cpu)},
                          {"start", step.start.cycles()},
@@ -225,6 +226,10 @@ Json ToJson(const Result& result, const HotplugOpResult& op) {
                          {"to", cpu(move.to)},
                          {"at", move.at.cycles()}});
   }
+  for (const HotplugDuty& duty : op.duties) {
+    duties.push_back(
+        Json{{"from", cpu(duty.from)}, {"to", cpu(duty.to)}, {"at", duty.at.cycles()}});
+  }
   return Json{{"id", op.id},
               {"cpu", cpu(op.cpu)},
               {"target", op.target},
@@ -232,9 +237,16 @@ Json ToJson(const Result& result, const HotplugOpResult& op) {
               {"locked", instant(op.locked)},
               {"done", instant(op.done)},
               {"result", op.result},
+              {"rolled_back", op.is_rolled_back},
+              {"grace", op.grace.count()},
+              {"inactive", op.inactive.count()},
+              {"pushed", op.pushed},
+              {"push", op.push.count()},
+              {"kthreads", op.kthreads.count()},
               {"steps", std::move(steps)},
               {"windows", std::move(windows)},
-              {"moves", std::move(moves)}};
+              {"moves", std::move(moves)},
+              {"duties", std::move(duties)}};
 }
 
 template <class List, class Convert>

@@ -383,6 +383,12 @@ class Reader {
     op.locked = Instant(item, "locked");
     op.done = Instant(item, "done");
     op.result = Integer(item, "result");
+    op.is_rolled_back = Flag(item, "rolled_back");
+    op.grace = Cycles(Integer(item, "grace"));
+    op.inactive = Cycles(Integer(item, "inactive"));
+    op.pushed = Integer(item, "pushed");
+    op.push = Cycles(Integer(item, "push"));
+    op.kthreads = Cycles(Integer(item, "kthreads"));
     ForEach(item, "steps", [&](const Json& step) {
       op.steps.push_back({CpuOrAll(step, "cpu"), Time(Integer(step, "start")),
                           Time(Integer(step, "end")), Text(step, "what"), Integer(step, "result")});
@@ -393,6 +399,10 @@ class Reader {
     ForEach(item, "moves", [&](const Json& move) {
       op.moves.push_back({TaskOf(move, "task"), ReadCpuId(move, "from"), ReadCpuId(move, "to"),
                           Time(Integer(move, "at"))});
+    });
+    ForEach(item, "duties", [&](const Json& duty) {
+      op.duties.push_back(
+          {ReadCpuId(duty, "from"), ReadCpuId(duty, "to"), Time(Integer(duty, "at"))});
     });
     return op;
   }

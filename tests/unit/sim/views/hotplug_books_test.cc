@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "rqsim/scenario_reader.h"
+#include "rqsim/simulation.h"
 #include "support/catch.h"
 #include "support/events.h"
 
@@ -76,6 +78,58 @@ TEST_CASE("An operation has its latency, and how long its CPU was online but not
     if (name == "hotplug_inactive_cycles") CHECK(value == 3);
     if (name == "hotplug_ops") CHECK(value == 1);
   }
+}
+
+// The first operation of a scenario's set.
+HotplugOpResult FirstOp(const std::string& name, const std::string& set) {
+  std::vector<Diagnostic> diagnostics;
+  const auto scenario = ReadScenarioFile("scenarios/hotplug/" + name + ".json", diagnostics);
+  CAPTURE(name, set);
+  REQUIRE(scenario);
+  const PolicySet* const policies = FindPolicySet(*scenario, set);
+  REQUIRE(policies != nullptr);
+  const auto result = RunScenario(*scenario, *policies, {}, Registry::BuiltIn());
+  REQUIRE(result.ok());
+  REQUIRE_FALSE(result->hotplug.empty());
+  return result->hotplug.front();
+}
+
+// hotplug.md 5.9 and 4.9.
+TEST_CASE("What operations cost: grace periods, inactive CPUs, pushes, threads, undoing",
+          "[views][hotplug]") {
+  const HotplugOpResult down = FirstOp("HP-10-cpuhp-down", "cpuhp");
+  CHECK(down.grace == Cycles(20));     // [4,24)
+  CHECK(down.inactive == Cycles(48));  // [4,52)
+  CHECK(down.pushed == 0);
+  CHECK_FALSE(down.is_rolled_back);
+
+  const HotplugOpResult undone = FirstOp("HP-11-cpuhp-down-rollback", "cpuhp");
+  CHECK(undone.inactive == Cycles(30));  // [4,34)
+  CHECK(undone.is_rolled_back);
+
+  const HotplugOpResult up = FirstOp("HP-12-cpuhp-up", "cpuhp");
+  CHECK(up.inactive == Cycles(11));  // [36,47)
+  CHECK_FALSE(up.is_rolled_back);
+  CHECK(FirstOp("HP-13-cpuhp-up-rollback", "cpuhp").is_rolled_back);
+
+  // Two tasks, two switches and one cycle each.
+  const HotplugOpResult pushes = FirstOp("HP-16-push-order", "cpuhp");
+  CHECK(pushes.pushed == 2);
+  CHECK(pushes.push == Cycles(10));
+
+  const HotplugOpResult veto = FirstOp("HP-17-dl-veto", "cpuhp");
+  CHECK(veto.grace == kZeroCycles);
+  CHECK(veto.inactive == kZeroCycles);
+  CHECK(veto.is_rolled_back);
+
+  CHECK(FirstOp("HP-02-n2012-idle-flag", "idle-loop").grace == Cycles(20));  // [9,29)
+  CHECK(FirstOp("HP-03-n2012-objection", "teardown").is_rolled_back);
+  CHECK(FirstOp("HP-14-kthread-cost", "teardown").kthreads == Cycles(3015));
+
+  const HotplugOpResult tick = FirstOp("tick-duty", "cpuhp");
+  REQUIRE(tick.duties.size() == 1);
+  CHECK(tick.duties[0].at == Time(53));
+  CHECK(tick.duties[0].to == CpuId(1));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "rqsim/cpuhp_kick.h"
 #include "sim/views/chrome_json.h"
 #include "sim/views/ftrace_text.h"
 #include "sim/views/wall_time.h"
@@ -64,6 +65,7 @@ TEST_CASE("Hotplug states are printed as the kernel prints them", "[views][ftrac
   const std::string text = Ftrace(feed, [](EventFeed& run) {
     const CpuId cpu(1);
     run.Switch(0, 1, "idle", 'R', "cpuhp/1");
+    run.At(2, 0, CpuhpEnter{.cpu = cpu, .target = 143, .idx = 236, .up = kCpuhpKick});
     run.At(3, 1, CpuhpEnter{.cpu = cpu, .target = 143, .idx = 235, .up = 0});
     run.At(4, 1, CpuhpExit{.cpu = cpu, .state = 234, .idx = 235, .ret = -16});
     run.At(5, 0, CpuhpEnter{.cpu = cpu, .target = 236, .idx = 83, .up = 1});
@@ -74,6 +76,8 @@ TEST_CASE("Hotplug states are printed as the kernel prints them", "[views][ftrac
     CAPTURE(line, text);
     CHECK(text.find("\n" + line + "\n") != std::string::npos);
   };
+  has("          <idle>-0       [000] .....     0.000000002: cpuhp_enter: cpu: 0001 target: 143 "
+      "step: 236 (cpuhp_kick_ap_work)");
   has("         cpuhp/1-1       [001] .....     0.000000003: cpuhp_enter: cpu: 0001 target: 143 "
       "step: 235 (sched_cpu_deactivate)");
   has("         cpuhp/1-1       [001] .....     0.000000004: cpuhp_exit:  cpu: 0001  state: 234 "
