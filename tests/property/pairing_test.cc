@@ -144,7 +144,9 @@ constexpr std::string_view kToy = R"("table": "toy")";
 constexpr const char* kTables[] = {
     R"("table": "mini")", R"("table": "mini", "states": ["name=x nr=200 fail=down"])",
     R"("table": "mini", "states": ["name=x nr=200 fail=up"])", R"("table": "full")"};
-constexpr Variant kWithoutWorker[] = {{R"({"name": "hotplug-signal"})", true},
+constexpr Variant kWithoutWorker[] = {{R"({"name": "pin-online", "pin_mode": "wait"})", true},
+                                      {R"({"name": "pin-online"})", true},
+                                      {R"({"name": "hotplug-signal"})", true},
                                       {R"({"name": "affinity2"})", true},
                                       {R"({"name": "setaffinity"})", false}};
 

@@ -106,6 +106,10 @@ Next Cpuhp::OpStep(Kernel& kernel, Frame& frame) {
   if (frame.step == kLock) return Next::Run(kLocked, c_lock_, RunMode::kKernel);
   if (frame.step == kLocked) {
     const int target = TargetOf(frame);
+    // Nobody was in the way when it was its turn; the locks have taken their time.
+    const bool waits = kernel.AdmitHotplug(cpu, target > c.state) == kHotplugWait;
+    held_up_ = waits ? frame.task : TaskId();
+    if (waits) return Next::Block(kLocked, TaskState::kUninterruptible);
     EmitOp(kernel, cpu, target, HotplugPhase::kLocked, 0, static_cast<int>(frame.r[2]));
     if (disabled_ > 0 && frame.r[3] == 0) return EndOp(frame, kEBUSY);
     if (c.state == target) return EndOp(frame, 0);

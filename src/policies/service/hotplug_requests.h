@@ -45,7 +45,10 @@ struct Asked {
 
 class RequestedService : public KernelService {
  public:
-  void HotplugRetry(Kernel& kernel) final { Dispatch(kernel); }
+  void HotplugRetry(Kernel& kernel) final {
+    if (held_up_.valid()) kernel.Wake(held_up_);
+    Dispatch(kernel);
+  }
 
  protected:
   // Somebody in line for the lock.
@@ -101,6 +104,7 @@ class RequestedService : public KernelService {
 
   PolicyId self_;
   Readers readers_;
+  TaskId held_up_;  // it has the lock, and was made to wait after all
 
  private:
   bool IsHeldUp(Kernel& kernel, const Waiter& waiter) const;
