@@ -236,8 +236,10 @@ void Machine::SectionEnded(CpuId c) {
   }
   for (std::size_t i = 0; i < graces_.size();) {
     Grace& grace = graces_[i];
+    // One that waits for its time only is the timer's, also at the instant at which that comes.
+    const bool waits_for_it = grace.open.Contains(c);
     grace.open.Remove(c);
-    if (grace.open.empty() && grace.earliest <= now_) {
+    if (waits_for_it && grace.open.empty() && grace.earliest <= now_) {
       const TaskId waiter = grace.task;
       graces_.erase(graces_.begin() + static_cast<std::ptrdiff_t>(i));
       WakeTask(waiter, WakeFlags::kNone);
