@@ -25,7 +25,7 @@
 namespace rqsim {
 namespace {
 
-constexpr const char* kServices[] = {"umcg-v0.6", "umcg-v0.9", "umcg-pz"};
+constexpr const char* kServices[] = {"umcg-v0.6", "umcg-v0.9", "umcg-pz", "umcg-ev"};
 const std::string kCannotRun = "cannot run";
 
 int64_t Metric(const Result& result, const std::string& name) {
@@ -89,6 +89,8 @@ void CheckThatAllHolds(uint64_t first, uint64_t count) {
         UmcgWorldKind kind;
         kind.service = service;
         kind.fixes = fixes;
+        kind.ticks = seed % 3 == 0;
+        kind.multi = seed % 4 == 1 && kind.service == "umcg-pz";
         const Scenario world = RandomUmcgWorld(seed, kind);
         const auto result = RunWorld(world);
         INFO(service << (fixes ? " fixed" : " as posted"));

@@ -38,13 +38,17 @@ class Maker {
     for (int g = 0; g < groups; ++g) Group(g);
     if (random_.OneIn(3) && kind_.preempts) Preempter();
     if (kind_.is_plain) return std::move(scenario_);
-    if (random_.OneIn(3)) BasicPair();
-    if (random_.OneIn(2)) Signals();
+    const bool has_pair = random_.OneIn(3);
+    if (has_pair && !IsEv()) BasicPair();
+    // As posted ev lets a parked worker that has a signal turn in the kernel.
+    const bool has_signals = random_.OneIn(2);
+    if (has_signals && (!IsEv() || kind_.fixes)) Signals();
     if (cpus > 1 && random_.OneIn(2)) Hotplug();
     return std::move(scenario_);
   }
 
  private:
+  bool IsEv() const { return kind_.service == "umcg-ev"; }
   int Cpus() const { return static_cast<int>(scenario_.machine.cpus.size()); }
   OpSpec Run() { return Op(OpKind::kRun, 1 + random_.Below(random_.OneIn(8) ? 600 : 60)); }
 
@@ -78,7 +82,13 @@ class Maker {
     user.name = "fifo";
     const int who = kind_.preempts ? random_.Below(4) : 2 + random_.Below(2);
     const int64_t slice = 20 + random_.Below(60);
-    if (who == 0) {
+    if (kind_.ticks || IsEv()) {
+      // A tick is 50 cycles long.
+      scenario_.machine.hz = 20'000'000;
+      service.params.emplace_back("preempt.source", std::string(who <= 1 ? "kernel-tick" : "none"));
+      service.params.emplace_back("preempt.jiffies", 1 + slice % 3);
+      user.name = who == 0 ? "rr" : who == 2 ? "steal" : "fifo";
+    } else if (who == 0) {
       service.params.emplace_back("preempt.source", std::string("watchdog"));
       user.name = random_.OneIn(2) ? "rr" : "priority";
       user.params = {{"slice", slice}};
@@ -90,6 +100,7 @@ class Maker {
     } else if (who == 2) {
       user.name = "steal";
     }
+    if (kind_.multi) service.params.emplace_back("pz.blocked_list", std::string("multi"));
     if (random_.OneIn(4)) service.params.emplace_back("server.chain", true);
     // v0.9 kills whom it asks there (N6).
     const bool asks = random_.OneIn(4);

@@ -390,8 +390,9 @@ void UmcgChecker::OnPush(const TraceEvent& event, TaskId task) {
 }
 
 // I5: a worker is on the list, every server of its group waits idle, and nobody is about to look.
+// Of v0.6 and v0.9: pz has no idle servers, and ev wakes one of the process, of whatever group.
 void UmcgChecker::CheckIdle(Time at, CpuId cpu, TaskId task) {
-  if (is_pz_ || Of(task).group < 0 || !Of(task).on_list || Of(task).told_lost) return;
+  if (is_pz_ || is_ev_ || Of(task).group < 0 || !Of(task).on_list || Of(task).told_lost) return;
   bool any = false;
   for (const Seen& other : seen_) {
     if (other.group != Of(task).group) continue;

@@ -110,8 +110,8 @@ Next Engine::EvBlock(Kernel& kernel, Frame& frame) {
 Next Engine::EvResume(Kernel& kernel, Frame& frame) {
   Thread& thread = Of(frame.task);
   if (frame.step != StepId(0)) return Next::Return(0);
-  if (thread.tick_preempts) {
-    thread.tick_preempts = false;
+  thread.tick_preempts = false;
+  if (LoadState(kernel, frame.task) == kRunning) {
     Announce(kernel, Handoff::kPreempt, frame.task, thread.server);
     const TaskId server = EvLeaveServer(kernel, frame.task, kRunnable);
     EvTell(kernel, frame.task, server, WorkerEvent::kPreempt);
@@ -123,13 +123,15 @@ Next Engine::EvResume(Kernel& kernel, Frame& frame) {
   return CallPath(1, kEvParked);
 }
 
-// Asleep until a server runs it. Signals that do not kill are no reason to leave: with one pending
-// the sleep ends at once, and it goes round in the kernel.
+// Asleep until a server runs it. Signals that do not kill are no reason to leave: as posted the
+// sleep ends at once with one pending, and the worker goes round in the kernel; corrected, none
+// wakes it.
 Next Engine::EvParked(Kernel& kernel, Frame& frame) {
   Thread& thread = Of(frame.task);
   thread.hooks = false;
   const bool runs = LoadState(kernel, frame.task) == kRunning;
   if (!runs && !FatalPending(kernel, frame.task)) {
+    if (knobs_.signals_delivered) return Next::Block(StepId(0), TaskState::kKillable);
     if (!OrdinaryPending(kernel, frame.task)) {
       return Next::Block(StepId(0), TaskState::kInterruptible);
     }

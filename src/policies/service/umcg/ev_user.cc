@@ -122,6 +122,10 @@ Next Engine::EvCommand(Kernel& kernel, Frame& frame) {
     case kOpWait: {
       if (!thread.registered) return done(kEINVAL);
       if (!thread.is_worker) return CallPath(kCalled, kEvServerWait, TimeoutOf(frame));
+      if (LoadState(kernel, self) != kRunning) {  // with a mutex that it has waited for
+        Die(kernel, self, Reason::kNotRunning);
+        return done(kEINVAL);
+      }
       const TaskId server = EvLeaveServer(kernel, self, kRunnable);
       EvTell(kernel, self, server, WorkerEvent::kWait);
       return CallPath(kCalled, kEvWorkerCall, TimeoutOf(frame));
@@ -174,6 +178,12 @@ Next Engine::EvOp(Kernel& kernel, Frame& frame) {
                            frame.path == PathId(kOpBits) || frame.path == PathId(kOpClearBits) ||
                            frame.path == PathId(kOpSetNext) || frame.path == PathId(kOpPoke);
       if (nothing) return Next::Return(0);
+      // What it has waited for may have been its last operation, without user code since
+      // (MODEL-159): the way out of that comes first.
+      if (thread.is_worker && LoadState(kernel, frame.task) == kBlocked &&
+          !HoldsMutex(kernel, frame.task) && !FatalPending(kernel, frame.task)) {
+        return CallPath(kBegin, kEvResume);
+      }
       const bool swaps = frame.path == PathId(kOpSwap);
       const bool waits = frame.path == PathId(kOpYield) || frame.path == PathId(kOpWait);
       const TaskId other = swaps ? TaskId(static_cast<int32_t>(frame.r[0])) : TaskId();
