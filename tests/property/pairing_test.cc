@@ -3,8 +3,7 @@
 // slip of a protocol as it is written down is caught by its checker in some world.
 //
 // What is left out, and why: slices shorter than a section, because rseq itself gets nowhere with
-// them; for pairing hotplug tables with states of their own, under which a worker that is no
-// per-CPU thread may not stay on a CPU that is dying (docs/PAIRING.md).
+// them.
 //
 //   RQSIM_WORLDS=50000 build/release/bin/property_pairing '[slow]'
 //   RQSIM_VARIANT=affinity2 RQSIM_FIRST_WORLD=2726 RQSIM_WORLDS=2726 … '[slow]'   what it runs in
@@ -14,6 +13,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <set>
+#include <span>
 #include <string>
 
 #include "property/pairing_worlds.h"
@@ -53,7 +53,8 @@ int64_t Metric(const Result& result, std::string_view name) {
 
 struct Variant {
   const char* service;
-  bool gets_on;  // makes every update in the end
+  bool gets_on;             // makes every update in the end
+  bool without_cpu = true;  // … also if the CPU stays away
 };
 constexpr Variant kVariants[] = {
     // Safe, and no more than that: with a signal pending it turns round and round (MODEL-252), and
@@ -77,6 +78,27 @@ constexpr Variant kVariants[] = {
     {R"({"name": "affinity2"})", true},
     // A user whose affinity is gone stays at its guard.
     {R"({"name": "setaffinity"})", false},
+};
+
+// A worker that is bound only may not stay on a CPU that is dying, while user code still runs there
+// (MODEL-280): percpu is the default of pair-spin. A spinner that waits with preemption off may
+// wait for ever while the machine is stopped (MODEL-284). A worker of pair-v2 that is a guest on
+// the CPU of its only user lets it in by its timeout alone, as long as the CPU is away.
+constexpr Variant kHotplugVariants[] = {
+    {R"({"name": "pair-v2", "pair_timeout": 150, "startup_ipi": "task_cpu", "worker_host": HOST,
+         "signals": "before", "worker_kthread": "percpu"})",
+     true, false},
+    {R"({"name": "pair-v2", "pair_timeout": 150, "startup_ipi": "task_cpu", "worker_host": HOST,
+         "signals": "before", "worker_kthread": "percpu", "defer": "task_work", "c_hook": 1})",
+     true, false},
+    {R"({"name": "pair-v2", "pair_timeout": 150, "startup_ipi": "task_cpu", "worker_host": HOST,
+         "signals": "before", "worker_kthread": "percpu", "cancel_mode": "keep"})",
+     false},
+    {R"({"name": "pair-spin", "worker_host": HOST})", false},
+    {R"({"name": "pair-spin", "worker_host": HOST, "spin_phase_a": "yield"})", true},
+    {R"({"name": "pair-spin", "worker_host": HOST, "spin_phase_a": "yield", "spin_exit_gap": 3,
+         "c_flag": 1})",
+     true},
 };
 
 // How often what happened that a property could break at.
@@ -118,21 +140,25 @@ void CheckWorld(const Variant& variant, const PairingWorld& world, Sum& sum) {
   CHECK(Metric(result, "lost_updates") == 0);
   CHECK(Metric(result, "s1_overlap_cycles") == 0);
   CHECK(Metric(result, "s2_overlap_cycles") == 0);
-  if (variant.gets_on) {
+  if (variant.gets_on && (world.comes_back || variant.without_cpu)) {
     CHECK(found.empty());
     CHECK(result.outcome == Outcome::kDone);
-    CHECK(Metric(result, "rseq_commits") == world.updates);
+    CHECK(Metric(result, "rseq_commits") >= world.updates);
+    CHECK(Metric(result, "rseq_commits") <= world.updates + world.optional);
   }
   sum.Add(result, world.text);
 }
 
+using MakeWorld = PairingWorld (*)(uint64_t seed, std::string service, const std::string& fault);
+
 // `only`: the variants whose text has it.
-void CheckWorlds(int first, int last, std::string_view only) {
+void CheckWorlds(std::span<const Variant> variants, MakeWorld make, int first, int last,
+                 std::string_view only) {
   Sum sum;
-  for (const Variant& variant : kVariants) {
+  for (const Variant& variant : variants) {
     if (std::string_view(variant.service).find(only) == std::string_view::npos) continue;
     for (int seed = first; seed <= last; ++seed) {
-      CheckWorld(variant, MakePairingWorld(static_cast<uint64_t>(seed), variant.service, ""), sum);
+      CheckWorld(variant, make(static_cast<uint64_t>(seed), variant.service, ""), sum);
     }
   }
   if (only.empty()) sum.CheckNotTame();
@@ -179,13 +205,21 @@ std::string_view WantedVariant() {
 
 TEST_CASE("Safety holds in every world, whatever answers; updates are made, each once",
           "[property][pairing]") {
-  CheckWorlds(1, 100, "");
+  CheckWorlds(kVariants, MakePairingWorld, 1, 100, "");
 }
 
-// In four of ten thousand worlds of each variant not all updates are made, the first is the 2452nd
-// (docs/PAIRING.md, "What nobody had said").
+TEST_CASE("… pairing's also while CPUs go and come in all their steps", "[property][pairing]") {
+  CheckWorlds(kHotplugVariants, MakeHotplugPairingWorld, 1, 100, "");
+}
+
 TEST_CASE("… and in many worlds, or as many as RQSIM_WORLDS says", "[property][pairing][slow]") {
-  CheckWorlds(Wanted("RQSIM_FIRST_WORLD", 1), Wanted("RQSIM_WORLDS", 2000), WantedVariant());
+  CheckWorlds(kVariants, MakePairingWorld, Wanted("RQSIM_FIRST_WORLD", 1),
+              Wanted("RQSIM_WORLDS", 2000), WantedVariant());
+}
+
+TEST_CASE("… and in as many with all steps of hotplug", "[property][pairing][slow]") {
+  CheckWorlds(kHotplugVariants, MakeHotplugPairingWorld, Wanted("RQSIM_FIRST_WORLD", 1),
+              Wanted("RQSIM_WORLDS", 500), WantedVariant());
 }
 
 TEST_CASE("Who needs no worker is safe under hotplug states that take time, and that fail",
@@ -204,12 +238,21 @@ struct Fault {
   const char* right;    // without
   const char* fault;    // "": the parameter is the mistake
   const char* catches;  // an id; "outcome NAME", where it is done without; or a metric, which grows
-  int world;            // where it does; 0: in one of the first; -1: in its scenario alone
+  int world;            // where it does; 0: in one of the first
+  MakeWorld make = MakePairingWorld;
 };
 constexpr const char* kV2 =
     R"({"name": "pair-v2", "startup_ipi": "task_cpu", "signals": "before", "worker_host": HOST})";
 constexpr const char* kV2Posted =
     R"({"name": "pair-v2", "signals": "before", "worker_host": HOST})";
+constexpr const char* kV2Bound =
+    R"({"name": "pair-v2", "startup_ipi": "task_cpu", "signals": "before", "worker_host": HOST,
+        "worker_kthread": "bound"})";
+constexpr const char* kV2PerCpu =
+    R"({"name": "pair-v2", "startup_ipi": "task_cpu", "signals": "before", "worker_host": HOST,
+        "worker_kthread": "percpu"})";
+constexpr const char* kSpinBound =
+    R"({"name": "pair-spin", "worker_host": HOST, "worker_kthread": "bound"})";
 constexpr const char* kV2After =
     R"({"name": "pair-v2", "startup_ipi": "task_cpu", "worker_host": HOST})";
 constexpr const char* kV2Impatient =
@@ -233,7 +276,7 @@ constexpr Fault kFaults[] = {
     {kV2, kV2, "pair.naked_schedule", "PA-S2", 10},
     {kV2, kV2, "pair.no_cond_resched", "bystander_wait_max", 1},
     {kV2, kV2, "pair.ipi_offline_hang", "outcome livelock", 531},
-    {kV2, kV2, "pair.v1_current_not_prev", "PA-I2", -1},
+    {kV2, kV2, "pair.v1_current_not_prev", "PA-I2", 0, MakeHotplugPairingWorld},
     {kV2, kV2, "pair.exec_leak", "PA-I2", 4},
     {kV2, kV2, "pair.leak_ref", "PA-I3", 1},
     {kV2, kV2, "pair.skip_store.w1.running", "PA-I2", 1},
@@ -254,7 +297,9 @@ constexpr Fault kFaults[] = {
     {kV2Impatient, kV2, "", "PA-L1", 4},
     {kSpinLeaves, kSpin, "", "PA-S2", 0},
     {kSpinPhaseA, kSpin, "", "PA-L1", 1},
-    {kSignalSent, kSignal, "", "PA-S1", -1},
+    {kSignalSent, kSignal, "", "PA-S1", 3, MakeHotplugPairingWorld},
+    {kV2Bound, kV2PerCpu, "", "PA-S2", 0, MakeHotplugPairingWorld},
+    {kSpinBound, kSpin, "", "PA-S2", 0, MakeHotplugPairingWorld},
     {kNobody, kAffinity, "", "PA-S1", 5},
     {kNobody, kAffinity, "", "PA-LU", 5},
 };
@@ -269,7 +314,7 @@ int64_t MetricOrDelay(const Result& result, std::string_view name) {
 bool IsCaught(const Fault& fault, int seed) {
   const auto world = static_cast<uint64_t>(seed);
   const std::string_view catches = fault.catches;
-  const PairingWorld wrong = MakePairingWorld(world, fault.wrong, fault.fault);
+  const PairingWorld wrong = fault.make(world, fault.wrong, fault.fault);
   // The service rseq, whose fault it may be, is where somebody has a section.
   if (wrong.text.find("percpu") == std::string::npos) {
     if (std::string_view(fault.fault).starts_with("rseq.")) return false;
@@ -277,10 +322,10 @@ bool IsCaught(const Fault& fault, int seed) {
   const Result with = Run(wrong);
   if (catches.starts_with("PA-")) {
     if (Violations(with).find(catches) == std::string::npos) return false;
-    const Result without = Run(MakePairingWorld(world, fault.right, ""));
+    const Result without = Run(fault.make(world, fault.right, ""));
     return Violations(without).find(catches) == std::string::npos;
   }
-  const Result without = Run(MakePairingWorld(world, fault.right, ""));
+  const Result without = Run(fault.make(world, fault.right, ""));
   if (without.outcome != Outcome::kDone) return false;
   constexpr std::string_view kOutcome = "outcome ";
   if (catches.starts_with(kOutcome)) {
@@ -297,7 +342,7 @@ TEST_CASE("Each fault of pairing is caught by its checker in a world", "[propert
     for (int seed = 1; fault.world == 0 && seed <= 2000 && !is_caught; ++seed) {
       is_caught = IsCaught(fault, seed);
     }
-    CHECK((is_caught || fault.world < 0));
+    CHECK(is_caught);
   }
 }
 

@@ -10,16 +10,20 @@
 namespace rqsim {
 namespace {
 
+enum class Family : uint8_t { kShort, kHotplug };
+
 class Maker {
  public:
-  explicit Maker(uint64_t seed) : random_(seed) {
+  Maker(uint64_t seed, Family family) : random_(seed) {
     cpus_ = Between(2, 4);
     data_ = random_.Below(cpus_);
     host_ = (data_ + 1 + random_.Below(cpus_ - 1)) % cpus_;
     const char* const preempt = random_.OneIn(2) ? "none" : "full";
     const int slice = random_.OneIn(2) ? 0 : 100;
     class_ = fmt::format(R"({{"name": "fifo", "preempt": "{}", "slice": {}}})", preempt, slice);
-    if (random_.OneIn(8)) {
+    if (family == Family::kHotplug) {
+      HotplugWorld();
+    } else if (random_.OneIn(8)) {
       SleeperWorld();
     } else if (random_.OneIn(8)) {
       KernelWorld();
@@ -40,6 +44,8 @@ class Maker {
     }
     PairingWorld world;
     world.updates = updates_;
+    world.optional = optional_;
+    world.comes_back = comes_back_;
     world.text = fmt::format(
         R"({{"version": 1, "name": "world-{}", "until": 20000,
   "machine": {{"cpus": [{}], "costs": {{"preset": "pair"}}}},
@@ -47,8 +53,8 @@ class Maker {
 {}],
   "actions": [{}], "hotplug": [{}],
   "common": {{"preset": "PA", "class": {}}},
-  "policies": {{"set": {{"services": [{{"name": "cpuhp", "table": "toy"}}, {}], "faults": [{}]}}}}}})",
-        seed, cpus, tasks_, actions_, hotplug_, class_, service,
+  "policies": {{"set": {{"services": [{{"name": "cpuhp", {}}}, {}], "faults": [{}]}}}}}})",
+        seed, cpus, tasks_, actions_, hotplug_, class_, cpuhp_, service,
         fault.empty() ? "" : fmt::format("\"{}\"", fault));
     return world;
   }
@@ -62,6 +68,89 @@ class Maker {
     for (int i = random_.Below(4); i > 0; --i) Preempter(i);
     if (up_at_ > 0 && random_.OneIn(2)) Returner();
     if (random_.OneIn(2)) Storm(users);
+  }
+
+  void HotplugWorld() {
+    if (random_.OneIn(6)) {
+      TurnsWorld();
+      return;
+    }
+    if (random_.OneIn(6)) {
+      ReturnWorld();
+      return;
+    }
+    if (cpus_ == 2) cpus_ = 3;
+    constexpr const char* kTables[] = {"toy", "mini", "full"};
+    cpuhp_ = fmt::format(R"("table": "{}")", kTables[random_.Below(3)]);
+    // Above and below the state of the services.
+    if (random_.OneIn(3)) {
+      const int state = random_.OneIn(2) ? 232 : 191;
+      comes_back_ = random_.OneIn(2);
+      const char* const fails = comes_back_ ? "down" : "both";
+      cpuhp_ += fmt::format(R"(, "states": ["name=fails nr={} up=1 down=1 cost=2 fail={}"])", state,
+                            fails);
+    }
+    starts_offline_ = random_.OneIn(4);
+    int at = random_.Below(60);
+    bool is_online = !starts_offline_;
+    for (int i = Between(1, 4); i > 0 || !is_online; --i) {
+      is_online = !is_online;
+      up_at_ = at;
+      Add(hotplug_, fmt::format(R"({{"at": {}, "cpu": {}, "to": "{}"}})", at, data_,
+                                is_online ? "online" : "offline"));
+      at += Between(1, 150);
+    }
+    const int users = Between(1, 3);
+    for (int i = 0; i < users; ++i) User(i);
+    if (random_.OneIn(8)) Execs();
+    for (int i = random_.Below(4); i > 0; --i) Preempter(i);
+    if (random_.OneIn(2)) Native(up_at_ + random_.Below(60));
+    if (random_.OneIn(2)) Storm(users);
+  }
+
+  // Tasks that take turns on one CPU, each paired with another, let each other in and out.
+  void TurnsWorld() {
+    cpus_ = 4;
+    const int tasks = Between(2, 3);
+    for (int i = 0; i < tasks; ++i) {
+      const int start = random_.Below(12);
+      const int first = Between(1, 20);
+      const int rest = random_.Below(10);
+      const int second = Between(1, 20);
+      Add(tasks_, fmt::format(
+                      R"({{"name": "U{}", "sched": {{"priority": 5}}, "cpus": "0", "start": {},
+ "ops": [{{"pair": {}}}, {{"run": {}}}, {{"sleep": {}}}, {{"run": {}}}, {{"unpair": {{}}}}]}})",
+                      i, start, i + 1, first, rest + 1, second));
+    }
+    for (int i = random_.Below(3); i > 0; --i) Preempter(i);
+    if (random_.OneIn(2)) Storm(tasks);
+  }
+
+  // The CPU comes while its data is used elsewhere, and somebody waits for it who begins at once.
+  void ReturnWorld() {
+    cpus_ = 4;
+    starts_offline_ = true;
+    up_at_ = Between(20, 60);
+    // By a task, in whose system call it is there before who starts at that instant.
+    Add(tasks_,
+        fmt::format(
+            R"({{"name": "C", "sched": {{"priority": 9}}, "cpus": "{}", "ops": [{{"run": {}}}, {{"online": {}}}]}})",
+            (data_ + 1) % cpus_, up_at_ - 3, data_));
+    const int users = Between(1, 2);
+    for (int i = 0; i < users; ++i) User(i);
+    Native(up_at_);
+    if (random_.OneIn(2)) Storm(users);
+  }
+
+  // A section on the CPU's own data, as programs have them that know of no other CPU: elsewhere it
+  // does without.
+  void Native(int start) {
+    const int section = Between(5, 25);
+    optional_ += 1;
+    Add(tasks_, fmt::format(
+                    R"({{"name": "N", "sched": {{"priority": 5}}, "cpus": "{}", "start": {},
+ "ops": [{{"rseq_begin": {{"data": {}, "guard": "cpu_id", "on_abort": "fail"}}}}, {{"run": {}}}, {{"rseq_commit": {{}}}}]}})",
+                    data_, start, data_, section));
   }
 
   // One sleeps while it is paired, and the CPU it was on goes away; about then its worker is
@@ -198,15 +287,20 @@ class Maker {
   }
 
   Random random_;
-  int cpus_ = 0, data_ = 0, host_ = 0, updates_ = 0, up_at_ = 0;
-  bool starts_offline_ = false;
+  int cpus_ = 0, data_ = 0, host_ = 0, updates_ = 0, optional_ = 0, up_at_ = 0;
+  bool starts_offline_ = false, comes_back_ = true;
+  std::string cpuhp_ = R"("table": "toy")";
   std::string class_, tasks_, actions_, hotplug_;
 };
 
 }  // namespace
 
 PairingWorld MakePairingWorld(uint64_t seed, std::string service, const std::string& fault) {
-  return Maker(seed).World(seed, std::move(service), fault);
+  return Maker(seed, Family::kShort).World(seed, std::move(service), fault);
+}
+
+PairingWorld MakeHotplugPairingWorld(uint64_t seed, std::string service, const std::string& fault) {
+  return Maker(seed, Family::kHotplug).World(seed, std::move(service), fault);
 }
 
 }  // namespace rqsim

@@ -11,14 +11,22 @@
 namespace rqsim {
 
 struct PairingWorld {
-  std::string text;  // a scenario with one set, `set`
-  int updates = 0;   // that its users make
+  std::string text;        // a scenario with one set, `set`
+  int updates = 0;         // that its users make
+  int optional = 0;        // … and that may be made besides
+  bool comes_back = true;  // the CPU whose data is used is online in the end
 };
 
 // The world of this seed: two to four CPUs at the costs of pairing.md 2, class fifo. `service` is
 // an entry of `services`, in which HOST becomes a CPU for workers of offline CPUs; `fault` is the
 // name of one, or empty. The world is the same for each of them.
 PairingWorld MakePairingWorld(uint64_t seed, std::string service, const std::string& fault);
+
+// The same with CPU hotplug in all its steps and costs: the states of the short or the whole table
+// (hotplug.md 5.1), operations that fail and are rolled back, CPUs that go away again as soon as
+// they have come, sections of programs that know nothing of the service on the CPU that comes back,
+// and tasks that take turns on a CPU while each is paired with another one.
+PairingWorld MakeHotplugPairingWorld(uint64_t seed, std::string service, const std::string& fault);
 
 }  // namespace rqsim
 

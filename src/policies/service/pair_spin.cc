@@ -9,6 +9,8 @@
 // more whether its task is on a CPU after it has said that it stops, and begins again then; without
 // that (`spin_exit: literal`) a task that comes back in between takes the word of a spinner that is
 // about to leave. With `spin_phase_a: literal` it does not wait for its task to get a CPU at all.
+// Where it waits with preemption off, stop_machine() may hold the CPU of its task until it has the
+// spinner's: neither gets on, unless the spinner makes way (`spin_phase_a: yield`, MODEL-284).
 //
 // What differs from the mail, which says nothing of these: what happens with CPU hotplug
 // (pairing.md 7.5), and that a task with a signal pending waits uninterruptibly rather than round
@@ -69,8 +71,10 @@ constexpr std::array kOwnParams = {
     ParamInfo{.name = "spin_phase_a",
               .kind = ParamKind::kEnum,
               .default_text = "soak",
-              .allowed = "soak literal",
-              .summary = "whether the spinner waits for its task to get a CPU first"},
+              .allowed = "soak literal yield",
+              .summary =
+                  "whether the spinner waits for its task to get a CPU first; yield: as long "
+                  "as nobody else wants its own"},
     ParamInfo{.name = "spin_exit",
               .kind = ParamKind::kEnum,
               .default_text = "recheck",
@@ -89,6 +93,7 @@ class PairSpin final : public PairService {
         c_flag_(params.Length("c_flag")),
         gap_(params.Length("spin_exit_gap")),
         skips_phase_a_(params.Text("spin_phase_a") == "literal"),
+        yields_(params.Text("spin_phase_a") == "yield"),
         rechecks_(params.Text("spin_exit") == "recheck"),
         tasks_(static_cast<std::size_t>(limits.num_tasks)),
         cpus_(static_cast<std::size_t>(limits.num_cpus)) {}
@@ -258,11 +263,13 @@ class PairSpin final : public PairService {
       }
     }
     if (frame.step == kPhaseA) {
-      if (!on_cpu && is_paired && task.worker_active) return Poll(kernel, kPhaseA, id);
+      const bool makes_way = yields_ && kernel.cpu(frame.cpu).need_resched;
+      if (!on_cpu && makes_way) return Next::Run(kStop, kZeroCycles, RunMode::kKernelNoPreempt);
+      if (!on_cpu && is_paired && task.worker_active) return Poll(kernel, kPhaseA, id, yields_);
       return Next::Run(kPhaseB, kZeroCycles, RunMode::kKernelNoPreempt);
     }
     if (frame.step == kPhaseB) {
-      if (on_cpu && is_paired) return Poll(kernel, kPhaseB, id);
+      if (on_cpu && is_paired) return Poll(kernel, kPhaseB, id, false);
       return Next::Run(kStop, gap_, RunMode::kKernelNoPreempt);
     }
     // It says that it stops, and looks once more.
@@ -277,10 +284,10 @@ class PairSpin final : public PairService {
     return Next::Run(kNextWaiter, kZeroCycles, RunMode::kKernel);
   }
 
-  Next Poll(Kernel& kernel, StepId step, TaskId id) const {
+  Next Poll(Kernel& kernel, StepId step, TaskId id, bool or_resched) const {
     Watch watch;
     watch.task = id;
-    watch.need_resched = false;
+    watch.need_resched = or_resched;
     return Next::Spin(step, watch, c_poll_, kernel.now());
   }
 
@@ -376,7 +383,7 @@ class PairSpin final : public PairService {
   }
 
   Cycles c_flag_, gap_;
-  bool skips_phase_a_, rechecks_;
+  bool skips_phase_a_, yields_, rechecks_;
   std::vector<TaskPart> tasks_;
   std::vector<CpuPart> cpus_;
 };
