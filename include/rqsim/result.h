@@ -39,6 +39,8 @@ struct TaskResult {
   TaskId id;  // what traces and reports give as its pid
   bool kthread = false;
   Cycles exec, charged, work;
+  Cycles donor_cycles;    // of `charged`: executed by others, for it
+  Cycles boosted_cycles;  // of `exec`: executed for others, at their expense
   Cycles run_delay;  // queued, not executing
   Cycles blocked;    // asleep in D
   Cycles sleeping;   // asleep in S or I

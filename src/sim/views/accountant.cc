@@ -385,7 +385,11 @@ void Accountant::OnSegment(const TraceEvent& event) {
     task.exec += length;
     if (segment.progress != 0) task.work += length;
   }
-  if (segment.donor.valid() && segment.donor != kIdleTask) At(segment.donor).charged += length;
+  if (!segment.donor.valid() || segment.donor == kIdleTask) return;
+  At(segment.donor).charged += length;
+  if (segment.donor == segment.curr || segment.curr == kIdleTask) return;
+  At(segment.donor).donated += length;
+  At(segment.curr).boosted += length;
 }
 
 void Accountant::SumSegment(CpuAccount& cpu, const Segment& segment, Cycles length) {

@@ -79,6 +79,7 @@ struct TaskAccount {
   // Sums.
   std::array<Cycles, kNumTaskPhases> in{};  // by TaskPhase
   Cycles exec, charged, work;               // by segments
+  Cycles donated, boosted;  // charged and executed by another, executed and charged to another
   int64_t nr_voluntary_switches = 0, nr_involuntary_switches = 0, nr_migrations = 0;
   std::vector<std::pair<CauseKey, Cycles>> waits;  // sorted by key
   std::optional<Time> start, finish;

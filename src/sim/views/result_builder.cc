@@ -377,6 +377,8 @@ void ResultBuilder::TakeTask(TaskId id, const RunEnd& end) {
   task.exec = account.exec;
   task.charged = account.charged;
   task.work = account.work;
+  task.donor_cycles = account.donated;
+  task.boosted_cycles = account.boosted;
   task.run = account.In(TaskPhase::kRunning);
   task.runnable = account.In(TaskPhase::kRunnable);
   task.blocked_queued = account.In(TaskPhase::kBlockedQueued);

@@ -60,6 +60,8 @@ inline constexpr ResultField<TaskResult> kTaskFields[] = {
     {"start", &TaskResult::start},
     {"lifetime", &TaskResult::lifetime},
     {"work", &TaskResult::work},
+    {"donor_cycles", &TaskResult::donor_cycles},
+    {"boosted_cycles", &TaskResult::boosted_cycles},
     {"run", &TaskResult::run},
     {"runnable", &TaskResult::runnable},
     {"blocked_queued", &TaskResult::blocked_queued},
