@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -27,6 +28,28 @@
 
 namespace rqsim {
 namespace {
+
+// Knobs that decide who gets a mutex and what becomes of a donor, but break nothing: the words of
+// `return` that keep a donor where it may not execute and that of `sleeping_owner` that keeps a CPU
+// idle are not among them.
+struct Knob {
+  std::string_view name;
+  std::vector<std::string> words;
+};
+const std::vector<Knob> kKnobs = {{"handoff", {"normal", "donor", "always", "never"}},
+                                  {"check_order", {"on_rq_first", "cpu_first"}},
+                                  {"sleeping_owner", {"park", "deactivate"}},
+                                  {"donor_wake_resched", {"always", "class"}},
+                                  {"return", {"wake_cpu", "affinity_only"}}};
+
+void Turn(const World& world, const ParamInfo& param, PolicyChoice& lock) {
+  for (std::size_t i = 0; i < kKnobs.size() && i < world.knobs.size(); ++i) {
+    const Knob& knob = kKnobs[i];
+    if (param.name != knob.name) continue;
+    const auto drawn = static_cast<std::size_t>(world.knobs[i]);
+    lock.params.emplace_back(std::string(knob.name), knob.words[drawn % knob.words.size()]);
+  }
+}
 
 // A set per protocol of this tree, those that spin with and without.
 std::vector<PolicySet> SetsFor(const World& world) {
@@ -43,6 +66,7 @@ std::vector<PolicySet> SetsFor(const World& world) {
       if (param.name == "model_wait_lock" && world.model_wait_lock) {
         set.lock->params.emplace_back(std::string(param.name), true);
       }
+      Turn(world, param, *set.lock);
       if (param.kind != ParamKind::kCycles || world.lock_costs.empty()) continue;
       // By the name of the cost, so that protocols share what they have in common.
       next = 0;
@@ -230,7 +254,8 @@ void CheckInvariants(uint64_t first, uint64_t count, const WorldKind& kind) {
   WARN(histogram.Text());
 }
 
-constexpr WorldKind kWild = {.deadlines = true, .contexts = true, .wait_locks = true};
+constexpr WorldKind kWild = {
+    .deadlines = true, .contexts = true, .wait_locks = true, .knobs = true};
 
 void CheckUncontended(uint64_t first, uint64_t count) {
   for (uint64_t seed = first; seed < first + count; ++seed) {

@@ -10,6 +10,8 @@
 namespace rqsim {
 namespace {
 
+constexpr int kKnobsMax = 5;
+
 class Maker {
  public:
   Maker(uint64_t seed, const WorldKind& kind) : random_(seed), kind_(kind) {}
@@ -35,6 +37,9 @@ class Maker {
     }
     if (kind_.costs && random_.OneIn(2)) Costs(world);
     if (kind_.wait_locks) world.model_wait_lock = random_.OneIn(3);
+    if (kind_.knobs && random_.OneIn(2)) {
+      for (int i = 0; i < kKnobsMax; ++i) world.knobs.push_back(random_.Below(60));
+    }
     return world;
   }
 
@@ -258,6 +263,7 @@ std::vector<World> SmallerWorlds(const World& world) {
   }
   if (!world.lock_costs.empty()) with([](World& w) { w.lock_costs.clear(); });
   if (world.chain_balance) with([](World& w) { w.chain_balance = false; });
+  if (!world.knobs.empty()) with([](World& w) { w.knobs.clear(); });
   if (world.model_wait_lock) with([](World& w) { w.model_wait_lock = false; });
   if (world.costs.c_sched + world.costs.c_ctx + world.costs.c_wake + world.costs.l_ipi +
           world.costs.c_ipi_send + world.costs.c_ipi_recv + world.costs.c_syscall >

@@ -53,6 +53,7 @@ struct WorldKind {
   bool deadlines = false;   // deadline tasks among the fair ones, and now and then chain_balance
   bool contexts = false;    // ww locks, beside the others
   bool wait_locks = false;  // now and then wait_lock is a resource
+  bool knobs = false;       // … and protocols do not have their usual knobs
   // The first task is the most important one and never sleeps.
   bool first_leads = false;
   // … and no two others share a lock: they contend with it, and it with each of them.
@@ -68,6 +69,7 @@ struct World {
   bool default_classes = false;
   bool chain_balance = false;
   bool model_wait_lock = false;
+  std::vector<int> knobs;  // drawn on for the knobs of protocols; empty: they are as usual
   std::string placement = "prev";
   MachineCosts costs;
   std::vector<int64_t> lock_costs;  // drawn on for the costs of protocols, in turn
