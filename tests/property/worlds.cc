@@ -156,10 +156,9 @@ std::vector<OpSpec> TakeSecond(const std::string& first, const std::string& seco
               Named(OpKind::kUnlock, first)};
   lock.otherwise = {Named(OpKind::kUnlock, first)};
   if (tries > 0) {
-    lock.otherwise.push_back(Named(OpKind::kLock, second));
-    for (OpSpec& op : TakeSecond(second, first, length, tries - 1)) {
-      lock.otherwise.push_back(std::move(op));
-    }
+    OpSpec waits = Named(OpKind::kLock, second);
+    waits.ops = TakeSecond(second, first, length, tries - 1);
+    lock.otherwise.push_back(std::move(waits));
   }
   return {lock};
 }
@@ -169,12 +168,13 @@ std::string WwName(int lock) { return fmt::format("w{}", lock); }
 std::vector<OpSpec> ContextOps(const Piece& piece, bool wait_die) {
   OpSpec begin = Named(OpKind::kService, "ww_begin");
   if (wait_die) begin.args.emplace_back("wait_die", true);
-  std::vector<OpSpec> ops = {begin, Named(OpKind::kLock, WwName(piece.lock)), Op(OpKind::kRun, 1)};
+  // Under `pi`, to which contexts mean nothing, this one may fail as well (MODEL-310).
+  OpSpec lock = Named(OpKind::kLock, WwName(piece.lock));
+  lock.ops = {Op(OpKind::kRun, 1)};
   for (OpSpec& op : TakeSecond(WwName(piece.lock), WwName(piece.second), piece.length, 2)) {
-    ops.push_back(std::move(op));
+    lock.ops.push_back(std::move(op));
   }
-  ops.push_back(Named(OpKind::kService, "ww_end"));
-  return ops;
+  return {begin, lock, Named(OpKind::kService, "ww_end")};
 }
 
 std::vector<OpSpec> OpsOf(const std::vector<Piece>& pieces, bool wait_die) {
