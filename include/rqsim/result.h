@@ -41,9 +41,9 @@ struct TaskResult {
   Cycles exec, charged, work;
   Cycles donor_cycles;    // of `charged`: executed by others, for it
   Cycles boosted_cycles;  // of `exec`: executed for others, at their expense
-  Cycles run_delay;  // queued, not executing
-  Cycles blocked;    // asleep in D
-  Cycles sleeping;   // asleep in S or I
+  Cycles run_delay;       // queued, not executing
+  Cycles blocked;         // asleep in D
+  Cycles sleeping;        // asleep in S or I
   // The other states of the closure sum (DESIGN 5); their sum with the above is the lifetime.
   Cycles run, runnable, blocked_queued, parked, frozen, throttled, migrating, lifetime;
   std::optional<Time> finish;  // exit; none: alive at the end
