@@ -188,7 +188,7 @@ Next Cpuhp::DownRest(Kernel& kernel, Frame& frame) {
   ResetState(kernel, cpu, old);
   if (was_up) return RunStates(kUndone, cpu, old, false, false);
   // A takedown that failed: the thread brings back what it had taken down. Below, an error is a bug
-  // of the callback: the CPU stays where it is.
+  // of the callback: the CPU stays where it is (MODEL-302).
   if (c.state != kTeardown || old <= kTeardown) return EndOp(frame, frame.result);
   Kick(kernel, cpu, frame.task);
   return Next::Block(kAgain, TaskState::kUninterruptible);
