@@ -104,10 +104,10 @@ class Engine final : public KernelService, private WorkerQueues {
     bool mapping_gone = false;  // its page was unmapped by force
     bool parked_pz = false;     // pz: asleep in unblock-and-wait, or on its way
     TaskId server;              // pz: the pinned one, with a reference; ev: the one it runs for
-    WorkerEvent event = WorkerEvent::kNone;  // ev, of a server: what it has not been told yet
-    TaskId event_worker;                     // … and of whom
-    TaskId hands_to;                         // gets its CPU directly when it sleeps
-    TaskId marked;                           // the server that it has made RUNNING last (6.7)
+    WorkerEvent event = WorkerEvent::kNothing;  // ev, of a server: what it has not been told yet
+    TaskId event_worker;                        // … and of whom
+    TaskId hands_to;                            // gets its CPU directly when it sleeps
+    TaskId marked;                              // the server that it has made RUNNING last (6.7)
     int64_t last_stamp = 0;
     // user space's own
     TaskId attached;          // of a server: the worker it runs; of a worker: its server
@@ -142,7 +142,7 @@ class Engine final : public KernelService, private WorkerQueues {
   };
   struct Told {
     TaskId worker;
-    WorkerEvent event = WorkerEvent::kNone;
+    WorkerEvent event = WorkerEvent::kNothing;
   };
 
   // WorkerQueues

@@ -36,7 +36,7 @@ void Engine::EvTell(Kernel& kernel, TaskId worker, TaskId server, WorkerEvent ev
   Thread& its = Of(server);
   const int64_t state = LoadState(kernel, server);
   // A server that has gone is told nothing; one that is not attached cannot have had this worker.
-  if (its.event != WorkerEvent::kNone || (state != kAttached && state != kNone)) {
+  if (its.event != WorkerEvent::kNothing || (state != kAttached && state != kNone)) {
     Die(kernel, worker, Reason::kServerNotIdle);
     return;
   }
@@ -195,7 +195,7 @@ Next Engine::EvWorkerCall(Kernel& kernel, Frame& frame) {
 Next Engine::EvServerWait(Kernel& kernel, Frame& frame) {
   Thread& thread = Of(frame.task);
   if (frame.step == StepId(0) && frame.r[kAgainAfterSignal] == 0) {
-    if (LoadState(kernel, frame.task) != kRunning || thread.event != WorkerEvent::kNone) {
+    if (LoadState(kernel, frame.task) != kRunning || thread.event != WorkerEvent::kNothing) {
       Die(kernel, frame.task, Reason::kWait);
       return Next::Return(kEINVAL);
     }
@@ -256,13 +256,13 @@ Next Engine::EvCollect(Kernel& kernel, Frame& frame, int step) {
       std::erase(space.idle_servers, frame.task);
       EvSet(kernel, frame.task, kRunning, frame.task);
     }
-    const auto own = static_cast<int64_t>(thread.event != WorkerEvent::kNone ? 1 : 0);
+    const auto own = static_cast<int64_t>(thread.event != WorkerEvent::kNothing ? 1 : 0);
     const int64_t events = own + static_cast<int64_t>(space.idle_workers.size());
     return Kernelly(step + 1, Cycles((events + 1) * costs_.k_put.count()));
   }
   std::vector<Told>& told = told_[frame.task.index()];
-  if (thread.event != WorkerEvent::kNone) told.push_back({thread.event_worker, thread.event});
-  thread.event = WorkerEvent::kNone;
+  if (thread.event != WorkerEvent::kNothing) told.push_back({thread.event_worker, thread.event});
+  thread.event = WorkerEvent::kNothing;
   if (!space.idle_workers.empty()) Emit(kernel, kEvTake, 0, 0, frame.task.value());
   while (!space.idle_workers.empty()) {
     const TaskId worker = space.idle_workers.back();

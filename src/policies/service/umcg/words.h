@@ -44,7 +44,7 @@ inline constexpr int64_t kRunnable = 7;
 inline constexpr int64_t kTimedOut = 0x40;
 
 // What a server of umcg-ev is told of a worker.
-enum class WorkerEvent : int32_t { kNone, kBlock, kWake, kWait, kExit, kTimeout, kPreempt };
+enum class WorkerEvent : int32_t { kNothing, kBlock, kWake, kWait, kExit, kTimeout, kPreempt };
 
 // The link of a worker whose push is half done. No address has this value.
 inline constexpr int64_t kPending = 1;
