@@ -152,7 +152,10 @@ void PairChecker::OnSegment(const TraceEvent& event) {
     if (task.waits) EndWait(task, segment.start);
     if (task.is_worker) {
       CpuBook& book = At(task.works_for);
-      const Time start = std::max(segment.start, book.open_since);
+      // The hook of the switch to it comes first, and does not look.
+      const Cycles hook = std::min(book.hook, event.t - segment.start);
+      book.hook -= hook;
+      const Time start = std::max(segment.start + hook, book.open_since);
       if (book.is_open && event.t > start) book.executed_since += event.t - start;
     }
     if (!is_user && task.pair_cpu.valid()) users_kernel_ += event.t - segment.start;
@@ -386,6 +389,8 @@ void PairChecker::OnPair(const TraceEvent& event, int which) {
       return;
     case kHook: {
       hook_cycles_ += payload.wide[0];
+      const TaskBook& next = At(TaskId(payload.narrow[1]));
+      if (next.is_worker) At(next.works_for).hook = Cycles(payload.wide[0]);
       if (payload.narrow[2] != 0) return;
       hook_cycles_others_ += payload.wide[0];
       hook_lines_others_ += payload.wide[1];

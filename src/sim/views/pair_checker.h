@@ -84,7 +84,8 @@ class PairChecker final : public Listener {
     bool reported = false;
     std::string problem;
     Time open_since;
-    Cycles executed_since;  // … what its worker has executed since
+    Cycles executed_since;  // … what its worker has executed since, hooks apart
+    Cycles hook;            // what the hook of the switch to its worker still takes
   };
 
   TaskBook& At(TaskId task);
