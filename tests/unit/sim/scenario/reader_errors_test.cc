@@ -374,6 +374,37 @@ TEST_CASE("The affinity of a kernel thread has what its kind needs", "[scenario]
   }
 }
 
+TEST_CASE("Workers have a server, and tasks of one instant each a tid of their own",
+          "[scenario][errors]") {
+  for (const Row& row : {
+           Row{551, R"({"version": 1, "tasks": [{"name": "w", "ops": []}],
+                        "umcg": [{"servers": [], "workers": @["w"]}]})"},
+           Row{552, R"({"version": 1, "tasks": [{"name": "a", "tid": 5, "ops": []},
+                        {"name": "b", "tid": @5, "ops": []}]})"},
+           Row{552, R"({"version": 1, "tasks": [{"name": "a", "tid": 5, "start": 7, "ops": []},
+                        {"name": "b", "tid": 5, "start": 8, "ops": []},
+                        {"name": "c", "tid": @5, "start": 7, "ops": []}]})"},
+           Row{552, R"({"version": 1, "tasks": [{"name": "a", "tid": 5, "ops": []}],
+                        "kthreads": [{"name": "k", "tid": @5, "ops": []}]})"},
+           // Servers are there from the start.
+           Row{552, R"({"version": 1, "tasks": [{"name": "a", "tid": 5, "ops": []}],
+                        "umcg": [{"servers": [{"name": "S", "tid": @5}], "workers": []}]})"},
+       }) {
+    CheckRow(row);
+  }
+  // A number may be used again later, by a task in place of a server, too (MODEL-291).
+  for (const char* text :
+       {R"({"version": 1, "tasks": [{"name": "a", "tid": 5, "ops": []},
+            {"name": "b", "tid": 5, "start": 1, "ops": []}]})",
+        R"({"version": 1, "tasks": [{"name": "a", "tid": 5, "start": 1, "ops": []}],
+            "umcg": [{"servers": [{"name": "S", "tid": 5}], "workers": []}]})"}) {
+    INFO(text);
+    std::vector<Diagnostic> diagnostics;
+    CHECK(ReadScenario(text, "s.json", diagnostics, TestRegistry()).has_value());
+    CHECK(diagnostics.empty());
+  }
+}
+
 TEST_CASE("What this version does not model is said so", "[scenario][errors]") {
   for (const Row& row : {
            Row{403, R"({"version": 1, "tasks": [{"name": "a", "sched": {"policy": @"deadline",
