@@ -130,8 +130,14 @@ class Maker {
       TaskSpec task;
       task.name = name;
       task.process = group.process;
-      task.worker_start = random_.OneIn(3) ? WorkerStart::kRegister : WorkerStart::kParked;
-      if (task.worker_start == WorkerStart::kRegister) task.start = Time(random_.Below(200));
+      // A file has no place for "register" beside a time.
+      const bool registers = random_.OneIn(3);
+      if (registers) {
+        task.start = Time(random_.Below(200));
+        task.ops.push_back(Call("umcg_register"));
+      } else {
+        task.worker_start = WorkerStart::kParked;
+      }
       task.sched.priority = 0;
       const int pieces = 1 + random_.Below(5);
       for (int i = 0; i < pieces; ++i) Piece(group, task.ops);
