@@ -383,14 +383,16 @@ void UmcgBooks::OnHandoff(const PolicyEventPayload& p, Time t) {
     // Basic tasks and servers wake each other by programs of their own: nobody is lost there.
     worker.runs = to.is_server ? TaskId() : worker.gives;
     to.serves = task;
-  } else if (!to.is_server) {
-    to.serves = worker.serves;
   }
   if (p.wide[0] == kYieldKind) to.runs = TaskId();
+}
+
+// A worker has taken the one it swaps to, which its server runs from here on; what it meant when
+// the swap began may be another's by then.
+void UmcgBooks::OnTaken(TaskId by, TaskId task) {
+  Of(task).serves = Of(by).serves;
   for (Worker& server : workers_) {
-    if (!worker.is_server && !to.is_server && server.is_server && server.runs == task) {
-      server.runs = TaskId(p.narrow[1]);
-    }
+    if (server.is_server && server.runs == by) server.runs = task;
   }
 }
 
@@ -454,6 +456,9 @@ void UmcgBooks::OnUmcg(int kind, const TraceEvent& event) {
       worker.list_order = worker.on_list ? next_taken_-- : ++joins_;
       worker.in_queue = p.wide[0] == 1;
       worker.on_list = false;
+      if (p.wide[0] == 0 && TaskId(p.narrow[1]).valid() && !Of(TaskId(p.narrow[1])).is_server) {
+        OnTaken(TaskId(p.narrow[1]), task);
+      }
       return;
     case UmcgEvents::kSilent:
       totals_.Add(UmcgCount::kSilent, task, 1);

@@ -123,6 +123,7 @@ class UmcgBooks final : public Listener {
   void OnUmcg(int kind, const TraceEvent& event);
   void OnState(const PolicyEventPayload& p, Time t);
   void OnHandoff(const PolicyEventPayload& p, Time t);
+  void OnTaken(TaskId by, TaskId task);
   void OnCounted(int kind, const PolicyEventPayload& p, Time t);
   void OnRegister(const PolicyEventPayload& p);
   void OnSegment(const Segment& segment, Time end);

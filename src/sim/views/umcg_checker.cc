@@ -424,9 +424,15 @@ void UmcgChecker::OnUmcg(int kind, const TraceEvent& event) {
       Of(task).pushing = false;
       CheckIdle(event.t, event.cpu(), task);
       return;
-    case UmcgEvents::kQueue:
+    case UmcgEvents::kQueue: {
       Of(task).on_list = Of(task).pushing = Of(task).told_lost = false;
+      // A swap counts from here: between its first step and this one the worker may have been
+      // preempted, and another server may have run the one it meant.
+      const TaskId taken_by(p.narrow[1]);
+      const bool is_swap = p.wide[0] == 0 && taken_by.valid() && Of(taken_by).is_worker;
+      if (is_swap) Of(task).runs_for = Of(taken_by).runs_for;
       return;
+    }
     case UmcgEvents::kIgnored:
       Of(task).in_block_path = false;
       return;
@@ -444,7 +450,6 @@ void UmcgChecker::OnUmcg(int kind, const TraceEvent& event) {
       const TaskId to(p.narrow[1]);
       if (!to.valid()) return;
       if (Of(task).is_server && p.wide[0] == 0) Of(to).runs_for = task;
-      if (p.wide[0] == 2 && Of(task).is_worker) Of(to).runs_for = Of(task).runs_for;
       return;
     }
     case UmcgEvents::kRegister: {
