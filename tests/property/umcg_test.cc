@@ -507,9 +507,8 @@ TEST_CASE("Whatever stands in user memory, a run comes to an end", "[property][u
   CheckThatHostileWorldsEnd(1, 150);
 }
 
-// In world 1000987 v0.6 makes a word BLOCKED that is BLOCKED (UM-I12); not worked out yet.
 TEST_CASE("Many runs with anything in user memory come to an end", "[property][umcg][slow]") {
-  CheckThatHostileWorldsEnd(FirstWorld(), WorldsWanted(986));
+  CheckThatHostileWorldsEnd(FirstWorld(), WorldsWanted(1000));
 }
 
 }  // namespace

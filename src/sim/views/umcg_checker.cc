@@ -47,16 +47,20 @@ const char* NameOfState(int64_t state) {
 }
 
 // Changes of the state that the kernel makes (umcg.md 6.12, 10). What user space wrote there may be
-// anything; the way back to user mode makes it IDLE, and umcg_wait unlocks whatever it finds.
+// anything: the way back to user mode makes it IDLE.
 bool IsKernelChange(int64_t from, int64_t to, bool is_pz) {
-  const bool odd = from == kNone || from > kBlocked;
-  if (odd && to == from) return !is_pz;
   if (is_pz) {
     return (from == kBlocked && to == kIdle) || (from == kIdle && to != kNone) ||
            (from == kRunning && to != kRunning);
   }
-  return (odd && to == kIdle) || (from == kBlocked && to == kIdle) ||
-         (from == kRunning && (to == kBlocked || to == kIdle)) || from == kIdle;
+  switch (from) {
+    case kRunning:
+      return to == kBlocked || to == kIdle;
+    case kIdle:
+      return to == kRunning || to == kBlocked;
+    default:
+      return to == kIdle;
+  }
 }
 
 // The same under umcg-ev (umcg.md 11), where no other change is possible.
@@ -159,6 +163,12 @@ void UmcgChecker::Report(const char* id, Time at, CpuId cpu, TaskId task, std::s
 bool UmcgChecker::MayStandOnList(int64_t word) const {
   if (!is_ev_) return StateOf(word) == kIdle;
   return StateOf(word) == kWaking || StateOf(word) == kSwapping || word == (kRunnable | kTimedOut);
+}
+
+// umcg_wait takes LOCKED away (A5) and asks for nothing else in the word (MODEL-320).
+bool UmcgChecker::IsUnlock(int64_t from, int64_t to) const {
+  const int64_t looked_at = state_mask_ | locked_ | preempted_ | user_bits_;
+  return (from & locked_) != 0 && (to & looked_at) == (from & looked_at & ~locked_);
 }
 
 // I1: RUNNING with any flags, or in scheduling code.
@@ -327,8 +337,9 @@ void UmcgChecker::CheckKernelChange(const TraceEvent& event, const PolicyEventPa
     report("UM-I11",
            fmt::format("{} changed the word of {} of another process", Name(by), Name(task)));
   }
-  const bool known = is_ev_ ? IsChangeOfEv(StateOf(from), StateOf(to))
-                            : IsKernelChange(StateOf(from), StateOf(to), is_pz_);
+  const bool known = is_ev_
+                         ? IsChangeOfEv(StateOf(from), StateOf(to))
+                         : IsUnlock(from, to) || IsKernelChange(StateOf(from), StateOf(to), is_pz_);
   if (!known) {
     report("UM-I12", fmt::format("the kernel made the word of {} {} out of {}", Name(task),
                                  NameOfState(StateOf(to)), NameOfState(StateOf(from))));
