@@ -158,8 +158,11 @@ Next Engine::Wake(Kernel& kernel, Frame& frame) {
     case kFirst: {
       const int64_t word = LoadState(kernel, target);
       Of(target).waits_swap = false;
+      // One under pz that has announced a wait and not begun it has COND_WAIT in its word, which
+      // goes with the state (MODEL-321).
       if (StateOf(word) == kIdle) {
-        ChangeState(kernel, target, word, WithState(word, kRunning), frame.task, false);
+        ChangeState(kernel, target, word, WithState(word & ~layout_.cond_wait, kRunning),
+                    frame.task, false);
       }
       return Userly(kSecond, kZeroCycles);
     }
