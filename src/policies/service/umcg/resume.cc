@@ -138,7 +138,9 @@ Next Engine::ResumeQueue(Kernel& kernel, Frame& frame) {
         return Kernelly(kB6, costs_.k_cas);  // B3
       }
       if (server == 0) return ResumeDie(kernel, frame, Reason::kNoNext);
-      Announce(kernel, Handoff::kPreempt, frame.task, ByTid(server));
+      if (frame.r[kMarkAfter] == 0) {
+        Announce(kernel, Handoff::kPreempt, frame.task, ByTid(server));
+      }
       frame.r[kChosen] = server;
       if (variant_ == Variant::kV09 || Of(frame.task).tick_preempts) {
         // The own word and the list come first; the server may be awake already.
@@ -158,7 +160,11 @@ Next Engine::ResumeQueue(Kernel& kernel, Frame& frame) {
       const WordResult set = ChangeState(kernel, frame.task, frame.r[kWordRead],
                                          WithState(frame.r[kWordRead], state), frame.task, true);
       if (set.fault) return ResumeFault(kernel, frame);
-      if (!set.ok) return ResumeDie(kernel, frame, Reason::kWordChanged);
+      if (!set.ok) {
+        // A RUNNING word is user space's to change; the tick looks at it again.
+        if (Of(frame.task).tick_preempts) return Kernelly(kRead, costs_.k_get);
+        return ResumeDie(kernel, frame, Reason::kWordChanged);
+      }
       Of(frame.task).preempt_sent = Of(frame.task).tick_preempts = false;
       return CallPath(kPushed, kPush);
     }
