@@ -261,6 +261,17 @@ void AddYieldInSection(Random& random, Scenario& world) {
   lock.name = unlock.name = "A";
   Insert(random, world, {lock, Call("umcg_yield"), unlock});
 }
+void AddBasicSwap(Random& random, Scenario& world) {
+  for (const char* name : {"B0", "B1"}) {
+    TaskSpec task;
+    task.name = name;
+    task.basic = true;
+    OpSpec swap = Call("umcg_swap");
+    swap.args.emplace_back("task", std::string(name == std::string("B0") ? "B1" : "B0"));
+    task.ops = {Plain(OpKind::kRun, 1 + random.Below(300)), swap, Plain(OpKind::kSleep, 20)};
+    world.tasks.push_back(task);
+  }
+}
 // A task of another process sleeps in umcg_wait, and one of this process names it.
 void AddForeignNext(Random& random, Scenario& world) {
   TaskSpec sleeper;
@@ -380,6 +391,8 @@ TEST_CASE("What is broken as posted is found in random groups and has its name",
        AddShortTimeout,
        "UM-livelock"},
       {"exec leaves pins", "umcg-v0.6", {}, true, AddExec, "UM-I9"},
+      {"a switch to a basic task", "umcg-ev", {}, true, AddBasicSwap, "UM-I12"},
+      {"a switch to a basic task", "umcg-ev", {}, true, AddBasicSwap, "killed_workers.not-running"},
       {"a yield in a critical section", "umcg-pz", {}, true, AddYieldInSection, "UM-I10"},
   };
   for (const Known& known : all) {

@@ -263,6 +263,7 @@ class Engine final : public KernelService, private WorkerQueues {
 
   // --- umcg-ev (ev.cc, ev_user.cc)
   Space& SpaceOf(TaskId task) { return spaces_[static_cast<std::size_t>(UserOf(task)->process)]; }
+  bool HasBuffer(TaskId task) const;
   void EvSet(Kernel& kernel, TaskId task, int64_t state, TaskId by);
   void EvTell(Kernel& kernel, TaskId worker, TaskId server, WorkerEvent event);
   void EvPushIdle(Kernel& kernel, TaskId worker);

@@ -23,6 +23,12 @@ constexpr int kWaited = 3;  // the result of the wait
 
 }  // namespace
 
+// Servers and basic tasks give their calls a buffer for events, whatever they have become.
+bool Engine::HasBuffer(TaskId task) const {
+  const UserRole role = UserOf(task)->role;
+  return role == UserRole::kServer || role == UserRole::kBasic;
+}
+
 void Engine::EvSet(Kernel& kernel, TaskId task, int64_t state, TaskId by) {
   ChangeState(kernel, task, LoadState(kernel, task), state, by, true);
 }
@@ -67,19 +73,23 @@ bool Engine::EvWakeIdle(Kernel& kernel, TaskId by, bool by_user) {
   }
   Emit(kernel, kEvTakeServer, TidOf(server), by_user ? 1 : 0, by.value(), server.value());
   if (!server.valid()) return false;
+  Of(server).is_worker = false;  // whatever it was made on the list
   EvSet(kernel, server, kRunning, by);
   kernel.Wake(server);
   return true;
 }
 
 // Makes a worker that the server or another worker has named RUNNING. False: it was not RUNNABLE,
-// for which whoever named it is killed.
+// for which whoever named it is killed; a server that was named is a worker all the same from here
+// on (MODEL-322).
 bool Engine::EvRun(Kernel& kernel, TaskId worker, TaskId server, TaskId by) {
   const int64_t before = LoadState(kernel, worker);
-  Of(worker).server = server;
-  Of(worker).attached = server;
+  Thread& thread = Of(worker);
+  thread.server = server;
+  thread.attached = server;
   EvSet(kernel, worker, kRunning, by);
   if (before != kRunnable) {
+    if (!thread.is_worker) thread.is_worker = thread.hooks = true;
     Die(kernel, by, Reason::kNotRunning);
     return false;
   }
@@ -160,7 +170,7 @@ Next Engine::EvIdle(Kernel& kernel, Frame& frame) {
   }
   thread.in_idle_loop = false;
   thread.hooks = true;
-  if (runs && thread.is_worker) StartSlice(kernel, frame.task);
+  if (runs && thread.is_worker && !HasBuffer(frame.task)) StartSlice(kernel, frame.task);
   if (runs) return Next::Return(0);
   return Next::Return(timed_out || !signalled ? kETIMEDOUT : kEINTR);
 }
@@ -194,6 +204,10 @@ Next Engine::EvWorkerCall(Kernel& kernel, Frame& frame) {
 // WAIT of a server: idle until it is woken, or at once if workers are on the list.
 Next Engine::EvServerWait(Kernel& kernel, Frame& frame) {
   Thread& thread = Of(frame.task);
+  // A worker's wait has no room for events.
+  if (frame.step == StepId(0) && thread.is_worker) {
+    return Next::Return(frame.r[kAgainAfterSignal] != 0 ? 0 : kEINVAL);
+  }
   if (frame.step == StepId(0) && frame.r[kAgainAfterSignal] == 0) {
     if (LoadState(kernel, frame.task) != kRunning || thread.event != WorkerEvent::kNothing) {
       Die(kernel, frame.task, Reason::kWait);
@@ -227,6 +241,7 @@ Next Engine::EvSwitch(Kernel& kernel, Frame& frame) {
         return Next::Return(kEINVAL);
       }
       if (Of(self).is_worker) {
+        if (HasBuffer(self)) return Next::Return(kEINVAL);  // likewise
         const TaskId server = EvLeaveServer(kernel, self, kSwapping);
         EvPushIdle(kernel, self);
         if (!EvRun(kernel, next, server, self)) return Next::Return(kEINVAL);

@@ -28,6 +28,7 @@ int64_t TimeoutOf(const Frame& frame) {
 void Engine::EvHandle(Kernel& kernel, TaskId server) {
   std::vector<Told>& told = told_[server.index()];
   for (auto it = told.rbegin(); it != told.rend(); ++it) {
+    if (HasBuffer(it->worker)) continue;  // its id as a worker is 0, which names nobody
     Thread& worker = Of(it->worker);
     // It leaves the kernel's list, whether or not it joins a queue.
     if (it->event == WorkerEvent::kWait && !worker.requeue) {
@@ -121,7 +122,9 @@ Next Engine::EvCommand(Kernel& kernel, Frame& frame) {
     case kOpYield:
     case kOpWait: {
       if (!thread.registered) return done(kEINVAL);
-      if (!thread.is_worker) return CallPath(kCalled, kEvServerWait, TimeoutOf(frame));
+      if (!thread.is_worker || HasBuffer(self)) {
+        return CallPath(kCalled, kEvServerWait, TimeoutOf(frame));
+      }
       if (LoadState(kernel, self) != kRunning) {  // with a mutex that it has waited for
         Die(kernel, self, Reason::kNotRunning);
         return done(kEINVAL);
@@ -133,7 +136,7 @@ Next Engine::EvCommand(Kernel& kernel, Frame& frame) {
     case kOpSwap: {
       const TaskId other(static_cast<int32_t>(frame.r[0]));
       if (!thread.registered) return done(kEINVAL);
-      if (thread.is_worker) {
+      if (thread.is_worker && !HasBuffer(self)) {
         if (frame.r[kMayName] == 0 || !MayBeSwappedTo(kernel, other)) return done(kEAGAIN);
         LeaveQueue(kernel, other, self);
       }
@@ -188,8 +191,9 @@ Next Engine::EvOp(Kernel& kernel, Frame& frame) {
       const bool waits = frame.path == PathId(kOpYield) || frame.path == PathId(kOpWait);
       const TaskId other = swaps ? TaskId(static_cast<int32_t>(frame.r[0])) : TaskId();
       if (swaps && !other.valid()) return Next::Return(kESRCH);
-      frame.r[kMayName] = !swaps || (thread.is_worker && MayBeSwappedTo(kernel, other)) ? 1 : 0;
-      if (thread.is_worker && (waits || swaps)) {
+      const bool yields = thread.is_worker && !HasBuffer(frame.task);
+      frame.r[kMayName] = !swaps || (yields && MayBeSwappedTo(kernel, other)) ? 1 : 0;
+      if (yields && (waits || swaps)) {
         thread.requeue = (frame.path == PathId(kOpYield) ? frame.r[0] : frame.r[1]) == 1;
         const bool timed = frame.path == PathId(kOpWait) && frame.r[0] > 0;
         thread.waits_swap = !thread.requeue && !timed && frame.r[kMayName] != 0;
@@ -211,14 +215,16 @@ Next Engine::EvOp(Kernel& kernel, Frame& frame) {
       frame.r[kResult] = frame.result;
       return Next::ToUser(StepId(kBack));
     case kCallAgain:
-      if (!thread.is_worker) return CallPath(kCalled, kEvServerWait, TimeoutOf(frame), 1);
+      if (!thread.is_worker || HasBuffer(frame.task)) {
+        return CallPath(kCalled, kEvServerWait, TimeoutOf(frame), 1);
+      }
       return CallPath(kCalled, kEvWorkerCall, TimeoutOf(frame));
     default:  // kBack
       // A signal has been delivered; the call is made again with the flag that says so.
       if (frame.r[kResult] == kEINTR) {
         return Next::Run(StepId(kCallAgain), kernel.facts().c_syscall, RunMode::kKernel);
       }
-      if (!thread.is_worker) told_[frame.task.index()].clear();
+      if (!thread.is_worker || HasBuffer(frame.task)) told_[frame.task.index()].clear();
       if (frame.r[kResult] == kEAGAIN) thread.requeue = thread.waits_swap = false;
       Emit(kernel, kEvExit, frame.r[kResult], 0, frame.task.value());
       return Next::Return(frame.r[kResult]);
