@@ -3,6 +3,7 @@
 // Tested by tests/unit/policies/lock/pi_test.cc.
 #include "lock/pi_waiters.h"
 
+#include <algorithm>
 #include <iterator>
 
 #include "lock/lock_words.h"
@@ -34,7 +35,8 @@ PiWaiters::PiWaiters(const Limits& limits)
     : waiters_(static_cast<std::size_t>(limits.num_tasks)),
       locks_(static_cast<std::size_t>(limits.num_locks)),
       queues_(static_cast<std::size_t>(limits.num_locks)),
-      held_(static_cast<std::size_t>(limits.num_tasks)) {
+      held_(static_cast<std::size_t>(limits.num_tasks)),
+      levels_(static_cast<std::size_t>(limits.num_locks)) {
   for (std::size_t i = 0; i < waiters_.size(); ++i) {
     waiters_[i].task = TaskId(static_cast<int32_t>(i));
   }
@@ -62,22 +64,45 @@ PiWaiters::Effective PiWaiters::EffectiveOf(const Kernel& kernel, TaskId task) c
   return {Lend(base, strongest->attr), strongest->task};
 }
 
+std::vector<PiWaiters::Level>::iterator PiWaiters::LevelOf(const PiWaiter& waiter) {
+  std::vector<Level>& levels = levels_[waiter.lock.index()];
+  return std::lower_bound(levels.begin(), levels.end(), waiter.urgency,
+                          [](const Level& level, const Urgency& u) { return level.urgency < u; });
+}
+
+int PiWaiters::Insert(PiWaiter& waiter) {
+  waiter.seq = next_seq_++;
+  queues_[waiter.lock.index()].insert(waiter);
+  std::vector<Level>& levels = levels_[waiter.lock.index()];
+  auto own = LevelOf(waiter);
+  if (own == levels.end() || own->urgency != waiter.urgency) {
+    own = levels.insert(own, {waiter.urgency, 0});
+  }
+  int before = own->count++;
+  for (auto level = levels.begin(); level != own; ++level) before += level->count;
+  return before;
+}
+
+void PiWaiters::Erase(PiWaiter& waiter) {
+  Queue& queue = queues_[waiter.lock.index()];
+  queue.erase(queue.iterator_to(waiter));
+  const auto own = LevelOf(waiter);
+  if (--own->count == 0) levels_[waiter.lock.index()].erase(own);
+}
+
 void PiWaiters::Add(Kernel& kernel, TaskId task, LockId lock) {
   PiWaiter& waiter = waiters_[task.index()];
   RQSIM_CHECK(!waiter.lock.valid());
   waiter.lock = lock;
   waiter.attr = EffectiveOf(kernel, task).attr;
   waiter.urgency = Urgency::Of(waiter.attr);
-  waiter.seq = next_seq_++;
-  queues_[lock.index()].insert(waiter);
-  EmitWait(kernel, lock, task, MutexQueue::kWaitList, PositionOf(task));
+  EmitWait(kernel, lock, task, MutexQueue::kWaitList, Insert(waiter));
 }
 
 void PiWaiters::Remove(Kernel& kernel, TaskId task) {
   PiWaiter& waiter = waiters_[task.index()];
   RQSIM_CHECK(waiter.lock.valid());
-  Queue& queue = queues_[waiter.lock.index()];
-  queue.erase(queue.iterator_to(waiter));
+  Erase(waiter);
   EmitWait(kernel, waiter.lock, task, MutexQueue::kWaitList, -1);
   waiter.lock = LockId();
 }
@@ -90,16 +115,15 @@ bool PiWaiters::Reorder(Kernel& kernel, TaskId task) {
   waiter.attr = attr;
   if (!moves) return false;
   const LockId lock = waiter.lock;
-  const int before = PositionOf(task);
   Queue& queue = queues_[lock.index()];
-  queue.erase(queue.iterator_to(waiter));
+  const auto next = std::next(queue.iterator_to(waiter));
+  Erase(waiter);
   waiter.urgency = Urgency::Of(attr);
-  waiter.seq = next_seq_++;
-  queue.insert(waiter);
-  const int after = PositionOf(task);
-  if (before != after) {
+  const int position = Insert(waiter);
+  // Between the same two it is where it was.
+  if (std::next(queue.iterator_to(waiter)) != next) {
     EmitWait(kernel, lock, task, MutexQueue::kWaitList, -1);
-    EmitWait(kernel, lock, task, MutexQueue::kWaitList, after);
+    EmitWait(kernel, lock, task, MutexQueue::kWaitList, position);
   }
   return true;
 }

@@ -89,6 +89,17 @@ class PiWaiters {
   int NumHeld(TaskId task) const { return static_cast<int>(held_[task.index()].size()); }
 
  private:
+  // How many waiters of a lock are equally urgent.
+  struct Level {
+    Urgency urgency;
+    int count = 0;
+  };
+
+  // Puts it in behind its equals; returns its position.
+  int Insert(PiWaiter& waiter);
+  void Erase(PiWaiter& waiter);
+  std::vector<Level>::iterator LevelOf(const PiWaiter& waiter);
+
   using Queue = boost::intrusive::set<PiWaiter, boost::intrusive::constant_time_size<false>>;
   using Held = boost::intrusive::list<HeldLock, boost::intrusive::constant_time_size<false>>;
 
@@ -96,6 +107,8 @@ class PiWaiters {
   std::vector<HeldLock> locks_;    // by lock
   std::vector<Queue> queues_;      // by lock, over waiters_
   std::vector<Held> held_;         // by task, over locks_
+  // By lock, the strongest first: tells a waiter's position without a walk over those before it.
+  std::vector<std::vector<Level>> levels_;
   uint64_t next_seq_ = 0;
 };
 
