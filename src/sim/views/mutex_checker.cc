@@ -111,6 +111,7 @@ void MutexChecker::OnEvent(const TraceEvent& event) {
       const WwContext context = event.As<WwContext>();
       At(context.pid).wait_die = context.acquired >= 0 && context.wait_die != 0;
       At(context.pid).ww_acquired = context.acquired;
+      CountMortal(At(context.pid));
       return;
     }
     default:
@@ -176,6 +177,7 @@ void MutexChecker::OnWait(const MutexWait& wait) {
     // An older one (ww) comes before whoever asked for the lock.
     if (wait.position == 0 && lock.handoff_for.valid()) lock.handoff_for = TaskId();
     if (!task.asleep) ++lock.awake_waiters;
+    CountMortal(task);
     return;
   }
   if (task.waits_on != wait.lock) {
@@ -185,6 +187,8 @@ void MutexChecker::OnWait(const MutexWait& wait) {
     return;
   }
   lock.waiters.Leave(links_, wait.pid);
+  if (task.is_mortal) --lock.mortal_waiters;
+  task.is_mortal = false;
   task.waits_on = LockId();
   if (!task.asleep) --lock.awake_waiters;
   if (lock.handoff_for == wait.pid) lock.handoff_for = TaskId();
@@ -320,6 +324,7 @@ void MutexChecker::SetAsleep(TaskId id, bool asleep) {
   task.asleep = asleep;
   if (!task.waits_on.valid()) return;
   At(task.waits_on).awake_waiters += asleep ? -1 : 1;
+  CountMortal(task);
   Touch(task.waits_on);
 }
 
@@ -384,14 +389,26 @@ void MutexChecker::SettleLock(LockId id) {
   }
 }
 
+// One that holds locks and sleeps may have to die, if an older one waits too.
+void MutexChecker::CountMortal(TaskState& task) {
+  const bool is_mortal =
+      task.waits_on.valid() && task.wait_die && task.ww_acquired > 0 && task.asleep;
+  if (is_mortal == task.is_mortal) return;
+  task.is_mortal = is_mortal;
+  At(task.waits_on).mortal_waiters += is_mortal ? 1 : -1;
+  Touch(task.waits_on);
+}
+
 // A waiter that sleeps holding locks behind another with a context (wait-die); invalid: none.
 TaskId MutexChecker::MustHaveDied(const LockState& lock) {
+  int32_t mortals = lock.mortal_waiters;
   bool is_first = true;
-  for (TaskId id = lock.waiters.front(); id.valid(); id = links_[id.index()].next) {
+  for (TaskId id = lock.waiters.front(); id.valid() && mortals > 0; id = links_[id.index()].next) {
     const TaskState& task = At(id);
     if (!task.wait_die) continue;
-    if (!is_first && task.ww_acquired > 0 && task.asleep) return id;
+    if (!is_first && task.is_mortal) return id;
     is_first = false;
+    mortals -= task.is_mortal ? 1 : 0;
   }
   return TaskId();
 }

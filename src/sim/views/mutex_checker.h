@@ -52,8 +52,9 @@ class MutexChecker final : public Listener {
     int32_t unlocks = 0;  // since then
     WaitList waiters;
     int32_t awake_waiters = 0;
-    Time stranger_at = kNever;  // an unlock by a stranger was reported at this instant
-    uint32_t broken = 0;        // settled invariants that do not hold, a bit each
+    int32_t mortal_waiters = 0;  // that sleep holding locks (wait-die)
+    Time stranger_at = kNever;   // an unlock by a stranger was reported at this instant
+    uint32_t broken = 0;         // settled invariants that do not hold, a bit each
     bool dirty = false;
   };
   struct TaskState {
@@ -67,6 +68,7 @@ class MutexChecker final : public Listener {
     int32_t owned = 0;  // words that name it
     bool on_cpu = false;
     bool asleep = false;
+    bool is_mortal = false;  // counted as one
     bool has_exited = false;
     uint32_t broken = 0;
     bool dirty = false;
@@ -93,6 +95,7 @@ class MutexChecker final : public Listener {
   void Settle();
   void SettleLock(LockId id);
   TaskId MustHaveDied(const LockState& lock);
+  void CountMortal(TaskState& task);
   void SettleTask(TaskId id);
   // Whether `holds` has just ceased to be so; keeps the bit.
   static bool Breaks(uint32_t& broken, uint32_t bit, bool holds);

@@ -53,7 +53,7 @@ void PiChecker::OnEvent(const TraceEvent& event) {
       OnAttr(event.As<TaskAttr>());
       return;
     case EventKind::kSchedPiSetprio:
-      OnSetprio(event.As<SchedPiSetprio>());
+      SetEff(event.As<SchedPiSetprio>().pid, event.As<SchedPiSetprio>().newprio);
       return;
     case EventKind::kMutexWord:
       OnWord(event.As<MutexWord>());
@@ -103,23 +103,21 @@ void PiChecker::CountWalker(TaskState& task) {
 
 void PiChecker::OnAttr(const TaskAttr& attr) {
   TaskState& task = At(attr.pid);
-  if (!task.known || task.eff == task.base) task.eff = attr.prio;
+  const bool is_boosted = task.known && task.eff != task.base;
   task.base = attr.prio;
   task.known = true;
-  Touch(attr.pid);
-  if (task.waits_on.valid() && locks_[task.waits_on.index()].owner.valid()) {
-    Touch(locks_[task.waits_on.index()].owner);
-  }
+  SetEff(attr.pid, is_boosted ? task.eff : attr.prio);
 }
 
-void PiChecker::OnSetprio(const SchedPiSetprio& change) {
-  TaskState& task = At(change.pid);
-  task.eff = change.newprio;
-  const LockId waits_on = task.waits_on;
-  Touch(change.pid);
-  if (waits_on.valid() && locks_[waits_on.index()].owner.valid()) {
-    Touch(locks_[waits_on.index()].owner);
-  }
+void PiChecker::SetEff(TaskId id, int32_t eff) {
+  TaskState& task = At(id);
+  task.eff = eff;
+  Touch(id);
+  if (!task.waits_on.valid()) return;
+  LockState& lock = locks_[task.waits_on.index()];
+  lock.waiters.Move(task.waits_at, LevelOf(eff));
+  task.waits_at = LevelOf(eff);
+  if (lock.owner.valid()) Touch(lock.owner);
 }
 
 void PiChecker::OnWord(const MutexWord& word) {
@@ -138,13 +136,13 @@ void PiChecker::OnWord(const MutexWord& word) {
 
 void PiChecker::OnWait(const MutexWait& wait) {
   if (wait.queue != MutexQueue::kWaitList) return;
-  LockState& lock = locks_[wait.lock.index()];
   TaskState& task = At(wait.pid);
-  std::erase(lock.waiters, wait.pid);
-  task.waits_on = LockId();
+  if (task.waits_on.valid()) locks_[task.waits_on.index()].waiters.Remove(task.waits_at);
+  task.waits_on = wait.joined != 0 ? wait.lock : LockId();
+  LockState& lock = locks_[wait.lock.index()];
   if (wait.joined != 0) {
-    lock.waiters.push_back(wait.pid);
-    task.waits_on = wait.lock;
+    task.waits_at = LevelOf(task.eff);
+    lock.waiters.Add(task.waits_at);
   }
   if (lock.owner.valid()) Touch(lock.owner);
 }
@@ -177,9 +175,7 @@ void PiChecker::Check(TaskId id) {
   if (!task.known) return;
   int32_t wanted = LevelOf(task.base);
   for (const LockId lock : task.owned) {
-    for (const TaskId waiter : locks_[lock.index()].waiters) {
-      wanted = std::min(wanted, LevelOf(At(waiter).eff));
-    }
+    wanted = std::min(wanted, locks_[lock.index()].waiters.First());
   }
   const bool was_broken = std::exchange(task.is_broken, LevelOf(task.eff) != wanted);
   if (!task.is_broken || was_broken) return;

@@ -16,6 +16,7 @@
 
 #include "rqsim/listener.h"
 #include "rqsim/trace_event.h"
+#include "sim/views/prio_counts.h"
 
 namespace rqsim {
 
@@ -32,7 +33,8 @@ class PiChecker final : public Listener {
     bool known = false;
     std::vector<LockId> owned;
     LockId waits_on;
-    LockId contends;  // between contention_begin and contention_end
+    int32_t waits_at = 0;  // its level there
+    LockId contends;       // between contention_begin and contention_end
     bool is_unlocking = false;
     bool is_awake = true;     // of one that contends: it has run since it last slept
     bool is_walking = false;  // counted in walkers_
@@ -41,13 +43,13 @@ class PiChecker final : public Listener {
   };
   struct LockState {
     TaskId owner;
-    std::vector<TaskId> waiters;  // in no particular order
+    PrioCounts waiters;  // by the level of the effective prio
   };
 
   TaskState& At(TaskId id);
   void Touch(TaskId id);
+  void SetEff(TaskId id, int32_t eff);
   void OnAttr(const TaskAttr& attr);
-  void OnSetprio(const SchedPiSetprio& change);
   void OnWord(const MutexWord& word);
   void OnWait(const MutexWait& wait);
   void OnSwitch(const SchedSwitch& change);

@@ -409,4 +409,34 @@ TEST_CASE("MX-I11 is reported when a younger waiter that holds locks sleeps behi
   CHECK(locks.feed.reported() == "MX-I11@3");
 }
 
+TEST_CASE("MX-I11 is not reported while the first waiter alone holds locks, or they are awake",
+          "[views][mutex]") {
+  // W, the older, holds a lock and waits first. V, behind it, holds none until 3; then it does, and
+  // is woken at 4 to give up. It sleeps on: once at 3, and anew at 6.
+  Locks locks;
+  const auto context = [&](int64_t t, std::string_view task, int64_t stamp, int32_t acquired) {
+    locks.feed.At(t, 0,
+                  WwContext{.stamp = stamp,
+                            .pid = locks.feed.Task(task),
+                            .acquired = acquired,
+                            .wounded = 0,
+                            .wait_die = 1});
+  };
+  locks.Lock(0, "L", "A");
+  context(0, "W", 1, 1);
+  context(0, "V", 2, 0);
+  locks.Word(1, "A", "L", kWaitersFlag);
+  locks.Join(1, 0, "W", "A");
+  locks.Join(1, 1, "V", "A", MutexQueue::kWaitList, 1);
+  locks.feed.Switch(1, 0, "W", 'D', "idle");
+  locks.feed.Switch(1, 1, "V", 'D', "idle");
+  context(3, "V", 2, 1);
+  locks.feed.Wake<SchedWaking>(4, 0, "V", 1);
+  locks.feed.Switch(4, 1, "idle", 'R', "V");
+  locks.feed.Switch(6, 1, "V", 'D', "idle");
+  locks.feed.End(8);
+  INFO(locks.feed.messages());
+  CHECK(locks.feed.reported() == "MX-I11@3 MX-I11@6");
+}
+
 }  // namespace rqsim
