@@ -16,14 +16,16 @@ EventMask ProxyBooks::Wants() {
                        EventKind::kSchedMigrateTask, EventKind::kSegment,
                        EventKind::kMutexBlockedOn, EventKind::kMutexWord, EventKind::kMutexWait,
                        EventKind::kProxyDonor, EventKind::kProxyDeactivate, EventKind::kProxyPark,
-                       EventKind::kProxyReturn, EventKind::kProxyWalk,
-                       EventKind::kSchedMoveRefused);
+                       EventKind::kProxyReturn, EventKind::kProxyWalk, EventKind::kSchedMoveRefused,
+                       EventKind::kSchedDlThrottle, EventKind::kSchedDlReplenish,
+                       EventKind::kSchedDlUpdate);
 }
 
 void ProxyBooks::OnStart(const RunInfo& info) {
   tasks_.assign(static_cast<std::size_t>(info.num_tasks()), TaskBook());
   cpus_.assign(static_cast<std::size_t>(info.num_cpus()), CpuBook());
   owners_.assign(static_cast<std::size_t>(info.num_locks()), TaskId());
+  waited_for_.Start(info.num_tasks(), info.num_locks());
 }
 
 ProxyBooks::TaskBook& ProxyBooks::At(TaskId task) {
@@ -42,13 +44,15 @@ void ProxyBooks::OnEvent(const TraceEvent& event) {
   if (event.t > now_) PassTo(event.t);
   switch (event.kind()) {
     case EventKind::kTaskAttr:
-      At(event.As<TaskAttr>().pid).prio = event.As<TaskAttr>().prio;
+      OnAttr(event.As<TaskAttr>());
       return;
     case EventKind::kSchedSwitch: {
       const SchedSwitch change = event.As<SchedSwitch>();
       SetCpu(event.cpu(), change.next_pid, change.donor);
       if (change.next_pid != kIdleTask) At(change.next_pid).home = event.cpu();
       if (change.kept_queued != 0) At(change.prev_pid).kept_queued = true;
+      Touch(change.prev_pid);
+      Touch(change.next_pid);
       return;
     }
     case EventKind::kProxyDonor:
@@ -60,6 +64,7 @@ void ProxyBooks::OnEvent(const TraceEvent& event) {
       return;
     case EventKind::kMutexWord:
       owners_[event.As<MutexWord>().lock.index()] = event.As<MutexWord>().owner;
+      waited_for_.SetOwner(event.As<MutexWord>().lock, event.As<MutexWord>().owner);
       is_stale_ = true;
       return;
     case EventKind::kMutexWait:
@@ -70,7 +75,16 @@ void ProxyBooks::OnEvent(const TraceEvent& event) {
       return;
     case EventKind::kSchedMigrateTask:
       At(event.As<SchedMigrateTask>().pid).home = event.As<SchedMigrateTask>().dest_cpu;
-      is_stale_ = true;
+      Touch(event.As<SchedMigrateTask>().pid);
+      return;
+    case EventKind::kSchedDlThrottle:
+      Touch(event.As<SchedDlThrottle>().pid);
+      return;
+    case EventKind::kSchedDlReplenish:
+      Touch(event.As<SchedDlReplenish>().pid);
+      return;
+    case EventKind::kSchedDlUpdate:
+      Touch(event.As<SchedDlUpdate>().pid);
       return;
     case EventKind::kProxyDeactivate:
       ++deactivations_;
@@ -99,25 +113,29 @@ void ProxyBooks::OnEvent(const TraceEvent& event) {
 
 void ProxyBooks::SetCpu(CpuId id, TaskId curr, TaskId donor) {
   CpuBook& cpu = cpus_[id.index()];
-  num_proxied_ -= cpu.curr != cpu.donor ? 1 : 0;
+  --At(cpu.donor).num_donor_of;
   cpu.curr = curr;
-  cpu.donor = curr == kIdleTask ? kIdleTask : donor;
-  num_proxied_ += cpu.curr != cpu.donor ? 1 : 0;
+  cpu.donor = curr == kIdleTask || !donor.valid() ? curr : donor;
+  ++At(cpu.donor).num_donor_of;
+  curr != cpu.donor ? proxied_.Add(id) : proxied_.Remove(id);
+  Touch(id);
   is_stale_ = true;
+}
+
+void ProxyBooks::OnAttr(const TaskAttr& attr) {
+  TaskBook& task = At(attr.pid);
+  task.prio = attr.prio;
+  Touch(attr.pid);
+  for (std::size_t i = 0; task.num_donor_of > 0 && i < cpus_.size(); ++i) {
+    if (cpus_[i].donor == attr.pid) Touch(CpuId(static_cast<int32_t>(i)));
+  }
 }
 
 void ProxyBooks::OnWait(const MutexWait& wait) {
   if (wait.queue != MutexQueue::kWaitList) return;
-  TaskBook& task = At(wait.pid);
-  task.waits_for = wait.joined != 0 ? wait.lock : LockId();
-  is_stale_ = true;
-  if (task.prio >= kFirstFairPrio) return;
-  const auto at = std::find(waiters_.begin(), waiters_.end(), wait.pid);
-  if (wait.joined != 0 && at == waiters_.end()) waiters_.push_back(wait.pid);
-  if (wait.joined == 0 && at != waiters_.end()) {
-    *at = waiters_.back();
-    waiters_.pop_back();
-  }
+  Touch(wait.pid);
+  At(wait.pid).waits_for = wait.joined != 0 ? wait.lock : LockId();
+  Touch(wait.pid);
 }
 
 void ProxyBooks::OnWalk(const ProxyWalk& walk) {
@@ -143,19 +161,75 @@ void ProxyBooks::OnWakeup(const SchedWakeup& wake) {
   if (task.kept_queued && task.home.valid() && task.home != wake.target_cpu) ++misplaced_;
   task.kept_queued = false;
   task.home = wake.target_cpu;
-  is_stale_ = true;
+  Touch(wake.pid);
+}
+
+// A task that waits for nothing, and for which nobody waits, counts for nothing. One for which
+// somebody begins to wait is looked at because of that.
+void ProxyBooks::Touch(TaskId id) {
+  if (!id.valid() || id == kIdleTask) return;
+  TaskBook& task = At(id);
+  if (task.dirty || (!task.waits_for.valid() && waited_for_.Of(id) == kNoPrio)) return;
+  task.dirty = true;
+  dirty_tasks_.push_back(id);
+}
+
+void ProxyBooks::Touch(CpuId id) {
+  CpuBook& cpu = cpus_[id.index()];
+  if (cpu.dirty) return;
+  cpu.dirty = true;
+  dirty_cpus_.push_back(id);
+}
+
+void ProxyBooks::Settle() {
+  for (std::size_t i = 0; i < dirty_tasks_.size(); ++i) {
+    At(dirty_tasks_[i]).dirty = false;
+    SettleTask(dirty_tasks_[i]);
+  }
+  dirty_tasks_.clear();
+  for (std::size_t i = 0; i < waited_for_.changed().size(); ++i) {
+    SettleTask(waited_for_.changed()[i]);
+  }
+  waited_for_.ClearChanged();
+  for (const CpuId cpu : dirty_cpus_) SettleCpu(cpu);
+  dirty_cpus_.clear();
+}
+
+void ProxyBooks::SettleTask(TaskId id) {
+  TaskBook& task = At(id);
+  const TaskAccount& account = accountant_.task(id);
+  const bool waits = task.waits_for.valid() && account.IsAsleep();
+  waited_for_.SetOwn(id, waits && task.prio < kFirstFairPrio ? task.prio : kNoPrio);
+  waited_for_.SetWait(id, waits ? task.waits_for : LockId());
+
+  const int32_t prio = account.phase == TaskPhase::kRunnable ? waited_for_.Of(id) : kNoPrio;
+  const CpuId cpu = prio != kNoPrio ? account.cpu : CpuId();
+  if (prio == task.counts_as && cpu == task.counts_on) return;
+  for (const CpuId changed : {task.counts_on, cpu}) {
+    if (changed.valid()) Touch(changed);
+  }
+  if (task.counts_on.valid()) cpus_[task.counts_on.index()].waited_for.Remove(task.counts_as);
+  if (cpu.valid()) cpus_[cpu.index()].waited_for.Add(prio);
+  task.counts_as = prio;
+  task.counts_on = cpu;
+}
+
+void ProxyBooks::SettleCpu(CpuId id) {
+  CpuBook& cpu = cpus_[id.index()];
+  cpu.dirty = false;
+  inverted_ -= cpu.is_inverted ? 1 : 0;
+  cpu.is_inverted = cpu.curr != kIdleTask && cpu.waited_for.First() < At(cpu.donor).prio;
+  inverted_ += cpu.is_inverted ? 1 : 0;
 }
 
 // Time passes from now_ to `t` in the state that the events so far have made.
 void ProxyBooks::PassTo(Time t) {
+  Settle();
   if (is_stale_) {
     is_stale_ = false;
-    overrunning_ = inverted_ = 0;
-    if (num_proxied_ > 0) {
-      for (const CpuBook& cpu : cpus_) overrunning_ += Overruns(cpu) ? 1 : 0;
-    }
-    for (std::size_t i = 0; i < cpus_.size() && !waiters_.empty(); ++i) {
-      inverted_ += IsInverted(CpuId(static_cast<int32_t>(i)), cpus_[i]) ? 1 : 0;
+    overrunning_ = 0;
+    for (CpuId cpu = proxied_.First(); cpu.valid(); cpu = proxied_.After(cpu)) {
+      overrunning_ += Overruns(cpus_[cpu.index()]) ? 1 : 0;
     }
   }
   const Cycles length = t - now_;
@@ -173,30 +247,6 @@ bool ProxyBooks::Overruns(const CpuBook& cpu) const {
     end = owners_[lock.index()];
   }
   return end != cpu.curr;
-}
-
-bool ProxyBooks::IsInverted(CpuId id, const CpuBook& cpu) const {
-  if (cpu.curr == kIdleTask) return false;
-  const int32_t prio = tasks_[cpu.donor.index()].prio;
-  for (const TaskId waiter : waiters_) {
-    if (tasks_[waiter.index()].prio >= prio || !accountant_.task(waiter).IsAsleep()) continue;
-    const TaskId end = EndOfWait(waiter);
-    if (!end.valid()) continue;
-    const TaskAccount& account = accountant_.task(end);
-    if (account.phase == TaskPhase::kRunnable && account.cpu == id) return true;
-  }
-  return false;
-}
-
-TaskId ProxyBooks::EndOfWait(TaskId waiter) const {
-  TaskId end = waiter;
-  for (int i = 0; i < kWaitLinksMax; ++i) {
-    const LockId lock = tasks_[end.index()].waits_for;
-    if (!lock.valid() || !accountant_.task(end).IsAsleep()) return end;
-    end = owners_[lock.index()];
-    if (!end.valid() || end == waiter) return TaskId();
-  }
-  return TaskId();
 }
 
 void ProxyBooks::AddTo(std::vector<std::pair<std::string, int64_t>>& metrics) const {

@@ -10,7 +10,8 @@
 //                     nothing.
 //   donor_cycles      executed by one task and charged to another
 //
-// Fed by ResultBuilder before the accountant, whose phases it looks at when time has passed.
+// Fed by ResultBuilder before the accountant, whose phases it looks at when time has passed. What
+// an event costs does not depend on how many wait.
 #ifndef RQSIM_SIM_VIEWS_PROXY_BOOKS_H_
 #define RQSIM_SIM_VIEWS_PROXY_BOOKS_H_
 
@@ -19,11 +20,14 @@
 #include <utility>
 #include <vector>
 
+#include "rqsim/cpu_set.h"
 #include "rqsim/ids.h"
 #include "rqsim/listener.h"
 #include "rqsim/time.h"
 #include "rqsim/trace_event.h"
 #include "sim/views/accountant.h"
+#include "sim/views/inherited_prio.h"
+#include "sim/views/prio_counts.h"
 
 namespace rqsim {
 
@@ -46,30 +50,43 @@ class ProxyBooks {
     int32_t prio = 0;
     CpuId home;                // of its last placement
     bool kept_queued = false;  // blocked, and on a runqueue
+    bool dirty = false;
+    int32_t num_donor_of = 0;  // CPUs
+    // Where it counts as runnable while a real-time task waits for it, and that task's prio.
+    CpuId counts_on;
+    int32_t counts_as = kNoPrio;
   };
   struct CpuBook {
     TaskId curr = kIdleTask, donor = kIdleTask;
+    PrioCounts waited_for;  // runnable here: the prios of those that wait
+    bool is_inverted = false;
+    bool dirty = false;
   };
 
   TaskBook& At(TaskId task);
   void PassTo(Time t);
   void SetCpu(CpuId id, TaskId curr, TaskId donor);
+  void OnAttr(const TaskAttr& attr);
   void OnWait(const MutexWait& wait);
   void OnWalk(const ProxyWalk& walk);
   void OnWakeup(const SchedWakeup& wake);
+  void Touch(TaskId task);
+  void Touch(CpuId cpu);
+  void Settle();
+  void SettleTask(TaskId task);
+  void SettleCpu(CpuId cpu);
   bool Overruns(const CpuBook& cpu) const;
-  bool IsInverted(CpuId id, const CpuBook& cpu) const;
-  // The task that has to execute before `waiter` can; invalid if nobody or too far to follow.
-  TaskId EndOfWait(TaskId waiter) const;
 
   const Accountant& accountant_;
   std::vector<TaskBook> tasks_;
   std::vector<CpuBook> cpus_;
-  std::vector<TaskId> owners_;   // by lock
-  std::vector<TaskId> waiters_;  // real-time tasks on wait lists, no particular order
-  int num_proxied_ = 0;          // CPUs whose donor is not their current task
+  std::vector<TaskId> owners_;  // by lock
+  InheritedPrio waited_for_;    // by real-time tasks that sleep
+  std::vector<TaskId> dirty_tasks_;
+  std::vector<CpuId> dirty_cpus_;
+  CpuSet proxied_;  // whose donor is not their current task
   Time now_;
-  bool is_stale_ = true;  // overrunning_ and inverted_ are to be worked out anew
+  bool is_stale_ = true;  // overrunning_ is to be worked out anew
   int64_t overrunning_ = 0, inverted_ = 0;
   Cycles overrun_, inversion_, donated_;
   int64_t returns_ = 0, deactivations_ = 0, parks_ = 0, idle_retries_ = 0, pick_agains_ = 0,

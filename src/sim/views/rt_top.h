@@ -8,6 +8,9 @@
 // important as the most important that leads to it. As many as there are CPUs must execute,
 // the most important first, as far as their affinities allow that at once. Deadline tasks count as
 // equally important. Looked at when an instant is over (MODEL-144, MODEL-145).
+//
+// What an event costs does not depend on how many wait. The choice is worked out anew where it may
+// not be what executes, for prios and affinities instead of for each context.
 #ifndef RQSIM_SIM_VIEWS_RT_TOP_H_
 #define RQSIM_SIM_VIEWS_RT_TOP_H_
 
@@ -18,6 +21,8 @@
 #include "rqsim/listener.h"
 #include "rqsim/time.h"
 #include "rqsim/trace_event.h"
+#include "sim/views/inherited_prio.h"
+#include "sim/views/prio_counts.h"
 
 namespace rqsim {
 
@@ -31,44 +36,74 @@ class RtTop final : public Listener {
   Cycles violated() const { return violated_; }
 
  private:
+  // What a context is in the sums below.
+  struct Counted {
+    int32_t prio = kNoPrio;  // kNoPrio: it is none
+    std::size_t group = 0;
+    bool executes = false;
+    bool is_astray = false;  // executes where it may not, or on a CPU that is not active
+    friend bool operator==(const Counted&, const Counted&) = default;
+  };
   struct TaskBook {
-    int32_t prio = kNone;  // in effect
+    int32_t prio = kNoPrio;  // in effect
     CpuId queued_on, runs_on;
     LockId blocked_on;
     CpuSet cpus;
-    bool gated = false;  // stayed queued when it went to sleep
+    std::size_t group = 0;     // of `cpus`
+    bool has_no_group = true;  // … which has changed since
+    bool gated = false;        // stayed queued when it went to sleep
     bool throttled = false;
-    bool listed = false;  // in queued_
+    bool dirty = false;
+
+    Counted counted;
   };
-  struct Context {
-    TaskId task;
-    int32_t prio = 0;
+  // Contexts that may execute on the same CPUs: for the choice they are all alike.
+  struct Group {
+    CpuSet cpus;
+    PrioCounts contexts;
+    bool is_full = false;  // in the choice at hand: no seat can be made for one more
+  };
+  struct Candidates {
+    int32_t prio = kNoPrio;
+    std::size_t group = 0;
+    int32_t count = 0;
   };
   // Fair tasks have 100 and more.
   static constexpr int32_t kFirstFairPrio = 100;
-  static constexpr int32_t kNone = 1 << 20;
 
   TaskBook& At(TaskId task);
+  void Touch(TaskId task);
   void OnSwitch(const SchedSwitch& change, CpuId cpu);
   void OnQueue(const SchedQueue& change);
   void OnCpus(const TaskCpus& cpus);
+  void OnActive(CpuId cpu, bool is_active);
+  void OnThrottle(TaskId task, bool throttled);
   void PassTo(Time t);
-  // Who executes for `task`; invalid: nobody who could run now.
-  TaskId EndOf(TaskId task);
-  void CollectContexts();
-  // How many of the contexts that should execute do not; the first of them in `missing`.
-  int64_t Missing(TaskId& missing);
-  bool Seat(std::size_t context, uint64_t round);
+  void Settle();
+  void SettleTask(TaskId task);
+  void Count(TaskId task);
+  std::size_t GroupOf(TaskBook& book);
+  // How many of the contexts that should execute do not, and the prio of the first of them.
+  int64_t Missing(int32_t& prio);
+  void Choose();
+  bool Seat(std::size_t group, uint64_t round);
+  void Report(int32_t prio);
 
   const RunInfo* info_ = nullptr;
   ViolationSink* sink_ = nullptr;
   std::vector<TaskBook> tasks_;
-  std::vector<TaskId> owners_;     // by lock
-  std::vector<TaskId> queued_;     // real-time tasks on runqueues, no particular order
-  std::vector<Context> contexts_;  // the most important first
-  std::vector<int32_t> wanted_,
-      executing_;                   // priorities of those that should, and of those that do
-  std::vector<std::size_t> seats_;  // by CPU: 1 + the context that would run there; 0: none
+  std::vector<TaskId> currs_;  // by CPU
+  std::vector<TaskId> dirty_;
+  // Real-time tasks by themselves, waiters that stay queued for the owner they are blocked on.
+  InheritedPrio important_;
+  std::vector<Group> groups_;
+  std::vector<std::vector<std::size_t>> groups_from_;  // by the first CPU of the group
+  // The contexts that execute, and the others.
+  PrioCounts executing_, waiting_;
+  int num_executing_ = 0, num_astray_ = 0;
+  std::vector<Candidates> candidates_;
+  PrioCounts wanted_;               // what should execute
+  std::vector<std::size_t> seats_;  // by CPU: 1 + the group of what would run there; 0: nothing
   std::vector<uint64_t> tried_in_;  // by CPU: the round in which a seat was tried
   uint64_t round_ = 0;
   CpuSet active_;

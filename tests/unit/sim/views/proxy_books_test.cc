@@ -114,6 +114,60 @@ TEST_CASE("Who is less important than a waiter inverts while the owner is runnab
   CHECK(books["overrun_cycles"] == 0);
 }
 
+TEST_CASE("Inversions follow priorities, and who is runnable where", "[views][proxy]") {
+  // L holds A and is runnable on CPU 0, where M (2) runs; H (3) waits from 1 on, G (4) from 2 on.
+  // At 4 H becomes less important than M: G still waits. At 6 G gives up: nobody is inverted. At 8
+  // H is what it was; at 9 L is moved to CPU 1, which idles.
+  EventFeed feed({.cpus = 2, .tasks = {"L", "H", "M", "G"}, .locks = {"A"}});
+  Books books;
+  feed.To(books);
+  Priority(feed, "L", 1);
+  Priority(feed, "H", 3);
+  Priority(feed, "M", 2);
+  Priority(feed, "G", 4);
+  const auto attr = [&](int64_t t, const char* task, int priority) {
+    feed.At(t, -1, TaskAttr{.pid = feed.Task(task), .priority = priority, .prio = 99 - priority});
+  };
+  feed.Wake<SchedWakeupNew>(0, 0, "L", 0);
+  feed.Switch(0, 0, "idle", 'R', "L");
+  feed.At(0, 0, MutexWord{.lock = feed.Lock("A"), .owner = feed.Task("L")});
+  for (const char* task : {"H", "M", "G"}) feed.Wake<SchedWakeupNew>(0, 0, task, 0);
+  feed.Switch(1, 0, "L", 'R', "H");
+  Blocks(feed, 1, "H", "M", "M", false);
+  feed.Switch(2, 0, "M", 'R', "G");
+  Blocks(feed, 2, "G", "M", "M", false);
+  attr(4, "H", 1);
+  feed.At(6, 0, MutexWait{.lock = feed.Lock("A"), .pid = feed.Task("G"), .joined = 0});
+  attr(8, "H", 3);
+  feed.At(9, 0, SchedMigrateTask{feed.Task("L"), 98, CpuId(0), CpuId(1)});
+  feed.End(12);
+  CHECK(books["inversion_cycles"] == 5 + 1);
+}
+
+TEST_CASE("A chain of waits inverts for the most important in it", "[views][proxy]") {
+  // L (1) holds B, K (2) holds A and waits for B, H (4) waits for A from 2 on; M (3) runs on the
+  // CPU of the runnable L. Before H came, M was the more important.
+  EventFeed feed({.tasks = {"L", "K", "H", "M"}, .locks = {"A", "B"}});
+  Books books;
+  feed.To(books);
+  Priority(feed, "L", 1);
+  Priority(feed, "K", 2);
+  Priority(feed, "H", 4);
+  Priority(feed, "M", 3);
+  feed.At(0, 0, MutexWord{.lock = feed.Lock("B"), .owner = feed.Task("L")});
+  feed.At(0, 0, MutexWord{.lock = feed.Lock("A"), .owner = feed.Task("K")});
+  for (const char* task : {"L", "K", "H", "M"}) feed.Wake<SchedWakeupNew>(0, 0, task, 0);
+  feed.Switch(0, 0, "idle", 'R', "K");
+  const LockId b = feed.Lock("B");
+  feed.At(0, 0, MutexWait{.lock = b, .pid = feed.Task("K"), .joined = 1});
+  feed.Switch(0, 0, "K", 'D', "M");
+  feed.Switch(2, 0, "M", 'R', "H");
+  Blocks(feed, 2, "H", "M", "M", false);
+  feed.Switch(7, 0, "M", 'X', "L");
+  feed.End(9);
+  CHECK(books["inversion_cycles"] == 5);
+}
+
 TEST_CASE("A donor that wakes where it was lent to is misplaced, one that is returned is not",
           "[views][proxy]") {
   for (const bool returned : {false, true}) {

@@ -15,7 +15,10 @@ struct Top {
   RtTop top;
 
   explicit Top(bool strict = true)
-      : feed({.cpus = 2, .tasks = {"a", "b", "c", "f"}, .locks = {"A"}, .scenario = With(strict)}) {
+      : feed({.cpus = 2,
+              .tasks = {"a", "b", "c", "f"},
+              .locks = {"A", "B"},
+              .scenario = With(strict)}) {
     feed.To(top);
     Prio("a", 90);
     Prio("b", 94);
@@ -152,6 +155,75 @@ TEST_CASE("PX-I9: among equals it does not matter who executes", "[views][proxy]
   run.Queue(0, 1, "b");
   run.feed.End(10);
   CHECK(run.top.violated() == kZeroCycles);
+}
+
+TEST_CASE("PX-I9: a waiter without a priority passes on who waits for it", "[views][proxy]") {
+  // One CPU. b (94) executes. f, an ordinary task, waits for A of c (98); from 3 on a (90) waits
+  // for B of f: c should execute. At 6 f is awake and should itself; from 8 on it does.
+  Top run;
+  run.feed.At(0, 1, HotplugMask{.cpu = CpuId(1), .mask = HotplugMaskKind::kActive, .on = 0});
+  run.feed.At(0, 0, MutexWord{.lock = LockId(0), .owner = run.feed.Task("c"), .flags = 0});
+  run.feed.At(0, 0, MutexWord{.lock = LockId(1), .owner = run.feed.Task("f"), .flags = 0});
+  const auto waits = [&](int64_t t, const char* waiter, int lock, const char* next) {
+    run.Queue(t, 0, waiter);
+    run.Switch(t, 0, "idle", waiter, waiter);
+    run.feed.At(t, 0, MutexBlockedOn{.pid = run.feed.Task(waiter), .lock = LockId(lock)});
+    run.Switch(t, 0, waiter, next, next, true);
+  };
+  run.Queue(0, 0, "c");
+  waits(0, "f", 0, "idle");
+  run.Queue(0, 0, "b");
+  run.Switch(0, 0, "idle", "b", "b");
+  run.Switch(3, 0, "b", "idle", "idle");
+  waits(3, "a", 1, "b");
+  run.feed.At(6, 0, MutexBlockedOn{.pid = run.feed.Task("f"), .lock = LockId()});
+  run.feed.Wake<SchedWakeup>(6, 0, "f", 0);
+  run.Switch(8, 0, "b", "f", "a");
+  run.feed.End(10);
+  CHECK(run.feed.reported() == "PX-I9@3");
+  CHECK(run.top.violated() == Cycles(5));
+}
+
+TEST_CASE("PX-I9: who may not run anywhere else does not keep the next from its CPU",
+          "[views][proxy]") {
+  // a executes on CPU 0, where b, as important, may run too, and nowhere else. CPU 1 is for c.
+  Top run;
+  run.Prio("b", 90);
+  run.Cpus("a", 1);
+  run.Cpus("b", 1);
+  run.Queue(0, 0, "a");
+  run.Switch(0, 0, "idle", "a", "a");
+  run.Queue(0, 0, "b");
+  run.Queue(2, 0, "c");
+  // At 5 it may run on CPU 0 only, as they.
+  run.feed.At(5, 0, SchedEntry{});
+  TaskCpus cpus;
+  cpus.pid = run.feed.Task("c");
+  cpus.mask[0] = 1;
+  run.feed.At(5, 0, cpus);
+  run.feed.End(10);
+  CHECK(run.feed.reported() == "PX-I9@2");
+  CHECK(run.top.violated() == Cycles(3));
+}
+
+TEST_CASE("PX-I9: who executes where it may not takes nobody's place", "[views][proxy]") {
+  // a executes on CPU 1 but may run on CPU 0 only; b (94) executes there; c may run anywhere. The
+  // most important choice is a on CPU 0 and b on CPU 1: both execute. At 4 b may not go there: then
+  // it is a and c, and c does not execute.
+  Top run;
+  run.Cpus("a", 1);
+  run.Queue(0, 1, "a");
+  run.Switch(0, 1, "idle", "a", "a");
+  run.Queue(0, 0, "b");
+  run.Switch(0, 0, "idle", "b", "b");
+  run.Queue(0, 0, "c");
+  TaskCpus cpus;
+  cpus.pid = run.feed.Task("b");
+  cpus.mask[0] = 1;
+  run.feed.At(4, 0, cpus);
+  run.feed.End(10);
+  CHECK(run.feed.reported() == "PX-I9@4");
+  CHECK(run.top.violated() == Cycles(6));
 }
 
 }  // namespace
