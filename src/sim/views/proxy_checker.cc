@@ -21,6 +21,7 @@ void ProxyChecker::OnStart(const RunInfo& info, ViolationSink& sink) {
   broken_cpus_.assign(static_cast<std::size_t>(info.num_cpus()), false);
   put_off_.assign(static_cast<std::size_t>(info.num_cpus()), PutOff());
   dirty_.clear();
+  dirty_cpus_ = CpuSet::FirstN(info.num_cpus());
   w5_holds_ = 0;
 }
 
@@ -35,6 +36,10 @@ void ProxyChecker::Touch(TaskId id) {
   dirty_.push_back(id);
 }
 
+void ProxyChecker::Touch(CpuId id) {
+  if (id.valid()) dirty_cpus_.Add(id);
+}
+
 void ProxyChecker::OnEvent(const TraceEvent& event) {
   if (event.t != now_) {
     Settle();
@@ -47,6 +52,7 @@ void ProxyChecker::OnEvent(const TraceEvent& event) {
     case EventKind::kSchedSwitch:
       OnPicked(event.cpu());
       OnSwitch(event.As<SchedSwitch>(), event.cpu());
+      Touch(event.cpu());
       world_.Apply(event);
       OnScheduled(event.As<SchedSwitch>().next_pid, event.As<SchedSwitch>().donor, event.cpu());
       return;
@@ -57,6 +63,7 @@ void ProxyChecker::OnEvent(const TraceEvent& event) {
       return;
     case EventKind::kSchedSetDonor:
       if (event.As<SchedSetDonor>().donor != kIdleTask) OnPicked(event.cpu());
+      Touch(event.cpu());
       break;
     case EventKind::kSchedCallback:
       OnCallback(event.As<SchedCallback>(), event.cpu());
@@ -89,6 +96,7 @@ void ProxyChecker::OnEvent(const TraceEvent& event) {
       break;
     case EventKind::kWindowHold: {
       const auto hold = event.As<WindowHold>();
+      Touch(event.cpu());
       if (hold.window == static_cast<int32_t>(Window::kW5)) w5_holds_ += hold.held != 0 ? 1 : -1;
       break;
     }
@@ -132,6 +140,11 @@ void ProxyChecker::OnQueue(const SchedQueue& change) {
   const TaskId id = change.pid;
   const ProxyTask& task = world_.At(id);
   Touch(id);
+  Touch(change.queue);
+  const bool has_role_elsewhere = world_.HasRoleElsewhere(id, change.queue);
+  if (has_role_elsewhere) {
+    for (int c = 0; c < world_.num_cpus(); ++c) Touch(CpuId(c));
+  }
   if (change.queued == 0) return;
   if (task.queued_on.valid()) {
     Report(1, id, change.queue,
@@ -145,7 +158,7 @@ void ProxyChecker::OnQueue(const SchedQueue& change) {
         fmt::format("{} is put on the runqueue of CPU {} before CPU {} has switched away from it",
                     Name(id), change.queue.value(), task.left.value()));
   }
-  for (int c = 0; c < world_.num_cpus(); ++c) {
+  for (int c = 0; has_role_elsewhere && c < world_.num_cpus(); ++c) {
     const CpuId cpu(c);
     if (cpu == change.queue) continue;
     if (world_.At(cpu).donor == id) {
@@ -234,7 +247,8 @@ void ProxyChecker::OnEnd(const RunEnd& /*end*/) { Settle(); }
 void ProxyChecker::Settle() {
   for (std::size_t i = 0; i < dirty_.size(); ++i) SettleTask(dirty_[i]);
   dirty_.clear();
-  for (int c = 0; c < world_.num_cpus(); ++c) SettleCpu(CpuId(c));
+  for (CpuId cpu = dirty_cpus_.First(); cpu.valid(); cpu = dirty_cpus_.After(cpu)) SettleCpu(cpu);
+  dirty_cpus_.Clear();
 }
 
 void ProxyChecker::SettleTask(TaskId id) {

@@ -53,6 +53,7 @@ class ProxyChecker final : public Listener {
 
   Known& Of(TaskId id);
   void Touch(TaskId id);
+  void Touch(CpuId id);
   void OnCpus(const TaskCpus& cpus);
   void OnSwitch(const SchedSwitch& change, CpuId cpu);
   void OnQueue(const SchedQueue& change);
@@ -72,6 +73,7 @@ class ProxyChecker final : public Listener {
   Time now_;
   std::vector<Known> tasks_;
   std::vector<bool> broken_cpus_;
+  CpuSet dirty_cpus_;
   std::vector<PutOff> put_off_;  // by CPU
   std::vector<TaskId> dirty_;
   int w5_holds_ = 0;

@@ -124,10 +124,9 @@ void ProxyProgressChecker::Settle() {
   }
   signalled_.clear();
   if (!promises_.rescheds || !is_free_of_cost_) return;
-  for (int c = 0; c < world_.num_cpus(); ++c) {
-    const ProxyCpu& cpu = world_.At(CpuId(c));
-    const bool proxies = cpu.curr != kIdleTask && cpu.donor != kIdleTask && cpu.donor != cpu.curr;
-    if (!proxies || cpu.is_held || world_.EndOfChain(cpu.donor) == cpu.curr) continue;
+  for (CpuId c = world_.proxied().First(); c.valid(); c = world_.proxied().After(c)) {
+    const ProxyCpu& cpu = world_.At(c);
+    if (cpu.is_held || world_.EndOfChain(cpu.donor) == cpu.curr) continue;
     Report(6, cpu.curr, LockId(),
            fmt::format("{} executes for {}, whose chain does not lead to it any more",
                        Name(cpu.curr), Name(cpu.donor)));

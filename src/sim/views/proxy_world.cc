@@ -22,6 +22,7 @@ void ProxyWorld::Start(const RunInfo& info) {
   tasks_.assign(static_cast<std::size_t>(info.num_tasks()), ProxyTask());
   cpus_.assign(static_cast<std::size_t>(info.num_cpus()), ProxyCpu());
   owners_.assign(static_cast<std::size_t>(info.num_locks()), TaskId());
+  proxied_.Clear();
 }
 
 ProxyTask& ProxyWorld::At(TaskId id) {
@@ -72,7 +73,7 @@ void ProxyWorld::Apply(const TraceEvent& event) {
       return;
     }
     case EventKind::kSchedSetDonor:
-      At(event.cpu()).donor = event.As<SchedSetDonor>().donor;
+      SetDonor(event.cpu(), event.As<SchedSetDonor>().donor);
       return;
     case EventKind::kSchedWaking: {
       ProxyTask& task = At(event.As<SchedWaking>().pid);
@@ -94,8 +95,8 @@ void ProxyWorld::Apply(const TraceEvent& event) {
     case EventKind::kMutexBlockedOn: {
       const auto change = event.As<MutexBlockedOn>();
       At(change.pid).blocked_on = change.lock;
-      for (ProxyCpu& cpu : cpus_) {
-        if (cpu.walked_from == change.pid) cpu.walked_from = TaskId();
+      for (std::size_t c = 0; At(change.pid).num_walked_from > 0; ++c) {
+        if (cpus_[c].walked_from == change.pid) SetWalkedFrom(cpus_[c], TaskId());
       }
       return;
     }
@@ -158,7 +159,7 @@ void ProxyWorld::OnSwitch(const SchedSwitch& change, CpuId cpu, Time t) {
     }
   }
   if (change.next_pid != kIdleTask) At(change.next_pid).runs_on = cpu;
-  At(cpu).curr = change.next_pid;
+  SetCurr(cpu, change.next_pid);
   At(cpu).left_by = change.prev_pid;
   At(cpu).switched = t;
 }
@@ -185,7 +186,40 @@ void ProxyWorld::OnPark(const ProxyPark& park) {
 void ProxyWorld::OnScheduled(CpuId cpu, TaskId donor, TaskId curr) {
   if (!cpu.valid()) return;
   const bool proxies = curr != kIdleTask && donor != kIdleTask && donor != curr;
-  At(cpu).walked_from = proxies ? BeforeInChain(donor, curr) : TaskId();
+  SetWalkedFrom(At(cpu), proxies ? BeforeInChain(donor, curr) : TaskId());
+}
+
+void ProxyWorld::SetWalkedFrom(ProxyCpu& cpu, TaskId task) {
+  if (cpu.walked_from == task) return;
+  if (cpu.walked_from.valid()) --At(cpu.walked_from).num_walked_from;
+  cpu.walked_from = task;
+  if (task.valid()) ++At(task).num_walked_from;
+}
+
+void ProxyWorld::SetCurr(CpuId cpu, TaskId curr) {
+  --At(At(cpu).curr).num_roles;
+  At(cpu).curr = curr;
+  ++At(curr).num_roles;
+  NoteProxied(cpu);
+}
+
+void ProxyWorld::SetDonor(CpuId cpu, TaskId donor) {
+  --At(At(cpu).donor).num_roles;
+  At(cpu).donor = donor;
+  ++At(donor).num_roles;
+  NoteProxied(cpu);
+}
+
+void ProxyWorld::NoteProxied(CpuId id) {
+  const ProxyCpu& cpu = At(id);
+  const bool proxies = cpu.curr != kIdleTask && cpu.donor != kIdleTask && cpu.donor != cpu.curr;
+  proxies ? proxied_.Add(id) : proxied_.Remove(id);
+}
+
+bool ProxyWorld::HasRoleElsewhere(TaskId task, CpuId id) {
+  if (!id.valid()) return At(task).num_roles > 0;
+  const ProxyCpu& cpu = At(id);
+  return At(task).num_roles > (cpu.curr == task ? 1 : 0) + (cpu.donor == task ? 1 : 0);
 }
 
 }  // namespace rqsim

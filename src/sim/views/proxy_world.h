@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "rqsim/cpu_set.h"
 #include "rqsim/listener.h"
 #include "rqsim/trace_event.h"
 
@@ -20,11 +21,13 @@ struct ProxyTask {
   LockId blocked_on, waits_on;  // its edge; whose wait list it is on
   TaskId link;                  // who donates to it
   TaskId parked_on;
-  uint8_t state = 'R';     // letter of its last switch out
-  bool gated = false;      // tried to sleep and stayed queued
-  bool asleep = true;      // and not woken since; a task that was not started counts as asleep
-  bool is_waking = false;  // between sched_waking and sched_wakeup
-  bool in_flight = false;  // between two runqueues
+  int32_t num_roles = 0;        // how many CPUs have it as curr, and as donor
+  int32_t num_walked_from = 0;  // CPUs
+  uint8_t state = 'R';          // letter of its last switch out
+  bool gated = false;           // tried to sleep and stayed queued
+  bool asleep = true;           // and not woken since; a task that was not started counts as asleep
+  bool is_waking = false;       // between sched_waking and sched_wakeup
+  bool in_flight = false;       // between two runqueues
   bool has_exited = false;
 };
 
@@ -57,6 +60,10 @@ class ProxyWorld {
   // Who would execute for `task`: along blocked_on and owners, as far as that goes. A circle ends
   // where it began.
   TaskId EndOfChain(TaskId task);
+  // CPUs whose current task executes for another.
+  const CpuSet& proxied() const { return proxied_; }
+  // Whether a CPU other than `cpu` has `task` as its donor or as curr.
+  bool HasRoleElsewhere(TaskId task, CpuId cpu);
   // The task in front of `end` on the way from `donor`; invalid if the way does not lead there.
   TaskId BeforeInChain(TaskId donor, TaskId end);
 
@@ -65,11 +72,16 @@ class ProxyWorld {
   void OnSegment(const Segment& segment, CpuId cpu, Time t);
   void OnPark(const ProxyPark& park);
   void OnScheduled(CpuId cpu, TaskId donor, TaskId curr);
+  void SetCurr(CpuId cpu, TaskId curr);
+  void SetDonor(CpuId cpu, TaskId donor);
+  void NoteProxied(CpuId cpu);
+  void SetWalkedFrom(ProxyCpu& cpu, TaskId task);
 
   Cycles switch_cost_;
   std::vector<ProxyTask> tasks_;
   std::vector<ProxyCpu> cpus_;
   std::vector<TaskId> owners_;
+  CpuSet proxied_;
 };
 
 }  // namespace rqsim
