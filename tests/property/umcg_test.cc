@@ -272,6 +272,24 @@ void AddBasicSwap(Random& random, Scenario& world) {
     world.tasks.push_back(task);
   }
 }
+// A server waits for a worker, and on its CPU somebody else is busy.
+void AddWaitWorker(Random& random, Scenario& world) {
+  TaskSpec server;
+  server.name = "B";
+  server.basic = true;
+  server.loop = 20;
+  OpSpec wait = Call("umcg_wait_worker");
+  wait.args.emplace_back("task", std::string("W00"));
+  OpSpec wake = Call("umcg_wake");
+  wake.args.emplace_back("task", std::string("W00"));
+  server.ops = {wait, wake, Plain(OpKind::kSleep, 1 + random.Below(20))};
+  TaskSpec busy;
+  busy.name = "X";
+  busy.loop = 10;
+  busy.ops = {Plain(OpKind::kSleep, 10 + random.Below(30)), Plain(OpKind::kRun, 60)};
+  world.tasks.push_back(server);
+  world.tasks.push_back(busy);
+}
 // A task of another process sleeps in umcg_wait, and one of this process names it.
 void AddForeignNext(Random& random, Scenario& world) {
   TaskSpec sleeper;
@@ -393,6 +411,7 @@ TEST_CASE("What is broken as posted is found in random groups and has its name",
       {"exec leaves pins", "umcg-v0.6", {}, true, AddExec, "UM-I9"},
       {"a switch to a basic task", "umcg-ev", {}, true, AddBasicSwap, "UM-I12"},
       {"a switch to a basic task", "umcg-ev", {}, true, AddBasicSwap, "killed_workers.not-running"},
+      {"WAIT with a tid", "umcg-ev", {}, true, AddWaitWorker, "killed_workers.no-server"},
       {"a yield in a critical section", "umcg-pz", {}, true, AddYieldInSection, "UM-I10"},
   };
   for (const Known& known : all) {

@@ -19,6 +19,7 @@ constexpr int64_t kAttached = 4;
 constexpr int64_t kWaking = 5;
 constexpr int64_t kSwapping = 6;
 constexpr int64_t kRunnable = 7;
+constexpr int64_t kWaiting = 8;
 constexpr int64_t kTimedOut = 0x40;
 // A worker that was run so often and never got to its user code will not.
 constexpr int kLivelockRounds = 3;
@@ -41,6 +42,8 @@ const char* NameOfState(int64_t state) {
       return "SWAPPING";
     case kRunnable:
       return "RUNNABLE";
+    case kWaiting:
+      return "WAIT";
     default:
       return "no state";
   }
@@ -72,6 +75,7 @@ bool IsChangeOfEv(int64_t from, int64_t to) {
       return to != kRunning && to != kWaking;
     case kIdle:
     case kAttached:
+    case kWaiting:
       return to == kRunning || to == kNone;
     case kBlocked:
       return to == kWaking || to == kNone;

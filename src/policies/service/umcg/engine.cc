@@ -204,6 +204,9 @@ Next Engine::Step(Kernel& kernel, Frame& frame) {
   }
   const bool is_op = frame.path >= PathId(kOpYield) && frame.path < PathId(kEvBlock) &&
                      frame.path != PathId(kOpOops) && frame.path != PathId(kOpSyscall);
+  if (frame.path == PathId(kOpWaitWorker) && variant_ != Variant::kEv) {
+    return Next::Return(kENOSYS);
+  }
   if (frame.path >= PathId(kEvBlock) || (is_op && variant_ == Variant::kEv)) {
     return EvStep(kernel, frame);
   }
@@ -280,6 +283,8 @@ Next Engine::Step(Kernel& kernel, Frame& frame) {
     case kEvWorkerCall:
     case kEvServerWait:
     case kEvSwitch:
+    case kEvWaitWorker:
+    case kOpWaitWorker:
     case kNumPaths:
       break;
   }

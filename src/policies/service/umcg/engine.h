@@ -103,7 +103,8 @@ class Engine final : public KernelService, private WorkerQueues {
     bool is_dying = false;
     bool mapping_gone = false;  // its page was unmapped by force
     bool parked_pz = false;     // pz: asleep in unblock-and-wait, or on its way
-    TaskId server;              // pz: the pinned one, with a reference; ev: the one it runs for
+    TaskId server;              // pz: the pinned one, with a reference; ev: the one it runs for,
+                                // or, of one that is BLOCKED, that waits for it
     WorkerEvent event = WorkerEvent::kNothing;  // ev, of a server: what it has not been told yet
     TaskId event_worker;                        // … and of whom
     TaskId hands_to;                            // gets its CPU directly when it sleeps
@@ -277,6 +278,7 @@ class Engine final : public KernelService, private WorkerQueues {
   Next EvWorkerCall(Kernel& kernel, Frame& frame);
   Next EvServerWait(Kernel& kernel, Frame& frame);
   Next EvSwitch(Kernel& kernel, Frame& frame);
+  Next EvWaitWorker(Kernel& kernel, Frame& frame);
   Next EvCollect(Kernel& kernel, Frame& frame, int step);
   int64_t EvUnregister(Kernel& kernel, TaskId task, int how);
   int64_t EvRegister(Kernel& kernel, TaskId task, bool worker);

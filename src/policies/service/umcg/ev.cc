@@ -6,6 +6,7 @@
 // the task, which user space has not got (MODEL-295 says what the posting leaves open).
 // Tested by scenarios/umcg (umcg-ev-*, UM-19).
 #include <algorithm>
+#include <utility>
 
 #include "service/umcg/engine.h"
 
@@ -129,7 +130,13 @@ Next Engine::EvResume(Kernel& kernel, Frame& frame) {
   }
   EvSet(kernel, frame.task, kWaking, frame.task);
   EvPushIdle(kernel, frame.task);
-  EvWakeIdle(kernel, frame.task, false);
+  // A server that waits for it is all that is woken, whoever then takes it off the list.
+  if (!thread.server.valid()) {
+    EvWakeIdle(kernel, frame.task, false);
+  } else if (LoadState(kernel, thread.server) == kWaiting) {
+    EvSet(kernel, thread.server, kRunning, frame.task);
+    kernel.Wake(thread.server, WakeFlags::kCurrentCpu);
+  }
   return CallPath(1, kEvParked);
 }
 
@@ -234,7 +241,7 @@ Next Engine::EvSwitch(Kernel& kernel, Frame& frame) {
     case 1: {
       const TaskId next = LookUp(kernel, frame.r[kTid], self);
       if (!next.valid()) return Next::Return(kESRCH);
-      if (!Of(next).registered || !SameSpace(next, self)) return Next::Return(kEACCES);
+      if (!Of(next).registered || !SameSpace(next, self)) return Next::Return(kEPERM);
       frame.r[kNextTask] = next.value();
       if (LoadState(kernel, self) != kRunning) {
         Die(kernel, self, Reason::kNotRunning);
@@ -257,6 +264,36 @@ Next Engine::EvSwitch(Kernel& kernel, Frame& frame) {
     default:
       return EvCollect(kernel, frame, 2);
   }
+}
+
+// WAIT of a server with a tid, r[kTid]: until that worker's wait is over, at once if it is in none.
+// As posted the worker has no server when the call returns, whoever runs it by then (MODEL-323).
+Next Engine::EvWaitWorker(Kernel& kernel, Frame& frame) {
+  const TaskId self = frame.task;
+  if (frame.step == StepId(0)) return Kernelly(1, costs_.vpid);
+  if (frame.step == StepId(1)) {
+    const TaskId worker = LookUp(kernel, frame.r[kTid], self);
+    if (!worker.valid()) return Next::Return(kESRCH);
+    if (!Of(worker).registered || !SameSpace(worker, self)) return Next::Return(kEPERM);
+    frame.r[kNextTask] = worker.value();
+    EvSet(kernel, self, kWaiting, self);
+    if (LoadState(kernel, worker) != kBlocked) {
+      EvSet(kernel, self, kRunning, self);
+      return Next::Return(0);
+    }
+    if (std::exchange(Of(worker).server, self).valid()) {  // another server waits for it
+      Die(kernel, self, Reason::kServerNotIdle);
+      return Next::Return(kEINVAL);
+    }
+    return Kernelly(2, kZeroCycles);
+  }
+  const bool signalled = FatalPending(kernel, self) || OrdinaryPending(kernel, self);
+  if (!signalled && LoadState(kernel, self) == kWaiting) {
+    return Next::Block(StepId(2), TaskState::kInterruptible);
+  }
+  if (signalled) EvSet(kernel, self, kRunning, self);
+  Of(TaskId(static_cast<int32_t>(frame.r[kNextTask]))).server = TaskId();
+  return Next::Return(signalled ? kEINTR : 0);
 }
 
 // The end of a server's call: events go to its buffer, its worker's first, then those of the list,
@@ -339,6 +376,8 @@ Next Engine::EvStep(Kernel& kernel, Frame& frame) {
       return EvServerWait(kernel, frame);
     case kEvSwitch:
       return EvSwitch(kernel, frame);
+    case kEvWaitWorker:
+      return EvWaitWorker(kernel, frame);
     default:
       return EvOp(kernel, frame);
   }

@@ -76,7 +76,7 @@ Next Engine::EvServer(Kernel& kernel, Frame& frame) {
       }
       thread.attached = TaskId();
       thread.was_woken_idle = frame.r[kIdles] != 0 && frame.r[kResult] == 0;
-      const bool refused = frame.r[kResult] == kESRCH || frame.r[kResult] == kEACCES;
+      const bool refused = frame.r[kResult] == kESRCH || frame.r[kResult] == kEPERM;
       if (refused) thread.choice = TaskId();
       EvHandle(kernel, frame.task);
       return Userly(kLook, kZeroCycles);
@@ -121,7 +121,6 @@ Next Engine::EvCommand(Kernel& kernel, Frame& frame) {
   switch (static_cast<Path>(frame.path.value())) {
     case kOpYield:
     case kOpWait: {
-      if (!thread.registered) return done(kEINVAL);
       if (!thread.is_worker || HasBuffer(self)) {
         return CallPath(kCalled, kEvServerWait, TimeoutOf(frame));
       }
@@ -135,15 +134,20 @@ Next Engine::EvCommand(Kernel& kernel, Frame& frame) {
     }
     case kOpSwap: {
       const TaskId other(static_cast<int32_t>(frame.r[0]));
-      if (!thread.registered) return done(kEINVAL);
       if (thread.is_worker && !HasBuffer(self)) {
         if (frame.r[kMayName] == 0 || !MayBeSwappedTo(kernel, other)) return done(kEAGAIN);
         LeaveQueue(kernel, other, self);
       }
       return CallPath(kCalled, kEvSwitch, TidOf(other), -1);
     }
+    case kOpWaitWorker:
+      if (thread.is_worker) return done(kEINVAL);
+      if (LoadState(kernel, self) != kRunning) {
+        Die(kernel, self, Reason::kWait);
+        return done(kEINVAL);
+      }
+      return CallPath(kCalled, kEvWaitWorker, TidOf(TaskId(static_cast<int32_t>(frame.r[0]))));
     case kOpWake:
-      if (!thread.registered) return done(kEINVAL);
       return done(EvWakeIdle(kernel, self, true) ? 0 : kEAGAIN);
     case kOpUnregister:
       return done(EvUnregister(kernel, self, 0));
@@ -215,6 +219,9 @@ Next Engine::EvOp(Kernel& kernel, Frame& frame) {
       frame.r[kResult] = frame.result;
       return Next::ToUser(StepId(kBack));
     case kCallAgain:
+      if (frame.path == PathId(kOpWaitWorker)) {
+        return CallPath(kCalled, kEvWaitWorker, TidOf(TaskId(static_cast<int32_t>(frame.r[0]))));
+      }
       if (!thread.is_worker || HasBuffer(frame.task)) {
         return CallPath(kCalled, kEvServerWait, TimeoutOf(frame), 1);
       }

@@ -52,6 +52,8 @@ enum Path : int32_t {
   kEvWorkerCall,  // r[0] likewise: the wait of a worker's call
   kEvServerWait,  // r[0] likewise, r[1] whether it is made again after a signal
   kEvSwitch,      // r[0] tid, r[1] timeout
+  kEvWaitWorker,  // r[0] tid
+  kOpWaitWorker,  // r[0] task
   kNumPaths,
 };
 
@@ -94,6 +96,7 @@ inline constexpr StepInfo kEvIdle[] = {{"EI1"}, {"EI2"}};
 inline constexpr StepInfo kEvWorkerCall[] = {{"EW1"}, {"EW2"}, {"EW3"}};
 inline constexpr StepInfo kEvServerWait[] = {{"ES1"}, {"ES2"}, {"ES3"}};
 inline constexpr StepInfo kEvSwitch[] = {{"EX1"}, {"EX2"}, {"EX3"}, {"EX4"}, {"EX5"}};
+inline constexpr StepInfo kEvWaitWorker[] = {{"EY1"}, {"EY2"}, {"EY3"}};
 inline constexpr StepInfo kOp[] = {{"O1"}, {"O2"}, {"O3"}, {"O4"}, {"O5"},
                                    {"O6"}, {"O7"}, {"O8"}, {"O9"}};
 }  // namespace steps
@@ -140,6 +143,8 @@ inline constexpr std::array<PathInfo, kNumPaths> kPaths = {{
     {"ev_worker_wait", steps::kEvWorkerCall},
     {"ev_server_wait", steps::kEvServerWait},
     {"ev_switch", steps::kEvSwitch},
+    {"ev_wait_worker", steps::kEvWaitWorker},
+    {"umcg_wait_worker", steps::kOp},
 }};
 
 }  // namespace rqsim::umcg

@@ -144,6 +144,9 @@ constexpr std::array kOps = {
        "queue again. -EAGAIN: that worker does not wait for this."),
     Op("umcg_wait", umcg::kOpWait, false, "until requeue", OpKind::kBlock,
        "Waits until it is made RUNNING; a worker hands the CPU back to its server."),
+    Op("umcg_wait_worker", umcg::kOpWaitWorker, false, "task", kNothing,
+       "umcg-ev, of a server or basic task: waits until a worker's wait is over; elsewhere "
+       "-ENOSYS."),
     Op("umcg_wake", umcg::kOpWake, false, "task current_cpu keep_word", OpKind::kWake,
        "Makes a waiting task RUNNING (not with `keep_word`) and wakes it."),
     Op("umcg_preempt", umcg::kOpPreempt, false, "task", kNothing,

@@ -15,8 +15,9 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Handoff::kCount)
 
 // A state that not all variants have.
 std::string StateText(Variant variant, int64_t state) {
-  constexpr std::array<std::string_view, 4> kOfEv = {"ATTACHED", "WAKING", "SWAPPING", "RUNNABLE"};
-  if (variant != Variant::kEv || state < kAttached || state > kRunnable) {
+  constexpr std::array<std::string_view, 5> kOfEv = {"ATTACHED", "WAKING", "SWAPPING", "RUNNABLE",
+                                                     "WAIT"};
+  if (variant != Variant::kEv || state < kAttached || state > kWaiting) {
     return "STATE" + std::to_string(state);
   }
   return std::string(kOfEv[static_cast<std::size_t>(state - kAttached)]);

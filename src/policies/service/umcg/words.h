@@ -41,6 +41,7 @@ inline constexpr int64_t kAttached = 4;
 inline constexpr int64_t kWaking = 5;
 inline constexpr int64_t kSwapping = 6;
 inline constexpr int64_t kRunnable = 7;
+inline constexpr int64_t kWaiting = 8;  // a server that waits for one blocked worker
 inline constexpr int64_t kTimedOut = 0x40;
 
 // What a server of umcg-ev is told of a worker.
