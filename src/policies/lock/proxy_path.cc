@@ -26,6 +26,12 @@ bool Declares(const PolicyInfo& info, std::string_view name) {
   return false;
 }
 
+// Whether its affinity lets it execute where it is queued.
+bool MayRunHere(const Task& task) {
+  return task.cpu == task.wake_cpu ||
+         (task.migration_disabled == 0 && task.cpus_allowed.Contains(task.cpu));
+}
+
 ProxyCosts ReadProxyCosts(const PolicyParams& params) {
   ProxyCosts costs;
   costs.pick = params.Length("c_pick");
@@ -191,9 +197,12 @@ DonorAnswer ProxyPath::RunsAt(Kernel& kernel, const Walk& walk, WalkEnd why) {
 // Its wait is over, or the lock is free for it to try. If it executes now it simply goes on.
 DonorAnswer ProxyPath::ReleasedAt(Kernel& kernel, const Walk& walk, WalkEnd why) {
   if (IsCurr(kernel, walk)) return RunsAt(kernel, walk, why);
+  if (proxy_.faults.runnable_without_return) return RunsAt(kernel, walk, why);
   const Task& task = kernel.task(walk.task);
-  switch (proxy_.faults.runnable_without_return ? Released::kRun : proxy_.released) {
+  switch (proxy_.released) {
     case Released::kRun:
+      // Balancing of chains may have taken it away from home (MODEL-340).
+      if (!MayRunHere(task)) return DeactivateAt(kernel, walk, why, true);
       break;
     case Released::kDeactivate:
       return DeactivateAt(kernel, walk, why, true);
@@ -319,9 +328,8 @@ WakeAnswer ProxyPath::WakeQueued(Kernel& kernel, TaskId task) {
   if (t.cpu == t.wake_cpu) return in_place;
   if (t.blocked_on.valid()) kernel.SetBlockedOn(task, LockId());
   if (kernel.cpu(t.cpu).curr == task) return in_place;
-  const bool may_run_here = t.migration_disabled == 0 && t.cpus_allowed.Contains(t.cpu);
   if (proxy_.returns == ReturnMode::kNeverReturns ||
-      (proxy_.returns == ReturnMode::kAffinityOnly && may_run_here)) {
+      (proxy_.returns == ReturnMode::kAffinityOnly && MayRunHere(t))) {
     return in_place;
   }
   if (proxy_.costs.return_migrate > kZeroCycles) kernel.AddWakeCost(proxy_.costs.return_migrate);
