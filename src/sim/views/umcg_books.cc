@@ -99,6 +99,7 @@ void UmcgBooks::OnStart(const RunInfo& info, ViolationSink&) {
     }
     group_cpus_.push_back(cpus);
   }
+  waiting_.resize(group_cpus_.size());
   if (!has_protocol_) JoinByName(info);
 }
 
@@ -110,7 +111,7 @@ void UmcgBooks::JoinByName(const RunInfo& info) {
     for (std::size_t g = 0; g < groups.size(); ++g) {
       const auto& names = groups[g].workers;
       if (std::find(names.begin(), names.end(), info.task_name(task)) == names.end()) continue;
-      Of(task).group = static_cast<int>(g);
+      Alter(task, [g](Worker& worker) { worker.group = static_cast<int>(g); });
       totals_.Join(task, static_cast<int>(g), UmcgTotals::Role::kWorker);
     }
   }
@@ -121,10 +122,40 @@ UmcgBooks::Worker& UmcgBooks::Of(TaskId task) {
   return workers_[task.index()];
 }
 
+// Takes `task` out of what is known of its group, or puts it in.
+void UmcgBooks::Count(TaskId task, int by) {
+  const Worker& worker = Of(task);
+  if (worker.group < 0 || worker.is_server) return;
+  Waiting& waiting = waiting_[static_cast<std::size_t>(worker.group)];
+  if (Parked(worker)) waiting.parked += by;
+  if (!worker.is_waiting) return;
+  if (worker.waits_until == kNever) {
+    waiting.for_switch += by;
+  } else if (by > 0) {
+    waiting.switched.push_back(task);
+  } else {
+    std::erase(waiting.switched, task);
+  }
+}
+
+void UmcgBooks::SetRuns(TaskId server, TaskId worker) {
+  TaskId& runs = Of(server).runs;
+  if (runs.valid()) std::erase(Of(runs).run_by, server);
+  runs = worker;
+  if (runs.valid()) Of(runs).run_by.push_back(server);
+}
+
 // Books the stretch since the last event. Within it whoever waits does so from its beginning.
 void UmcgBooks::Accumulate(Time t) {
   if (t <= last_) return;
   for (std::size_t g = 0; nr_idle_ > 0 && g < group_cpus_.size(); ++g) {
+    const Waiting& waiting = waiting_[g];
+    const bool parked = waiting.parked > 0;
+    Time waits = waiting.for_switch > 0 ? t : last_;
+    for (TaskId worker : waiting.switched) {
+      waits = std::max(waits, std::min(t, Of(worker).waits_until));
+    }
+    if (!parked && waits == last_) continue;
     Time idle = kNever;
     for (std::size_t c = 0; c < idle_from_.size(); ++c) {
       if (idle_from_[c] == kNever) continue;
@@ -132,13 +163,6 @@ void UmcgBooks::Accumulate(Time t) {
       idle = std::min(idle, std::max(last_, idle_from_[c]));
     }
     if (idle >= t) continue;
-    bool parked = false;
-    Time waits = last_;
-    for (const Worker& worker : workers_) {
-      if (worker.group != static_cast<int>(g) || worker.is_server) continue;
-      parked = parked || Parked(worker);
-      if (worker.is_waiting) waits = std::max(waits, std::min(t, worker.waits_until));
-    }
     if (parked) {
       totals_.groups()[g].parked_gap += (t - idle).count();
     } else if (waits > idle) {
@@ -184,8 +208,9 @@ void UmcgBooks::OnEvent(const TraceEvent& event) {
     }
     case EventKind::kSchedProcessExit: {
       Accumulate(event.t);
-      Worker& worker = Of(event.As<SchedProcessExit>().pid);
-      worker.is_waiting = worker.is_woken = worker.in_queue = worker.on_list = false;
+      Alter(event.As<SchedProcessExit>().pid, [](Worker& worker) {
+        worker.is_waiting = worker.is_woken = worker.in_queue = worker.on_list = false;
+      });
       return;
     }
     default:
@@ -199,11 +224,13 @@ void UmcgBooks::OnEvent(const TraceEvent& event) {
 
 // The end of a wait of a worker: its word says that it is blocked, or nobody has words.
 void UmcgBooks::OnWaking(TaskId task, Time t) {
-  Worker& worker = Of(task);
+  const Worker& worker = Of(task);
   if (worker.group < 0 || worker.is_server || (has_protocol_ && !worker.blocked)) return;
-  worker.woken = t;
-  worker.is_woken = worker.is_waiting = true;
-  worker.waits_until = kNever;
+  Alter(task, [t](Worker& woken) {
+    woken.woken = t;
+    woken.is_woken = woken.is_waiting = true;
+    woken.waits_until = kNever;
+  });
 }
 
 void UmcgBooks::OnSwitch(const TraceEvent& event) {
@@ -221,7 +248,8 @@ void UmcgBooks::OnSwitch(const TraceEvent& event) {
   if (change.prev_state.letter != 'R') Mark(change.prev_pid, Step::kProgram, event.t);
   Worker& next = Of(change.next_pid);
   next.step_since = next.stretch_since = event.t;
-  if (next.is_waiting) next.waits_until = event.t + switch_cost_;
+  if (!next.is_waiting) return;
+  Alter(change.next_pid, [&](Worker& its) { its.waits_until = event.t + switch_cost_; });
 }
 
 // What `task` does from `t` on is for `step`.
@@ -259,7 +287,9 @@ void UmcgBooks::OnSegment(const Segment& segment, Time end) {
   Worker& task = Of(segment.curr);
   totals_.Add(UmcgCount::kExec, segment.curr, length.count());
   const bool works = segment.kind == SegmentKind::kUser || segment.kind == SegmentKind::kKernel;
-  if (!has_protocol_ && works) task.is_waiting = task.is_woken = false;
+  if (!has_protocol_ && works && (task.is_waiting || task.is_woken)) {
+    Alter(segment.curr, [](Worker& worker) { worker.is_waiting = worker.is_woken = false; });
+  }
   if (segment.kind == SegmentKind::kKernel && task.is_woken) {
     totals_.Add(UmcgCount::kUnmanaged, segment.curr, length.count());
   }
@@ -350,9 +380,7 @@ std::vector<UmcgSpan> UmcgBooks::TakeSpans() {
 
 // The worker can wake its server no more.
 void UmcgBooks::Lost(TaskId worker) {
-  for (Worker& server : workers_) {
-    if (server.is_server && server.runs == worker) server.is_lost = true;
-  }
+  for (TaskId server : Of(worker).run_by) Of(server).is_lost = true;
 }
 
 void UmcgBooks::OnState(const PolicyEventPayload& p, Time t) {
@@ -362,13 +390,15 @@ void UmcgBooks::OnState(const PolicyEventPayload& p, Time t) {
   worker.blocked = to == kBlocked;
   if (worker.is_server && to == kRunning) {
     worker.is_lost = false;
-    worker.runs = TaskId();
+    SetRuns(task, TaskId());
   }
   if (to == kBlocked) {
     const TaskId server = worker.gives;
     if (server.valid()) Of(server).blocked_at = t;
   }
-  if (to != kBlocked && worker.is_waiting && worker.waits_until <= t) worker.is_waiting = false;
+  if (to != kBlocked && worker.is_waiting && worker.waits_until <= t) {
+    Alter(task, [](Worker& its) { its.is_waiting = false; });
+  }
 }
 
 void UmcgBooks::OnHandoff(const PolicyEventPayload& p, Time t) {
@@ -381,19 +411,18 @@ void UmcgBooks::OnHandoff(const PolicyEventPayload& p, Time t) {
   to.pending = {t, static_cast<int>(p.wide[0]), task};
   if (worker.is_server) {
     // Basic tasks and servers wake each other by programs of their own: nobody is lost there.
-    worker.runs = to.is_server ? TaskId() : worker.gives;
+    SetRuns(task, to.is_server ? TaskId() : worker.gives);
     to.serves = task;
   }
-  if (p.wide[0] == kYieldKind) to.runs = TaskId();
+  if (p.wide[0] == kYieldKind) SetRuns(worker.gives, TaskId());
 }
 
 // A worker has taken the one it swaps to, which its server runs from here on; what it meant when
 // the swap began may be another's by then.
 void UmcgBooks::OnTaken(TaskId by, TaskId task) {
   Of(task).serves = Of(by).serves;
-  for (Worker& server : workers_) {
-    if (server.is_server && server.runs == by) server.runs = task;
-  }
+  const std::vector<TaskId>& servers = Of(by).run_by;
+  for (std::size_t i = servers.size(); i-- > 0;) SetRuns(servers[i], task);
 }
 
 // A block that its server does not learn of hands nothing over.
@@ -410,15 +439,19 @@ void UmcgBooks::OnRegister(const PolicyEventPayload& p) {
   const TaskId task(p.narrow[0]);
   Worker& worker = Of(task);
   if (p.wide[0] == 0) {
-    worker.on_list = worker.in_queue = worker.is_woken = worker.is_waiting = false;
     worker.is_lost = false;  // it waits for nobody any more
-    worker.runs = TaskId();
+    SetRuns(task, TaskId());
     if (p.wide[1] == 1) Lost(task);
-    if (p.wide[1] == 0) worker.group = -1;
+    Alter(task, [&](Worker& its) {
+      its.on_list = its.in_queue = its.is_woken = its.is_waiting = false;
+      if (p.wide[1] == 0) its.group = -1;
+    });
     return;
   }
-  worker.group = static_cast<int>(p.wide[1]);
-  worker.is_server = p.wide[0] == 1;
+  Alter(task, [&](Worker& its) {
+    its.group = static_cast<int>(p.wide[1]);
+    its.is_server = p.wide[0] == 1;
+  });
   if (worker.group >= 0) {
     totals_.Join(task, worker.group,
                  worker.is_server ? UmcgTotals::Role::kServer : UmcgTotals::Role::kWorker);
@@ -438,11 +471,13 @@ void UmcgBooks::OnUmcg(int kind, const TraceEvent& event) {
     case UmcgEvents::kPush:
       NoteList(task, event.t);
       worker.list_order = ++joins_;
-      worker.on_list = true;
       if (worker.is_woken) {
         totals_.Add(UmcgCount::kUnmanaged, task, (event.t - worker.stretch_since).count());
       }
-      worker.is_woken = worker.is_waiting = false;
+      Alter(task, [](Worker& its) {
+        its.on_list = true;
+        its.is_woken = its.is_waiting = false;
+      });
       worker.pushed = event.t;
       if (worker.woken != kNever) {
         totals_.Sample(UmcgLatency::kWakeNotify, task, event.t - worker.woken);
@@ -454,8 +489,10 @@ void UmcgBooks::OnUmcg(int kind, const TraceEvent& event) {
     case UmcgEvents::kQueue:
       NoteList(task, event.t);
       worker.list_order = worker.on_list ? next_taken_-- : ++joins_;
-      worker.in_queue = p.wide[0] == 1;
-      worker.on_list = false;
+      Alter(task, [&](Worker& its) {
+        its.in_queue = p.wide[0] == 1;
+        its.on_list = false;
+      });
       if (p.wide[0] == 0 && TaskId(p.narrow[1]).valid() && !Of(TaskId(p.narrow[1])).is_server) {
         OnTaken(TaskId(p.narrow[1]), task);
       }
@@ -499,7 +536,7 @@ void UmcgBooks::OnCounted(int kind, const PolicyEventPayload& p, Time t) {
       return;
     case UmcgEvents::kServerIdle:
       totals_.Add(UmcgCount::kFutile, task, p.wide[0]);
-      worker.runs = TaskId();
+      SetRuns(task, TaskId());
       return;
     case UmcgEvents::kDiscard:
       totals_.Add(UmcgCount::kDiscarded, task, 1);

@@ -101,10 +101,11 @@ class UmcgBooks final : public Listener {
     Time waits_until = kNever;  // … until the switch to it is over
     bool on_list = false, in_queue = false;
     Time woken = kNever, pushed = kNever, blocked_at = kNever, asked = kNever;
-    Handoff pending, before;  // to it; what it replaced
-    TaskId gives;             // whom it hands its CPU to
-    TaskId runs;              // of a server: its worker
-    TaskId serves;            // of a worker: the server that sleeps for it
+    Handoff pending, before;     // to it; what it replaced
+    TaskId gives;                // whom it hands its CPU to
+    TaskId runs;                 // of a server: its worker
+    std::vector<TaskId> run_by;  // of a worker: the servers whose it is
+    TaskId serves;               // of a worker: the server that sleeps for it
     bool is_lost = false;
     Time word_since, list_since;
     std::string word;        // as text; empty: not seen yet
@@ -113,11 +114,26 @@ class UmcgBooks final : public Listener {
     Time step_since, stretch_since;
     Cycles in_kernel_path, in_user_path;  // since its last stretch of one kind began
   };
+  // Those workers of a group that keep a CPU from idling rightly.
+  struct Waiting {
+    int parked = 0;
+    int for_switch = 0;            // woken, nobody has switched to them yet
+    std::vector<TaskId> switched;  // … somebody has, in no order
+  };
   struct UserTime {
     int group = 0;
     Time start, end;
   };
   Worker& Of(TaskId task);
+  // Changes what Count() looks at.
+  template <class Change>
+  void Alter(TaskId task, Change change) {
+    Count(task, -1);
+    change(Of(task));
+    Count(task, 1);
+  }
+  void Count(TaskId task, int by);
+  void SetRuns(TaskId server, TaskId worker);
   bool Parked(const Worker& worker) const { return worker.on_list || worker.in_queue; }
   void Accumulate(Time t);
   void OnUmcg(int kind, const TraceEvent& event);
@@ -154,6 +170,7 @@ class UmcgBooks final : public Listener {
   Cycles switch_cost_;
   std::deque<Worker> workers_;  // a reference stays good when it grows
   std::vector<CpuSet> group_cpus_;
+  std::vector<Waiting> waiting_;  // by group
   std::vector<UserTime> user_;
   std::vector<Time> idle_from_;
   int nr_idle_ = 0;

@@ -118,6 +118,7 @@ void UmcgChecker::OnStart(const RunInfo& info, ViolationSink& sink) {
                : is_pz_  ? int64_t{0xffff} << 16
                : is_v09_ ? int64_t{0x1f} << 13
                          : int64_t{0xff} << 24;
+  groups_.assign(info.scenario().groups.size(), Group());
   owners_.assign(static_cast<std::size_t>(info.num_locks()), TaskId());
   std::map<std::string, std::string, std::less<>> process_of;
   for (const TaskSpec& task : info.scenario().tasks) process_of[task.name] = task.process;
@@ -150,6 +151,26 @@ void UmcgChecker::OnStart(const RunInfo& info, ViolationSink& sink) {
 UmcgChecker::Seen& UmcgChecker::Of(TaskId task) {
   if (task.index() >= seen_.size()) seen_.resize(task.index() + 1);
   return seen_[task.index()];
+}
+
+// Takes `task` out of what is known of its group and of its server, or puts it in.
+void UmcgChecker::Count(TaskId task, int by) {
+  const Seen& seen = Of(task);
+  const int64_t state = StateOf(seen.word);
+  if (seen.group >= 0) {
+    Group& group = groups_[static_cast<std::size_t>(seen.group)];
+    if (seen.pushing) group.pushing += by;
+    if (seen.is_server) group.servers += by;
+    if (seen.is_server && seen.waits_idle && state == kIdle) group.idle_servers += by;
+  }
+  if (!seen.is_worker || !seen.runs_for.valid() || state != kRunning) return;
+  std::vector<TaskId>& running = Of(seen.runs_for).running;
+  const auto place = std::lower_bound(running.begin(), running.end(), task);
+  if (by > 0) {
+    running.insert(place, task);
+  } else {
+    running.erase(place);
+  }
 }
 
 void UmcgChecker::Report(const char* id, Time at, CpuId cpu, TaskId task, std::string message) {
@@ -197,7 +218,12 @@ void UmcgChecker::OnEvent(const TraceEvent& event) {
     case EventKind::kMutexWord: {
       const auto word = event.As<MutexWord>();
       TaskId& owner = owners_[word.lock.index()];
-      if (owner.valid() && owner != word.owner) Of(owner).released = event.t;
+      if (owner == word.owner) return;
+      if (owner.valid()) {
+        Of(owner).released = event.t;
+        --Of(owner).mutexes;
+      }
+      if (word.owner.valid()) ++Of(word.owner).mutexes;
       owner = word.owner;
       return;
     }
@@ -247,8 +273,8 @@ void UmcgChecker::OnSegment(const Segment& segment, const TraceEvent& event) {
 }
 
 bool UmcgChecker::HeldMutex(TaskId task, Time t) const {
-  if (seen_[task.index()].released == t) return true;
-  return std::find(owners_.begin(), owners_.end(), task) != owners_.end();
+  const Seen& seen = seen_[task.index()];
+  return seen.released == t || seen.mutexes > 0;
 }
 
 void UmcgChecker::OnSwitch(const SchedSwitch& change, const TraceEvent& event) {
@@ -258,7 +284,7 @@ void UmcgChecker::OnSwitch(const SchedSwitch& change, const TraceEvent& event) {
   prev.is_asleep = true;
   // It has looked for an idle server, and whom it took it has marked, or could not.
   if (prev.pushing) {
-    prev.pushing = false;
+    Alter(change.prev_pid, [](Seen& seen) { seen.pushing = false; });
     CheckIdle(event.t, event.cpu(), change.prev_pid);
   }
   if (prev.in_block_path) {
@@ -292,7 +318,13 @@ void UmcgChecker::OnState(const TraceEvent& event, const PolicyEventPayload& p) 
   const int64_t from = p.wide[0];
   const int64_t to = p.wide[1];
   Seen& seen = Of(task);
-  seen.word = to;
+  // Under ev it leaves the list as it becomes RUNNABLE.
+  const bool leaves_list = is_ev_ && to == kRunnable;
+  Alter(task, [&](Seen& its) {
+    its.word = to;
+    if (StateOf(to) == kRunning) its.waits_idle = false;
+    if (leaves_list) its.on_list = its.pushing = false;
+  });
   seen.was_running = StateOf(from) == kRunning;
   const auto report = [&](const char* id, std::string message) {
     Report(id, event.t, event.cpu(), task, std::move(message));
@@ -309,7 +341,6 @@ void UmcgChecker::OnState(const TraceEvent& event, const PolicyEventPayload& p) 
   if (is_v09_ && (from >> 18) == (to >> 18)) {
     report("UM-I15", fmt::format("the word of {} changed without a new time", Name(task)));
   }
-  if (is_ev_ && to == kRunnable) seen.on_list = seen.pushing = false;
   if (seen.on_list && !MayStandOnList(to)) {
     report("UM-I4", fmt::format("{} is on the list and its word is {}", Name(task),
                                 NameOfState(StateOf(to))));
@@ -322,10 +353,7 @@ void UmcgChecker::OnState(const TraceEvent& event, const PolicyEventPayload& p) 
       seen.bad_since = kNever;
     }
   }
-  if (StateOf(to) == kRunning) {
-    seen.waits_idle = false;
-    if (!is_pz_) CheckServers(event, task);
-  }
+  if (StateOf(to) == kRunning && !is_pz_) CheckServers(event, task);
 }
 
 // I11, I12, I13.
@@ -356,13 +384,13 @@ void UmcgChecker::CheckKernelChange(const TraceEvent& event, const PolicyEventPa
 // I2: two workers of one server are RUNNING. I3: a server is made RUNNING while its worker is.
 void UmcgChecker::CheckServers(const TraceEvent& event, TaskId task) {
   const Seen& seen = Of(task);
-  for (std::size_t i = 0; i < seen_.size(); ++i) {
-    const Seen& other = seen_[i];
-    const TaskId id(static_cast<int32_t>(i));
-    if (!other.is_worker || StateOf(other.word) != kRunning || id == task) continue;
+  const TaskId server = seen.is_server ? task : seen.is_worker ? seen.runs_for : TaskId();
+  if (!server.valid()) return;
+  for (TaskId id : Of(server).running) {
+    if (id == task) continue;
+    const Seen& other = Of(id);
     const bool chosen_only = ((seen.word | other.word) & locked_) != 0;
-    if (seen.is_worker && !chosen_only && seen.runs_for.valid() &&
-        other.runs_for == seen.runs_for) {
+    if (seen.is_worker && !chosen_only) {
       Report("UM-I2", event.t, event.cpu(), seen.runs_for,
              fmt::format("{} has two workers RUNNING, {} and {}", Name(seen.runs_for), Name(id),
                          Name(task)));
@@ -370,8 +398,7 @@ void UmcgChecker::CheckServers(const TraceEvent& event, TaskId task) {
     PolicyEventPayload p;
     std::memcpy(&p, event.a, sizeof(p));
     const bool itself = TaskId(p.narrow[1]) == task;
-    if (seen.is_server && other.runs_for == task && !itself &&
-        (other.word & (preempted_ | locked_)) == 0) {
+    if (seen.is_server && !itself && (other.word & (preempted_ | locked_)) == 0) {
       Report("UM-I3", event.t, event.cpu(), task,
              fmt::format("{} is made RUNNING while its worker {} is", Name(task), Name(id)));
     }
@@ -389,7 +416,7 @@ void UmcgChecker::OnPush(const TraceEvent& event, TaskId task) {
            fmt::format("{} is pushed on the list with its word {}", Name(task),
                        NameOfState(StateOf(seen.word))));
   }
-  for (std::size_t lock = 0; lock < owners_.size(); ++lock) {
+  for (std::size_t lock = 0; seen.mutexes > 0 && lock < owners_.size(); ++lock) {
     if (owners_[lock] != task) continue;
     Report("UM-I10", event.t, event.cpu(), task,
            fmt::format("{} parks with the mutex {}", Name(task),
@@ -401,23 +428,17 @@ void UmcgChecker::OnPush(const TraceEvent& event, TaskId task) {
     Report("UM-livelock", event.t, event.cpu(), task,
            fmt::format("{} comes back to the list without executing user code", Name(task)));
   }
-  seen.on_list = seen.pushing = true;
+  Alter(task, [](Seen& its) { its.on_list = its.pushing = true; });
 }
 
 // I5: a worker is on the list, every server of its group waits idle, and nobody is about to look.
 // Of v0.6 and v0.9: pz has no idle servers, and ev wakes one of the process, of whatever group.
 void UmcgChecker::CheckIdle(Time at, CpuId cpu, TaskId task) {
-  if (is_pz_ || is_ev_ || Of(task).group < 0 || !Of(task).on_list || Of(task).told_lost) return;
-  bool any = false;
-  for (const Seen& other : seen_) {
-    if (other.group != Of(task).group) continue;
-    if (other.pushing) return;
-    if (!other.is_server) continue;
-    any = true;
-    if (!other.waits_idle || StateOf(other.word) != kIdle) return;
-  }
-  if (!any) return;
-  Of(task).told_lost = true;
+  Seen& seen = Of(task);
+  if (is_pz_ || is_ev_ || seen.group < 0 || !seen.on_list || seen.told_lost) return;
+  const Group& group = groups_[static_cast<std::size_t>(seen.group)];
+  if (group.pushing > 0 || group.servers == 0 || group.idle_servers < group.servers) return;
+  seen.told_lost = true;
   Report("UM-I5", at, cpu, task,
          fmt::format("{} is on the list and every server of its group sleeps", Name(task)));
 }
@@ -436,27 +457,30 @@ void UmcgChecker::OnUmcg(int kind, const TraceEvent& event) {
     case UmcgEvents::kTakeServer:
       // One that took a server is about to mark it, until it parks.
       if (p.wide[0] != 0 || p.wide[1] != 0) return;
-      Of(task).pushing = false;
+      Alter(task, [](Seen& seen) { seen.pushing = false; });
       CheckIdle(event.t, event.cpu(), task);
       return;
     case UmcgEvents::kQueue: {
-      Of(task).on_list = Of(task).pushing = Of(task).told_lost = false;
       // A swap counts from here: between its first step and this one the worker may have been
       // preempted, and another server may have run the one it meant.
       const TaskId taken_by(p.narrow[1]);
       const bool is_swap = p.wide[0] == 0 && taken_by.valid() && Of(taken_by).is_worker;
-      if (is_swap) Of(task).runs_for = Of(taken_by).runs_for;
+      const TaskId server = is_swap ? Of(taken_by).runs_for : Of(task).runs_for;
+      Alter(task, [&](Seen& seen) {
+        seen.on_list = seen.pushing = seen.told_lost = false;
+        seen.runs_for = server;
+      });
       return;
     }
     case UmcgEvents::kIgnored:
       Of(task).in_block_path = false;
       return;
     case UmcgEvents::kServerIdle:
-      Of(task).waits_idle = true;
+      Alter(task, [](Seen& seen) { seen.waits_idle = true; });
       return;
     case UmcgEvents::kDie:
       Of(task).died = event.t;
-      Of(task).pushing = false;
+      Alter(task, [](Seen& seen) { seen.pushing = false; });
       return;
     case UmcgEvents::kPin:
       Of(task).pages = p.narrow[1];
@@ -464,21 +488,23 @@ void UmcgChecker::OnUmcg(int kind, const TraceEvent& event) {
     case UmcgEvents::kHandoff: {
       const TaskId to(p.narrow[1]);
       if (!to.valid()) return;
-      if (Of(task).is_server && p.wide[0] == 0) Of(to).runs_for = task;
+      if (!Of(task).is_server || p.wide[0] != 0) return;
+      Alter(to, [&](Seen& seen) { seen.runs_for = task; });
       return;
     }
     case UmcgEvents::kRegister: {
-      Seen& seen = Of(task);
-      seen.is_server = p.wide[0] == 1;
-      seen.is_worker = p.wide[0] == 2;
-      if (p.wide[0] == 0) {
-        seen.on_list = seen.pushing = false;
-        seen.bad.clear();
-        seen.bad_since = kNever;
-        return;
-      }
-      seen.group = static_cast<int>(p.wide[1]);
-      if (seen.word == 0) seen.word = seen.is_server ? kRunning : kIdle;
+      Alter(task, [&](Seen& seen) {
+        seen.is_server = p.wide[0] == 1;
+        seen.is_worker = p.wide[0] == 2;
+        if (p.wide[0] == 0) {
+          seen.on_list = seen.pushing = false;
+          seen.bad.clear();
+          seen.bad_since = kNever;
+          return;
+        }
+        seen.group = static_cast<int>(p.wide[1]);
+        if (seen.word == 0) seen.word = seen.is_server ? kRunning : kIdle;
+      });
       return;
     }
     case UmcgEvents::kStamp:

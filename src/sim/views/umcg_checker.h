@@ -40,13 +40,29 @@ class UmcgChecker final : public Listener {
     bool in_block_path = false;
     bool is_asleep = false;
     int64_t pages = 0;
-    TaskId runs_for;         // the server of a worker
-    Time released = kNever;  // when it last gave up a mutex
+    TaskId runs_for;              // the server of a worker
+    std::vector<TaskId> running;  // of a server: the workers of it that are RUNNING, by id
+    int mutexes = 0;              // it holds
+    Time released = kNever;       // when it last gave up a mutex
     Time died = kNever;
     Time bad_since = kNever;                 // its word forbids it user code
     std::vector<std::pair<Time, Time>> bad;  // … it did, not yet held against user code
   };
+  // What must be known of all tasks of a group at once.
+  struct Group {
+    int pushing = 0;
+    int servers = 0,
+        idle_servers = 0;  // all of them; those that wait idle, with a word that says so
+  };
   Seen& Of(TaskId task);
+  // Changes what Count() looks at.
+  template <class Change>
+  void Alter(TaskId task, Change change) {
+    Count(task, -1);
+    change(Of(task));
+    Count(task, 1);
+  }
+  void Count(TaskId task, int by);
   int64_t StateOf(int64_t word) const { return word & state_mask_; }
   bool MayRunUser(int64_t word) const;
   bool IsUnlock(int64_t from, int64_t to) const;
@@ -73,6 +89,7 @@ class UmcgChecker final : public Listener {
   const RunInfo* info_ = nullptr;
   ViolationSink* sink_ = nullptr;
   std::deque<Seen> seen_;  // a reference stays good when it grows
+  std::vector<Group> groups_;
   std::vector<TaskId> owners_;
   std::vector<std::string> processes_;
 };
