@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace rqsim {
@@ -68,8 +69,11 @@ UserWorld DescribeUserSpace(const Scenario& scenario, const std::vector<PlannedT
   // Workers in the order in which their group names them.
   for (std::size_t g = 0; g < scenario.groups.size(); ++g) {
     const std::vector<std::string>& names = scenario.groups[g].workers;
+    std::map<std::string_view, std::size_t> places;
+    for (std::size_t i = 0; i < names.size(); ++i) places.emplace(names[i], i);
     const auto rank = [&](TaskId worker) {
-      return std::find(names.begin(), names.end(), user.tasks[worker.index()].name);
+      const auto place = places.find(user.tasks[worker.index()].name);
+      return place == places.end() ? names.size() : place->second;
     };
     // total order: equal ranks are instances of one task, which keep theirs.
     std::stable_sort(user.groups[g].workers.begin(), user.groups[g].workers.end(),
