@@ -29,10 +29,19 @@ Engine::Engine(Variant variant, const PolicyParams& params, const Limits& limits
     group.servers = user.servers;
     group.workers = user.workers;
     group.queues.resize(std::max<std::size_t>(user.servers.size(), 1));
-    for (std::vector<TaskId>& queue : group.queues) queue.reserve(world_.tasks.size());
+    for (WorkerQueue& queue : group.queues) queue.Reserve(world_.tasks.size());
+    for (const std::vector<TaskId>* tasks : {&group.servers, &group.workers}) {
+      for (std::size_t i = 0; i < tasks->size(); ++i) Of((*tasks)[i]).rank = static_cast<int>(i);
+    }
     group.idle_stack.reserve(user.servers.size());
     group.running.reserve(world_.tasks.size());
+    group.sliced.reserve(user.workers.size());
     groups_.push_back(std::move(group));
+  }
+  for (std::size_t i = 1; i < world_.tasks.size(); ++i) {
+    const UserTask& user = world_.tasks[i];
+    if (user.role != UserRole::kPlain || user.group < 0) continue;
+    GroupOf(TaskId(static_cast<int32_t>(i))).watchdogs.emplace_back(static_cast<int32_t>(i));
   }
   chain_.reserve(world_.tasks.size());
   if (variant != Variant::kEv) return;
@@ -58,7 +67,11 @@ HookMask Engine::Hooks() const {
 }
 
 void Engine::Bind(std::span<UserScheduler* const> by_group) {
-  schedulers_.assign(by_group.begin(), by_group.end());
+  for (std::size_t g = 0; g < groups_.size() && !by_group.empty(); ++g) {
+    UserScheduler* const scheduler = by_group[std::min(g, by_group.size() - 1)];
+    groups_[g].scheduler = scheduler;
+    groups_[g].is_per_server = scheduler != nullptr && scheduler->PerServer();
+  }
 }
 
 Next Engine::CallPath(int step, Path path, int64_t arg0, int64_t arg1) const {
@@ -156,15 +169,11 @@ void Engine::HoldTid(const Kernel& kernel, TaskId task) {
 
 // A worker that is there from the start is queued in the order of its group.
 void Engine::QueueInOrder(Kernel& kernel, TaskId task) {
-  const Group& group = groups_[static_cast<std::size_t>(UserOf(task)->group)];
-  const auto rank = [&group](TaskId worker) {
-    return std::find(group.workers.begin(), group.workers.end(), worker);
-  };
-  std::vector<TaskId>& queue = QueueOf(group.servers.front());
-  auto place = queue.begin();
-  while (place != queue.end() && rank(*place) < rank(task)) ++place;
-  queue.insert(place, task);
-  Emit(kernel, kEvQueue, 1, 0, task.value(), group.servers.front().value());
+  const TaskId server = GroupOf(task).servers.front();
+  const WorkerQueue& queue = QueueOf(server);
+  std::size_t place = queue.size();
+  while (place > 0 && Of(queue[place - 1]).rank > Of(task).rank) --place;
+  InsertWorker(kernel, server, place, task);
 }
 
 // UMCG's part of an exit: nobody is told (6.11), except under ev.
@@ -405,12 +414,10 @@ WordResult Engine::ChangeState(Kernel& kernel, TaskId task, int64_t expected, in
   if (before.fault) return before;
   if (before.old != expected) return {false, false, before.old};
   if (by_kernel && knobs_.mistakes.erases_bits) wanted &= ~layout_.user;
-  const WordResult result = kernel.CompareExchange(word, expected, Stamp(kernel, task, wanted));
-  if (result.ok) {
-    Emit(kernel, kEvState, expected, kernel.Load(word).old, task.value(), by.value(),
-         by_kernel ? 1 : 0);
-  }
-  return result;
+  const int64_t value = Stamp(kernel, task, wanted);
+  kernel.Store(word, value);
+  Emit(kernel, kEvState, expected, value, task.value(), by.value(), by_kernel ? 1 : 0);
+  return before;
 }
 
 void Engine::Emit(Kernel& kernel, Event event, int64_t a, int64_t b, int32_t c, int32_t d,

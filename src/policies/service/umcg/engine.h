@@ -25,6 +25,7 @@
 #include "service/umcg/params.h"
 #include "service/umcg/paths.h"
 #include "service/umcg/words.h"
+#include "service/umcg/worker_queue.h"
 
 namespace rqsim::umcg {
 
@@ -120,7 +121,11 @@ class Engine final : public KernelService, private WorkerQueues {
     bool was_woken_idle = false;
     bool preempt_sent = false;
     bool tick_preempts = false;  // the tick has found its time to be over
-    bool waits_again = false;    // of a server: for the worker that it runs already
+    bool is_taken = false;       // stands in chain_
+    bool is_sliced = false;      // … in Group::sliced
+    int queued = 0;              // of a worker: its places in the queues of its group
+    int rank = 0;              // … among the workers of its group; of a server: among its servers
+    bool waits_again = false;  // of a server: for the worker that it runs already
     Time slice_end = kNever;
     int64_t taking = 0;    // of a server: the rest of a list it is taking, and where its
     int taking_place = 0;  // workers go in the queue
@@ -132,8 +137,14 @@ class Engine final : public KernelService, private WorkerQueues {
   struct Group {
     std::vector<TaskId> servers;
     std::vector<TaskId> workers;
-    std::vector<std::vector<TaskId>> queues;  // user space's: one, or one per server
-    std::vector<TaskId> idle_stack;           // further idle servers
+    std::vector<TaskId> watchdogs;
+    // What a watchdog looks at: workers whose slice has begun and perhaps not been given up since,
+    // in the order of `workers`.
+    std::vector<TaskId> sliced;
+    UserScheduler* scheduler = nullptr;
+    bool is_per_server = false;       // each server has a queue of its own
+    std::vector<WorkerQueue> queues;  // user space's: one, or one per server
+    std::vector<TaskId> idle_stack;   // further idle servers
     // pz with a list of blocked workers: (server, worker), for all a server knows.
     std::vector<std::pair<TaskId, TaskId>> running;
   };
@@ -160,6 +171,9 @@ class Engine final : public KernelService, private WorkerQueues {
   int64_t TidOf(TaskId task) const { return UserOf(task) == nullptr ? 0 : UserOf(task)->tid; }
   bool SameSpace(TaskId a, TaskId b) const {
     return UserOf(a) != nullptr && UserOf(b) != nullptr && UserOf(a)->process == UserOf(b)->process;
+  }
+  bool SameGroup(TaskId a, TaskId b) const {
+    return UserOf(a) != nullptr && UserOf(b) != nullptr && UserOf(a)->group == UserOf(b)->group;
   }
   // Whether `server` may be marked for `worker`, as far as address spaces go.
   bool FitsServer(TaskId server, TaskId worker) const {
@@ -311,14 +325,21 @@ class Engine final : public KernelService, private WorkerQueues {
   TaskId PzOverdue(const Kernel& kernel, TaskId server) const;
   Next Watchdog(Kernel& kernel, Frame& frame);
   bool TakeList(Kernel& kernel, TaskId server, WordId& pending);
+  bool JoinChain(TaskId worker);
+  void LeaveChain();
+  TaskId Choose(Kernel& kernel, TaskId server);
+  void InsertWorker(Kernel& kernel, TaskId server, std::size_t place, TaskId worker);
   void QueueWorker(Kernel& kernel, TaskId server, TaskId worker, bool tells);
   void QueueInOrder(Kernel& kernel, TaskId task);
-  bool IsQueued(TaskId worker) const;
+  bool IsQueued(TaskId worker) const { return Of(worker).queued > 0; }
   bool MayBeSwappedTo(const Kernel& kernel, TaskId worker) const;
   void LeaveQueue(Kernel& kernel, TaskId worker, TaskId server);
-  std::vector<TaskId>& QueueOf(TaskId server);
-  const std::vector<TaskId>& QueueOf(TaskId server) const;
+  WorkerQueue& QueueOf(TaskId server);
+  const WorkerQueue& QueueOf(TaskId server) const;
   Group& GroupOf(TaskId task) { return groups_[static_cast<std::size_t>(UserOf(task)->group)]; }
+  const Group& GroupOf(TaskId task) const {
+    return groups_[static_cast<std::size_t>(UserOf(task)->group)];
+  }
   TaskId HeadOwner(TaskId task) const;
   UserScheduler* SchedulerOf(TaskId task) const;
   void Link(Kernel& kernel, TaskId server, TaskId worker);
@@ -350,7 +371,6 @@ class Engine final : public KernelService, private WorkerQueues {
   std::vector<std::pair<int64_t, TaskId>> tids_;  // who has it, by tid
   std::vector<Thread> threads_;
   std::vector<Group> groups_;
-  std::vector<UserScheduler*> schedulers_;
   std::vector<Space> spaces_;            // umcg-ev, by process
   std::vector<std::vector<Told>> told_;  // umcg-ev, by task: the buffer of a server
   std::vector<TaskId> chain_;            // of a list that is being taken

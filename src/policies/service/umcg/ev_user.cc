@@ -1,8 +1,6 @@
 // User code under umcg-ev: the loop of a server and the operations of workers and basic tasks. No
 // words, so no exchanges: what a server knows it has been told by events.
 // Tested by scenarios/umcg (umcg-ev-*).
-#include <algorithm>
-
 #include "service/umcg/engine.h"
 #include "service/umcg/server_steps.h"
 
@@ -37,8 +35,8 @@ void Engine::EvHandle(Kernel& kernel, TaskId server) {
     const bool runnable = it->event == WorkerEvent::kWake || it->event == WorkerEvent::kPreempt ||
                           it->event == WorkerEvent::kTimeout ||
                           (it->event == WorkerEvent::kWait && worker.requeue);
-    const std::vector<TaskId>& queue = QueueOf(server);
-    if (!runnable || std::find(queue.begin(), queue.end(), it->worker) != queue.end()) continue;
+    const bool is_there = IsQueued(it->worker) && QueueOf(server).Contains(it->worker);
+    if (!runnable || is_there) continue;
     worker.requeue = worker.waits_swap = false;
     QueueWorker(kernel, server, it->worker, true);
   }
@@ -86,14 +84,7 @@ Next Engine::EvServer(Kernel& kernel, Frame& frame) {
 
 Next Engine::EvPick(Kernel& kernel, Frame& frame) {
   Thread& thread = Of(frame.task);
-  UserScheduler* scheduler = SchedulerOf(frame.task);
-  TaskId worker = scheduler != nullptr    ? scheduler->Pick(kernel, frame.task, *this)
-                  : Count(frame.task) > 0 ? At(frame.task, 0)
-                                          : TaskId();
-  if (!worker.valid() && scheduler != nullptr) {
-    const TaskId victim = scheduler->Steal(kernel, frame.task, *this);
-    if (victim.valid() && Count(victim) > 0) worker = At(victim, 0);
-  }
+  const TaskId worker = Choose(kernel, frame.task);
   frame.r[kWorker] = worker.value();
   frame.r[kIdles] = worker.valid() ? 0 : 1;
   thread.choice = thread.attached = worker;

@@ -1,8 +1,6 @@
 // User code of a server under umcg-pz (umcg.md 10, last paragraphs): announce the wait first, then
 // take the list, choose, call umcg_wait. Whatever arrives in between makes the call return -EAGAIN.
 // Tested by scenarios/umcg.
-#include <algorithm>
-
 #include "service/umcg/engine.h"
 #include "service/umcg/server_steps.h"
 
@@ -50,18 +48,17 @@ void Engine::PzTakeBlocked(Kernel& kernel, TaskId server) {
   const WordId head = Word(kernel, server, kIdleServer);
   int64_t address = kernel.Exchange(head, 0).old;
   Emit(kernel, kEvBlockedTake, address, 0, server.value());
-  chain_.clear();
+  LeaveChain();
   while (address != 0) {
     const WordId word = WordAt(kernel, address, server);
     if (!word.valid()) break;  // user memory may hold anything
     const TaskId worker = OwnerOf(kernel, word);
-    if (std::find(chain_.begin(), chain_.end(), worker) != chain_.end()) break;
-    chain_.push_back(worker);
+    if (!JoinChain(worker)) break;
     RunsNoMore(worker);
     address = kernel.Load(word).old;
     kernel.Store(word, AddressOf(head));
   }
-  chain_.clear();
+  LeaveChain();
 }
 
 void Engine::RunsNoMore(TaskId worker) {
@@ -73,8 +70,7 @@ void Engine::RunsNoMore(TaskId worker) {
 // knows, the first of those that run.
 TaskId Engine::PzOverdue(const Kernel& kernel, TaskId server) const {
   if (knobs_.blocked_list != BlockedList::kMulti) return Of(server).attached;
-  const Group& group = groups_[static_cast<std::size_t>(UserOf(server)->group)];
-  for (const auto& [owner, worker] : group.running) {
+  for (const auto& [owner, worker] : GroupOf(server).running) {
     const int64_t word = LoadState(kernel, worker);
     if (owner == server && StateOf(word) == kRunning && !IsPreempted(word)) return worker;
   }
@@ -91,17 +87,7 @@ Next Engine::PzServerPick(Kernel& kernel, Frame& frame) {
     kernel.Store(Word(kernel, frame.task, kNextTid), TidOf(thread.attached) | kTidRunning);
     return Next::Run(StepId(kCallWait), kernel.facts().c_syscall, RunMode::kKernel);
   }
-  UserScheduler* scheduler = SchedulerOf(frame.task);
-  TaskId worker;
-  if (scheduler != nullptr) {
-    worker = scheduler->Pick(kernel, frame.task, *this);
-    if (!worker.valid()) {
-      const TaskId victim = scheduler->Steal(kernel, frame.task, *this);
-      if (victim.valid() && Count(victim) > 0) worker = At(victim, 0);
-    }
-  } else if (Count(frame.task) > 0) {
-    worker = At(frame.task, 0);
-  }
+  const TaskId worker = Choose(kernel, frame.task);
   frame.r[kWorker] = worker.value();
   thread.choice = worker;
   thread.attached = worker;
@@ -137,9 +123,7 @@ Next Engine::PzServerRan(Kernel& kernel, Frame& frame) {
       const int64_t next = kernel.Load(Word(kernel, frame.task, kNextTid)).old;
       const bool consumed = (next & kTidRunning) != 0;
       if (worker.valid() && frame.r[kResult] != 0 && !consumed) {
-        std::vector<TaskId>& queue = QueueOf(frame.task);
-        queue.insert(queue.begin(), worker);
-        Emit(kernel, kEvQueue, 1, 0, worker.value(), frame.task.value());
+        InsertWorker(kernel, frame.task, 0, worker);
         RunsNoMore(worker);
         thread.attached = TaskId();
         return Userly(kLook, kZeroCycles);

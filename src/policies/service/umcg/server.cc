@@ -20,27 +20,22 @@ constexpr int kSince = 5;
 TaskId Engine::HeadOwner(TaskId task) const {
   const UserTask* user = UserOf(task);
   if (user == nullptr || user->group < 0) return TaskId();
-  const Group& group = groups_[static_cast<std::size_t>(user->group)];
+  const Group& group = GroupOf(task);
   return group.servers.empty() ? TaskId() : group.servers.front();
 }
 
 UserScheduler* Engine::SchedulerOf(TaskId task) const {
   const UserTask* user = UserOf(task);
-  if (user == nullptr || user->group < 0 || schedulers_.empty()) return nullptr;
-  const auto group = static_cast<std::size_t>(user->group);
-  return schedulers_[std::min(group, schedulers_.size() - 1)];
+  return user == nullptr || user->group < 0 ? nullptr : GroupOf(task).scheduler;
 }
 
-const std::vector<TaskId>& Engine::QueueOf(TaskId server) const {
-  const Group& group = groups_[static_cast<std::size_t>(UserOf(server)->group)];
-  const UserScheduler* scheduler = SchedulerOf(server);
-  if (scheduler == nullptr || !scheduler->PerServer()) return group.queues.front();
-  const auto found = std::find(group.servers.begin(), group.servers.end(), server);
-  const auto index = static_cast<std::size_t>(found - group.servers.begin());
-  return group.queues[index < group.queues.size() ? index : 0];
+const WorkerQueue& Engine::QueueOf(TaskId server) const {
+  const Group& group = GroupOf(server);
+  const bool has_own = group.is_per_server && UserOf(server)->role == UserRole::kServer;
+  return has_own ? group.queues[static_cast<std::size_t>(Of(server).rank)] : group.queues.front();
 }
-std::vector<TaskId>& Engine::QueueOf(TaskId server) {
-  return const_cast<std::vector<TaskId>&>(std::as_const(*this).QueueOf(server));
+WorkerQueue& Engine::QueueOf(TaskId server) {
+  return const_cast<WorkerQueue&>(std::as_const(*this).QueueOf(server));
 }
 
 int Engine::Count(TaskId server) const { return static_cast<int>(QueueOf(server).size()); }
@@ -48,26 +43,32 @@ TaskId Engine::At(TaskId server, int position) const {
   return QueueOf(server)[static_cast<std::size_t>(position)];
 }
 
-void Engine::QueueWorker(Kernel& kernel, TaskId server, TaskId worker, bool tells) {
-  QueueOf(server).push_back(worker);
+void Engine::InsertWorker(Kernel& kernel, TaskId server, std::size_t place, TaskId worker) {
+  QueueOf(server).Insert(place, worker);
+  // User memory may bring a worker of another group here, whose own queues do not have it.
+  if (SameGroup(worker, server)) ++Of(worker).queued;
   Emit(kernel, kEvQueue, 1, 0, worker.value(), server.value());
+}
+
+void Engine::QueueWorker(Kernel& kernel, TaskId server, TaskId worker, bool tells) {
+  InsertWorker(kernel, server, QueueOf(server).size(), worker);
   if (tells && SchedulerOf(server) != nullptr) SchedulerOf(server)->Queued(kernel, server, worker);
 }
 
+// From wherever it stands in the group of `server`, most often on the queue of that one.
 void Engine::LeaveQueue(Kernel& kernel, TaskId worker, TaskId server) {
-  for (std::vector<TaskId>& queue : GroupOf(server).queues) std::erase(queue, worker);
+  const bool is_own = SameGroup(worker, server);
+  int& queued = Of(worker).queued;
+  const auto leave = [&](WorkerQueue& queue) {
+    while ((!is_own || queued > 0) && queue.Remove(worker)) queued -= is_own ? 1 : 0;
+  };
+  leave(QueueOf(server));
+  for (WorkerQueue& queue : GroupOf(server).queues) leave(queue);
   Of(worker).waits_swap = false;
   // What was left of its last slice is over; the next counts from its first user cycle.
   Of(worker).slice_end = kNever;
   Of(worker).tick_preempts = false;
   Emit(kernel, kEvQueue, 0, 0, worker.value(), server.value());
-}
-
-bool Engine::IsQueued(TaskId worker) const {
-  const Group& group = groups_[static_cast<std::size_t>(UserOf(worker)->group)];
-  return std::any_of(group.queues.begin(), group.queues.end(), [&](const auto& queue) {
-    return std::find(queue.begin(), queue.end(), worker) != queue.end();
-  });
 }
 
 void Engine::Link(Kernel& kernel, TaskId server, TaskId worker) {
@@ -115,7 +116,15 @@ void Engine::StartSlice(Kernel& kernel, TaskId worker) {
 }
 
 void Engine::ArmSlice(Kernel& kernel, TaskId worker, Time at) {
-  Of(worker).slice_end = at;
+  Thread& thread = Of(worker);
+  thread.slice_end = at;
+  if (knobs_.preempt_source == PreemptSource::kWatchdog && !thread.is_sliced) {
+    std::vector<TaskId>& sliced = GroupOf(worker).sliced;
+    const auto after = std::find_if(sliced.begin(), sliced.end(),
+                                    [&](TaskId other) { return Of(other).rank > thread.rank; });
+    sliced.insert(after, worker);
+    thread.is_sliced = true;
+  }
   TimerRef timer;
   timer.policy = self_;
   timer.owner = worker.value();
@@ -148,12 +157,7 @@ void Engine::OnTimer(Kernel& kernel, TimerRef timer, CpuId) {
     Tick(kernel, worker);
     return;
   }
-  for (std::size_t i = 1; i < world_.tasks.size(); ++i) {
-    const UserTask& user = world_.tasks[i];
-    if (user.role == UserRole::kPlain && user.group == UserOf(worker)->group) {
-      kernel.Wake(TaskId(static_cast<int32_t>(i)));
-    }
-  }
+  for (TaskId watchdog : GroupOf(worker).watchdogs) kernel.Wake(watchdog);
 }
 
 // Moves the chain that r[kTaking] begins to the user queue, oldest first. False: a link is not
@@ -170,14 +174,11 @@ bool Engine::TakeList(Kernel& kernel, TaskId server, WordId& pending) {
       return false;
     }
     const TaskId worker(static_cast<int32_t>((word.value() - first) / kNumFields));
-    if (std::find(chain_.begin(), chain_.end(), worker) != chain_.end()) break;
-    chain_.push_back(worker);
+    if (!JoinChain(worker)) break;
     const TaskId head = variant_ == Variant::kPz ? server : HeadOwner(worker);
     kernel.Store(word, AddressOf(Word(kernel, head, kHead)));
-    std::vector<TaskId>& queue = QueueOf(server);
-    const auto place = std::min(static_cast<std::size_t>(thread.taking_place), queue.size());
-    queue.insert(queue.begin() + static_cast<std::ptrdiff_t>(place), worker);
-    Emit(kernel, kEvQueue, 1, 0, worker.value(), server.value());
+    const auto place = static_cast<std::size_t>(thread.taking_place);
+    InsertWorker(kernel, server, std::min(place, QueueOf(server).size()), worker);
     RunsNoMore(worker);
     thread.taking = link;
   }
@@ -186,8 +187,19 @@ bool Engine::TakeList(Kernel& kernel, TaskId server, WordId& pending) {
       SchedulerOf(server)->Queued(kernel, server, *it);
     }
   }
-  chain_.clear();
+  LeaveChain();
   return true;
+}
+
+// False: it is there already; user memory may hold a circle.
+bool Engine::JoinChain(TaskId worker) {
+  if (std::exchange(Of(worker).is_taken, true)) return false;
+  chain_.push_back(worker);
+  return true;
+}
+void Engine::LeaveChain() {
+  for (TaskId worker : chain_) Of(worker).is_taken = false;
+  chain_.clear();
 }
 
 // The effect of taking the list, then the decision; `empty_step` if nothing was on it (retake).
@@ -259,18 +271,18 @@ Next Engine::Server(Kernel& kernel, Frame& frame) {
   }
 }
 
+// Whom a server runs next; invalid: nobody waits.
+TaskId Engine::Choose(Kernel& kernel, TaskId server) {
+  UserScheduler* scheduler = SchedulerOf(server);
+  if (scheduler == nullptr) return Count(server) > 0 ? At(server, 0) : TaskId();
+  const TaskId worker = scheduler->Pick(kernel, server, *this);
+  if (worker.valid()) return worker;
+  const TaskId victim = scheduler->Steal(kernel, server, *this);
+  return victim.valid() && Count(victim) > 0 ? At(victim, 0) : TaskId();
+}
+
 Next Engine::ServerPick(Kernel& kernel, Frame& frame) {
-  UserScheduler* scheduler = SchedulerOf(frame.task);
-  TaskId worker;
-  if (scheduler != nullptr) {
-    worker = scheduler->Pick(kernel, frame.task, *this);
-    if (!worker.valid()) {
-      const TaskId victim = scheduler->Steal(kernel, frame.task, *this);
-      if (victim.valid() && Count(victim) > 0) worker = At(victim, 0);
-    }
-  } else if (Count(frame.task) > 0) {
-    worker = At(frame.task, 0);
-  }
+  const TaskId worker = Choose(kernel, frame.task);
   if (!worker.valid()) return Userly(kOwnIdle, costs_.u_cas);
   LeaveQueue(kernel, worker, frame.task);
   Of(frame.task).was_woken_idle = false;
@@ -521,7 +533,12 @@ Next Engine::Watchdog(Kernel& kernel, Frame& frame) {
   switch (frame.step.value()) {
     case kLook:
     case kWatch: {
-      for (TaskId worker : groups_[static_cast<std::size_t>(frame.r[0])].workers) {
+      std::vector<TaskId>& sliced = groups_[static_cast<std::size_t>(frame.r[0])].sliced;
+      std::erase_if(sliced, [&](TaskId worker) {
+        Of(worker).is_sliced = Of(worker).slice_end != kNever;
+        return !Of(worker).is_sliced;
+      });
+      for (TaskId worker : sliced) {
         Thread& thread = Of(worker);
         if (thread.slice_end > kernel.now()) continue;
         thread.slice_end = kNever;

@@ -9,7 +9,8 @@
 // hooks sit where that kernel has sched_submit_work() and the loop of kernel/entry/common.c.
 // What differs: umcg.md marks each choice of its own, docs/MODEL.md the ones made here. switch-to
 // is umcg-v0.6 whose hand-offs bypass the wake-up (Google's SwitchTo). Cost: a look-up by tid is
-// O(log tasks), everything else O(1) per step; the user queues of user space are vectors.
+// O(log tasks), everything else O(1) per step, as long as servers take workers from an end of their
+// queues (worker_queue.h).
 // Tested by scenarios/umcg and tests/unit/policies/service/umcg_test.cc.
 #include <algorithm>
 #include <array>
