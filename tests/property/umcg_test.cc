@@ -25,7 +25,7 @@
 namespace rqsim {
 namespace {
 
-constexpr const char* kServices[] = {"umcg-v0.6", "umcg-v0.9", "umcg-pz", "umcg-ev"};
+constexpr const char* kServices[] = {"umcg-v0.6", "umcg-v0.9", "umcg-pz", "umcg-ev", "switch-to"};
 const std::string kCannotRun = "cannot run";
 
 int64_t Metric(const Result& result, const std::string& name) {
@@ -79,7 +79,7 @@ void AddParam(Scenario& world, const char* name, ParamValue value) {
 // What as posted happens to programs that keep the contract, too, and has a name and a cure: a
 // server polls for the link of a worker that waits behind it for the CPU (docs/UMCG.md, list_push).
 bool IsNamed(const UmcgWorldKind& kind, const Scenario& world, const std::string& broken) {
-  if (kind.fixes || (kind.service != "umcg-v0.6" && kind.service != "umcg-v0.9")) return false;
+  if (kind.fixes || kind.service == "umcg-pz" || kind.service == "umcg-ev") return false;
   if (broken.find(" spins") == std::string::npos) return false;
   Scenario cured = world;
   AddParam(cured, "fixes", std::vector<std::string>{"list_push"});
