@@ -253,13 +253,20 @@ enum class Seam : uint8_t {
 std::string_view SeamName(
     Seam seam);  // the key in a policy set: class lock placement services user
 
-enum class ParamKind : uint8_t { kInteger, kCycles, kBool, kEnum, kStringList };
+enum class ParamKind : uint8_t {
+  kInteger,
+  kCycles,
+  kBool,
+  kEnum,
+  kStringList,
+  kCpu,  // the number of a CPU of the machine, which a scenario is checked for; -1: none
+};
 
 // A parameter of a policy in a policy set. Costs are parameters of kind kCycles.
 struct ParamInfo {
   std::string_view name;
   ParamKind kind = ParamKind::kInteger;
-  int64_t default_value = 0;  // integer, cycles (at clock_hz 10^9 when `ns` is set), bool
+  int64_t default_value = 0;  // integer, cycles (at clock_hz 10^9 when `ns` is set), bool, CPU
   int64_t min = 0;
   int64_t max = INT64_MAX;
   std::string_view default_text = {};  // enum

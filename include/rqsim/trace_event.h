@@ -639,7 +639,7 @@ struct CpuhpEnter {
   CpuId cpu;
   int32_t target = 0;
   int32_t idx = 0;
-  int32_t up = 0;  // 1 the startup, 0 the teardown callback
+  int32_t up = 0;  // 1 the startup, 0 the teardown callback; or kCpuhpKick
 };
 struct CpuhpMultiEnter {
   static constexpr EventKind kKind = EventKind::kCpuhpMultiEnter;

@@ -59,6 +59,7 @@ std::string ListingJson(const Listing& listing) {
 std::string DefaultText(const ParamInfo& param) {
   switch (param.kind) {
     case ParamKind::kInteger:
+    case ParamKind::kCpu:
       return std::to_string(param.default_value);
     case ParamKind::kCycles:
       return fmt::format("{}{}", param.default_value, param.ns ? "ns" : "");

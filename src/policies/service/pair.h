@@ -148,10 +148,8 @@ inline constexpr std::array kPairParams = {
               .max = 99,
               .summary = "FIFO priority of the workers"},
     ParamInfo{.name = "worker_host",
-              .kind = ParamKind::kInteger,
+              .kind = ParamKind::kCpu,
               .default_value = -1,
-              .min = -1,
-              .max = kMaxCpus - 1,
               .summary = "where workers of offline CPUs run; -1 = where the fallback puts them"},
 };
 

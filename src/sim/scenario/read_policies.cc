@@ -45,6 +45,8 @@ const Shape* ParamShape(ShapeBook& book, const ParamInfo& info) {
       return book.Word(SplitWords(info.allowed));
     case ParamKind::kStringList:
       return book.Array(info.allowed.empty() ? book.String() : book.Word(SplitWords(info.allowed)));
+    case ParamKind::kCpu:
+      return book.Integer(-1, kMaxCpus - 1);
   }
   return book.Any();
 }
@@ -148,9 +150,6 @@ const Shape* ChoiceShape(ShapeBook& book, const Registry& registry, Seam seam) {
   return book.Choice({book.Word(tagged.words), &tagged});
 }
 
-// A number up to that of the last CPU there can be is that of a CPU; a negative one is none.
-bool NamesCpu(const ParamInfo& info) { return info.max == kMaxCpus - 1; }
-
 // Words of the command line are read without a machine: the policy itself refuses such CPUs.
 void MustBeCpu(ReadContext& context, const JsonValue& value) {
   const CpuSet possible = context.Possible();
@@ -166,7 +165,6 @@ std::optional<ParamValue> ReadParam(ReadContext& context, const ParamInfo& info,
   switch (info.kind) {
     case ParamKind::kInteger:
       if (!value.is(Kind::kInteger)) break;
-      if (NamesCpu(info)) MustBeCpu(context, value);
       return value.integer;
     case ParamKind::kCycles:
       return context.LengthOf(value, std::max<int64_t>(info.min, 0));
@@ -183,6 +181,10 @@ std::optional<ParamValue> ReadParam(ReadContext& context, const ParamInfo& info,
       }
       return words;
     }
+    case ParamKind::kCpu:
+      if (!value.is(Kind::kInteger)) break;
+      MustBeCpu(context, value);
+      return value.integer;
   }
   return std::nullopt;
 }
