@@ -28,11 +28,7 @@ class CompareCommand final : public Command {
   }
   void Declare(CLI::App& app) override {
     DeclareScenario(app, path_, load_);
-    app.add_option("-p,--policy", sets_,
-                   "a set of the scenario, or made here: lock=pi,class=fifo, or pi for the lock\n"
-                   "protocol alone (default: all)")
-        ->type_name("SET")
-        ->allow_extra_args(false);
+    DeclareSets(app, sets_);
     app.add_option("--baseline", baseline_, "what the others are held against (default: the first)")
         ->type_name("SET");
     app.add_option("--from", from_, "draw timelines from this cycle on")->type_name("T");

@@ -179,6 +179,14 @@ void DeclareScenario(CLI::App& app, std::string& path, LoadOptions& options) {
   app.add_flag("--strict", options.strict, "what is not modelled is an error");
 }
 
+void DeclareSets(CLI::App& app, std::vector<std::string>& words) {
+  app.add_option("-p,--policy", words,
+                 "a set of the scenario, or made here: lock=pi,class=fifo, or pi for the lock\n"
+                 "protocol alone (default: all)")
+      ->type_name("SET")
+      ->allow_extra_args(false);
+}
+
 std::string Nearest(std::string_view word, const std::vector<std::string>& words) {
   std::string nearest;
   std::size_t least = word.size() / 3 + 2;

@@ -49,6 +49,9 @@ std::vector<PolicySet> SetsOf(const Scenario& scenario);
 // Declares SCENARIO, --set, --cpus and --strict.
 void DeclareScenario(CLI::App& app, std::string& path, LoadOptions& options);
 
+// Declares -p, whose words PickSets() reads.
+void DeclareSets(CLI::App& app, std::vector<std::string>& words);
+
 void PrintDiagnostics(const std::vector<Diagnostic>& diagnostics, bool quiet_warnings,
                       Terminal& terminal);
 

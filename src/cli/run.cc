@@ -65,11 +65,7 @@ class RunCommand final : public Command {
   }
   void Declare(CLI::App& app) override {
     DeclareScenario(app, path_, load_);
-    app.add_option("-p,--policy", sets_,
-                   "a set of the scenario, or made here: lock=pi,class=fifo, or pi for the lock\n"
-                   "protocol alone (default: all)")
-        ->type_name("SET")
-        ->allow_extra_args(false);
+    DeclareSets(app, sets_);
     app.add_option("--trace", trace_, "write every event; FORMAT: text (default), ftrace, chrome")
         ->type_name("FILE[:FORMAT]");
     app.add_flag("--timeline", timeline_, "what every CPU did");

@@ -18,27 +18,10 @@
 #include "rqsim/simulation.h"
 #include "sim/views/kthread_checker.h"
 #include "support/catch.h"
+#include "support/random.h"
 
 namespace rqsim {
 namespace {
-
-// splitmix64: the same numbers everywhere.
-class Random {
- public:
-  explicit Random(uint64_t seed) : state_(seed) {}
-  int Below(int n) {
-    state_ += 0x9e3779b97f4a7c15u;
-    uint64_t z = state_;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    z ^= z >> 31;
-    return static_cast<int>(z % static_cast<uint64_t>(n));
-  }
-  bool OneIn(int n) { return Below(n) == 0; }
-
- private:
-  uint64_t state_;
-};
 
 // More than an operation takes.
 constexpr int kStep = 2000;

@@ -16,33 +16,13 @@ class Bound final : public KthreadVoice {
   using KthreadVoice::KthreadVoice;
 
   void Call(Kernel& kernel, const KthreadCall& call) override {
-    switch (call.kind) {
-      case KthreadCall::Kind::kCreate: {
-        const KthreadAffinity& affinity = *kernel.kthread_affinity(call.task);
-        if (affinity.kind == KthreadKind::kPreferred) {
-          kernel.BindKthread(call.task, affinity.cpus & kernel.facts().possible);
-        }
-        if (affinity.kind == KthreadKind::kNode) {
-          kernel.BindKthread(call.task, PossibleCpusOf(kernel, affinity.node));
-        }
-        break;
-      }
-      case KthreadCall::Kind::kBind:
-        Bind(kernel, call);
-        break;
-      case KthreadCall::Kind::kIsolate: {
-        CpuSet left;
-        Say(kernel, KthreadEvent::kIsolate, Isolate(kernel, call.cpus, left));
-        break;
-      }
-      case KthreadCall::Kind::kAffinePreferred:
-        Say(kernel, KthreadEvent::kAffinePreferred, call.task.value(), kENOSYS);
-        break;
-      case KthreadCall::Kind::kAffinePreferredUpdate:
-        Say(kernel, KthreadEvent::kAffinePreferredUpdate, call.task.value(), kENOSYS);
-        break;
-      case KthreadCall::Kind::kFirstWake:
-        break;
+    if (call.kind != KthreadCall::Kind::kCreate) return CallWithoutPreference(kernel, call);
+    const KthreadAffinity& affinity = *kernel.kthread_affinity(call.task);
+    if (affinity.kind == KthreadKind::kPreferred) {
+      kernel.BindKthread(call.task, affinity.cpus & kernel.facts().possible);
+    }
+    if (affinity.kind == KthreadKind::kNode) {
+      kernel.BindKthread(call.task, PossibleCpusOf(kernel, affinity.node));
     }
   }
 };

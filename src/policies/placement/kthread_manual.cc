@@ -55,19 +55,8 @@ class Manual final : public KthreadVoice {
       case KthreadCall::Kind::kFirstWake:
         FirstWake(kernel, call.task);
         break;
-      case KthreadCall::Kind::kBind:
-        Bind(kernel, call);
-        break;
-      case KthreadCall::Kind::kIsolate: {
-        CpuSet left;
-        Say(kernel, KthreadEvent::kIsolate, Isolate(kernel, call.cpus, left));
-        break;
-      }
-      case KthreadCall::Kind::kAffinePreferred:
-        Say(kernel, KthreadEvent::kAffinePreferred, call.task.value(), kENOSYS);
-        break;
-      case KthreadCall::Kind::kAffinePreferredUpdate:
-        Say(kernel, KthreadEvent::kAffinePreferredUpdate, call.task.value(), kENOSYS);
+      default:
+        CallWithoutPreference(kernel, call);
         break;
     }
   }

@@ -79,6 +79,28 @@ int64_t KthreadVoice::Isolate(Kernel& kernel, const CpuSet& isolated, CpuSet& le
   return 0;
 }
 
+void KthreadVoice::CallWithoutPreference(Kernel& kernel, const KthreadCall& call) const {
+  switch (call.kind) {
+    case KthreadCall::Kind::kBind:
+      Bind(kernel, call);
+      break;
+    case KthreadCall::Kind::kIsolate: {
+      CpuSet left;
+      Say(kernel, KthreadEvent::kIsolate, Isolate(kernel, call.cpus, left));
+      break;
+    }
+    case KthreadCall::Kind::kAffinePreferred:
+      Say(kernel, KthreadEvent::kAffinePreferred, call.task.value(), kENOSYS);
+      break;
+    case KthreadCall::Kind::kAffinePreferredUpdate:
+      Say(kernel, KthreadEvent::kAffinePreferredUpdate, call.task.value(), kENOSYS);
+      break;
+    case KthreadCall::Kind::kCreate:
+    case KthreadCall::Kind::kFirstWake:
+      break;
+  }
+}
+
 CpuSet KthreadHousekeepingCpus(const Kernel& kernel, KthreadHousekeeping type) {
   if (type == KthreadHousekeeping::kDomain) return kernel.housekeeping();
   return kernel.facts().possible - kernel.facts().nohz_full;

@@ -216,6 +216,9 @@ class KthreadVoice : public KthreadPart {
   // housekeeping_update() as far as the mask is concerned: 0 or an errno. The mask takes effect
   // when the hook returns; `left` is what it will be.
   int64_t Isolate(Kernel& kernel, const CpuSet& isolated, CpuSet& left) const;
+  // A call to a kernel from before kthread_affine_preferred(): what it has is done, the rest gives
+  // -ENOSYS.
+  void CallWithoutPreference(Kernel& kernel, const KthreadCall& call) const;
 
  private:
   PolicyId self_;

@@ -126,7 +126,18 @@ inline constexpr MetricInfo kPairMetrics[] = {
     {"dead_branch", "times task_cpu() was found negative"},
 };
 
-// What both declare of their costs and of their kernel threads.
+// The worker of a CPU; `path` is what it does.
+constexpr KthreadInfo PairWorker(PathId path) {
+  return {.name = "pair",
+          .path = path,
+          .per_cpu = true,
+          .starts_asleep = true,
+          .may_leave = true,
+          .policy = SchedPolicy::kFifo,
+          .priority = 5};
+}
+
+// What both declare of their costs.
 inline constexpr std::array kPairParams = {
     ParamInfo{.name = "c_nr",
               .kind = ParamKind::kCycles,

@@ -53,13 +53,7 @@ constexpr PathInfo kPaths[] = {
     {"pair", kSetSteps},         {"unpair", kClearSteps}, {"sched_pair_cpu", kCallSteps},
     {"resume", kResumeSteps},    {"spin", kSpinSteps},    {"startup", kStartupSteps},
     {"teardown", kTeardownSteps}};
-constexpr KthreadInfo kKthreads[] = {{.name = "pair",
-                                      .path = kSpinPath,
-                                      .per_cpu = true,
-                                      .starts_asleep = true,
-                                      .may_leave = true,
-                                      .policy = SchedPolicy::kFifo,
-                                      .priority = 5}};
+constexpr KthreadInfo kKthreads[] = {PairWorker(kSpinPath)};
 constexpr HotplugCallbackInfo kHotplug[] = {
     {"sched/pair:online", 192, kStartupPath, kTeardownPath}};
 

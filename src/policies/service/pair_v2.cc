@@ -49,13 +49,7 @@ constexpr PathInfo kPaths[] = {
     {"resume", kResumeSteps},   {"work", kWorkSteps},         {"switched", kSwitchedSteps},
     {"startup", kStartupSteps}, {"teardown", kTeardownSteps}, {"exit", kExitSteps}};
 
-constexpr KthreadInfo kKthreads[] = {{.name = "pair",
-                                      .path = kPairV2Work,
-                                      .per_cpu = true,
-                                      .starts_asleep = true,
-                                      .may_leave = true,
-                                      .policy = SchedPolicy::kFifo,
-                                      .priority = 5}};
+constexpr KthreadInfo kKthreads[] = {PairWorker(kPairV2Work)};
 // A dynamic state below sched:active (pairing.md 6.7).
 constexpr HotplugCallbackInfo kHotplug[] = {
     {"sched/pair:online", 192, kPairV2Startup, kPairV2Teardown}};
