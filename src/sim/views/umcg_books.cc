@@ -117,11 +117,6 @@ void UmcgBooks::JoinByName(const RunInfo& info) {
   }
 }
 
-UmcgBooks::Worker& UmcgBooks::Of(TaskId task) {
-  if (task.index() >= workers_.size()) workers_.resize(task.index() + 1);
-  return workers_[task.index()];
-}
-
 // Takes `task` out of what is known of its group, or puts it in.
 void UmcgBooks::Count(TaskId task, int by) {
   const Worker& worker = Of(task);
@@ -569,7 +564,7 @@ void UmcgBooks::OnEnd(const RunEnd& end) {
   totals_.Finish(end.end);
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     const TaskId task(static_cast<int32_t>(i));
-    Worker& worker = workers_[i];
+    Worker& worker = Of(task);
     if (worker.is_lost) totals_.Add(UmcgCount::kLost, task, 1);
     NoteList(task, end.end);
     if (worker.word.empty() || end.end <= worker.word_since) continue;

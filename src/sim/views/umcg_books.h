@@ -14,7 +14,6 @@
 #define RQSIM_SIM_VIEWS_UMCG_BOOKS_H_
 
 #include <cstdint>
-#include <deque>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,6 +21,7 @@
 #include "rqsim/listener.h"
 #include "rqsim/result.h"
 #include "rqsim/trace_event.h"
+#include "sim/views/per_task.h"
 #include "sim/views/umcg_totals.h"
 
 namespace rqsim {
@@ -124,7 +124,7 @@ class UmcgBooks final : public Listener {
     int group = 0;
     Time start, end;
   };
-  Worker& Of(TaskId task);
+  Worker& Of(TaskId task) { return workers_[task]; }
   // Changes what Count() looks at.
   template <class Change>
   void Alter(TaskId task, Change change) {
@@ -168,7 +168,7 @@ class UmcgBooks final : public Listener {
   PolicyId policy_;            // the one that knows groups
   std::vector<Step> path_step_;
   Cycles switch_cost_;
-  std::deque<Worker> workers_;  // a reference stays good when it grows
+  PerTask<Worker> workers_;
   std::vector<CpuSet> group_cpus_;
   std::vector<Waiting> waiting_;  // by group
   std::vector<UserTime> user_;

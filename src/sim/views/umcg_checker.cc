@@ -110,6 +110,12 @@ void UmcgChecker::OnStart(const RunInfo& info, ViolationSink& sink) {
     is_v09_ = name == "umcg-v0.9";
   }
   is_on_ = is_on_ && policy_ >= 0;
+  if (!is_on_) return;
+  for (const PathInfo& path : info.policies()[static_cast<std::size_t>(policy_)]->paths) {
+    const bool is_block =
+        path.name == "block" || path.name == "pz_block" || path.name == "ev_block";
+    block_steps_.push_back(is_block ? static_cast<int>(path.steps.size()) : 0);
+  }
   state_mask_ = is_v09_ || is_ev_ ? 0x3f : 0xff;
   locked_ = is_pz_ || is_ev_ ? 0 : is_v09_ ? 0x40 : 0x100;
   preempted_ = is_ev_ ? 0 : is_pz_ ? 0x100 : is_v09_ ? 0x80 : 0x200;
@@ -146,11 +152,6 @@ void UmcgChecker::OnStart(const RunInfo& info, ViolationSink& sink) {
       if (seen.process == index("")) seen.process = index(first);
     }
   }
-}
-
-UmcgChecker::Seen& UmcgChecker::Of(TaskId task) {
-  if (task.index() >= seen_.size()) seen_.resize(task.index() + 1);
-  return seen_[task.index()];
 }
 
 // Takes `task` out of what is known of its group and of its server, or puts it in.
@@ -273,7 +274,7 @@ void UmcgChecker::OnSegment(const Segment& segment, const TraceEvent& event) {
 }
 
 bool UmcgChecker::HeldMutex(TaskId task, Time t) const {
-  const Seen& seen = seen_[task.index()];
+  const Seen& seen = seen_[task];
   return seen.released == t || seen.mutexes > 0;
 }
 
@@ -306,10 +307,8 @@ void UmcgChecker::CheckPins(Time at, CpuId cpu, TaskId task) {
 // Block detection begins with its first step and is over with its last.
 void UmcgChecker::OnStep(const StepBegin& step) {
   if (step.policy != policy_) return;
-  const PathInfo& path = info_->policies()[static_cast<std::size_t>(policy_)]
-                             ->paths[static_cast<std::size_t>(step.path)];
-  if (path.name != "block" && path.name != "pz_block" && path.name != "ev_block") return;
-  Of(step.pid).in_block_path = step.step + 1 < static_cast<int>(path.steps.size());
+  const int steps = block_steps_[static_cast<std::size_t>(step.path)];
+  if (steps > 0) Of(step.pid).in_block_path = step.step + 1 < steps;
 }
 
 void UmcgChecker::OnState(const TraceEvent& event, const PolicyEventPayload& p) {
@@ -526,7 +525,7 @@ void UmcgChecker::OnEnd(const RunEnd& end) {
   if (!is_on_ || end.outcome == Outcome::kUntil) return;
   for (std::size_t i = 0; i < seen_.size(); ++i) {
     const TaskId task(static_cast<int32_t>(i));
-    if (!seen_[i].on_list) continue;
+    if (!Of(task).on_list) continue;
     CheckIdle(end.end, CpuId(), task);
     return;
   }

@@ -7,13 +7,13 @@
 #define RQSIM_SIM_VIEWS_UMCG_CHECKER_H_
 
 #include <cstdint>
-#include <deque>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "rqsim/listener.h"
 #include "rqsim/trace_event.h"
+#include "sim/views/per_task.h"
 #include "sim/views/umcg_books.h"
 
 namespace rqsim {
@@ -54,7 +54,7 @@ class UmcgChecker final : public Listener {
     int servers = 0,
         idle_servers = 0;  // all of them; those that wait idle, with a word that says so
   };
-  Seen& Of(TaskId task);
+  Seen& Of(TaskId task) { return seen_[task]; }
   // Changes what Count() looks at.
   template <class Change>
   void Alter(TaskId task, Change change) {
@@ -86,9 +86,10 @@ class UmcgChecker final : public Listener {
   bool is_pz_ = false, is_v09_ = false, is_ev_ = false;
   int64_t state_mask_ = 0xff, user_bits_ = 0, locked_ = 0, preempted_ = 0, cond_wait_ = 0;
   int policy_ = -1;
+  std::vector<int> block_steps_;  // by path: the steps of block detection; 0: it is another path
   const RunInfo* info_ = nullptr;
   ViolationSink* sink_ = nullptr;
-  std::deque<Seen> seen_;  // a reference stays good when it grows
+  PerTask<Seen> seen_;
   std::vector<Group> groups_;
   std::vector<TaskId> owners_;
   std::vector<std::string> processes_;

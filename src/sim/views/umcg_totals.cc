@@ -90,9 +90,9 @@ void UmcgTotals::Pins(TaskId task, int64_t pages, int64_t outstanding, Time t) {
 void UmcgTotals::Finish(Time end) {
   end_ = end;
   for (std::size_t i = 0; i < threads_.size(); ++i) {
-    Thread& thread = threads_[i];
-    Add(UmcgCount::kPinCycles, TaskId(static_cast<int32_t>(i)),
-        thread.pins * (end - thread.pinned_since).count());
+    const TaskId task(static_cast<int32_t>(i));
+    Thread& thread = Of(task);
+    Add(UmcgCount::kPinCycles, task, thread.pins * (end - thread.pinned_since).count());
     thread.pinned_since = end;
   }
 }
@@ -204,7 +204,7 @@ void UmcgTotals::AddTo(Metrics& metrics, bool kernel_only) const {
 void UmcgTotals::AddTo(std::vector<TaskResult>& tasks) const {
   for (TaskResult& task : tasks) {
     if (task.id.index() >= threads_.size()) continue;
-    const Thread& thread = threads_[task.id.index()];
+    const Thread& thread = threads_[task.id];
     if (thread.role == Role::kNone) continue;
     const bool is_server = thread.role == Role::kServer;
     std::vector<int64_t> handoffs;

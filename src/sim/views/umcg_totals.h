@@ -9,7 +9,6 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,6 +17,7 @@
 #include "rqsim/ids.h"
 #include "rqsim/result.h"
 #include "rqsim/time.h"
+#include "sim/views/per_task.h"
 
 namespace rqsim {
 
@@ -103,10 +103,7 @@ class UmcgTotals {
     Time pinned_since;
     int64_t killed_for = -1;
   };
-  Thread& Of(TaskId task) {
-    if (task.index() >= threads_.size()) threads_.resize(task.index() + 1);
-    return threads_[task.index()];
-  }
+  Thread& Of(TaskId task) { return threads_[task]; }
   static int64_t Get(const Thread& thread, UmcgCount count) {
     return thread.counts[static_cast<std::size_t>(count)];
   }
@@ -117,7 +114,7 @@ class UmcgTotals {
   void AddKernelOnly(Metrics& metrics) const;
   int64_t Utilisation(int group) const;
 
-  std::deque<Thread> threads_;  // a reference stays good when it grows
+  PerTask<Thread> threads_;
   std::vector<Group> groups_;
   std::array<int64_t, kReasons> killed_{};
   int64_t pins_max_ = 0, busy_ = 0;
