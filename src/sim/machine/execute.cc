@@ -1,6 +1,9 @@
 // How the current task of a CPU executes: its segments, and the steps of its frames one after
 // another. A task's stack is its program and, above it, frames of paths; every level remembers how
 // far its present segment is, so that anything can be put on top at any time.
+#include <new>
+#include <type_traits>
+
 #include "sim/machine/machine.h"
 
 namespace rqsim {
@@ -309,10 +312,12 @@ void Machine::Advance(CpuId c) {
       if (has_holds_ && HoldsStep(c, ctx)) return;
       Emit(c, StepBegin{frame.task, frame.policy.value(), frame.path.value(), frame.step.value()});
       const PolicyId policy = frame.policy;
+      // In place: an answer is large, and what has just been written is slow to copy.
+      static_assert(std::is_trivially_destructible_v<Next>);
       if (policy == PolicyId(0)) {
-        next = MachineStep(c, frame);
+        new (&next) Next(MachineStep(c, frame));
       } else {
-        next = policies_.rows[policy.index()].policy->Step(*this, frame);
+        new (&next) Next(policies_.rows[policy.index()].policy->Step(*this, frame));
       }
       const bool blocks = next.kind == Next::Kind::kBlock;
       // A wake-up that falls into the cost of this step's own requests must find the sleep
