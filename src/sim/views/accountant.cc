@@ -150,10 +150,7 @@ void Accountant::OnEvent(const TraceEvent& event) {
   }
 }
 
-TaskAccount& Accountant::At(TaskId id) {
-  if (id.index() >= tasks_.size()) tasks_.resize(id.index() + 1);
-  return tasks_[id.index()];
-}
+void Accountant::Grow(TaskId id) { tasks_.resize(id.index() + 1); }
 
 void Accountant::Born(TaskAccount& task, Time t, TaskPhase phase) {
   task.start = t;

@@ -145,7 +145,12 @@ class Accountant final : public Listener {
     std::size_t kept() const { return ring.size(); }
   };
 
-  TaskAccount& At(TaskId id);
+  TaskAccount& At(TaskId id) {
+    if (id.index() >= tasks_.size()) [[unlikely]]
+      Grow(id);
+    return tasks_[id.index()];
+  }
+  void Grow(TaskId id);
   void Born(TaskAccount& task, Time t, TaskPhase phase);
   void Enter(TaskAccount& task, Time t, TaskPhase phase);
   void CloseCause(TaskAccount& task, TaskId id, Time t);

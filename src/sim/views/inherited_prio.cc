@@ -11,10 +11,7 @@ void InheritedPrio::Start(int num_tasks, int num_locks) {
   changed_.clear();
 }
 
-InheritedPrio::TaskNode& InheritedPrio::At(TaskId task) {
-  if (task.index() >= tasks_.size()) tasks_.resize(task.index() + 1);
-  return tasks_[task.index()];
-}
+void InheritedPrio::Grow(TaskId task) { tasks_.resize(task.index() + 1); }
 
 void InheritedPrio::SetOwn(TaskId task, int32_t prio) {
   TaskNode& node = At(task);
@@ -37,6 +34,10 @@ void InheritedPrio::SetWait(TaskId task, LockId lock) {
 void InheritedPrio::SetOwner(LockId lock, TaskId owner) {
   LockNode& node = locks_[lock.index()];
   if (node.owner == owner) return;
+  if (node.waiters.empty()) {
+    node.owner = owner;
+    return;
+  }
   const TaskId before = std::exchange(node.owner, TaskId());
   if (before.valid()) {
     At(before).lent.Move(node.waiters.First(), kNoPrio);

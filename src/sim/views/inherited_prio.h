@@ -53,7 +53,12 @@ class InheritedPrio {
     PrioCounts waiters;
   };
 
-  TaskNode& At(TaskId task);
+  TaskNode& At(TaskId task) {
+    if (task.index() >= tasks_.size()) [[unlikely]]
+      Grow(task);
+    return tasks_[task.index()];
+  }
+  void Grow(TaskId task);
   // The prio of `task` anew, and of all for whom that makes a difference.
   void Refresh(TaskId task);
   // A waiter of `lock` has another prio; returns whose prio may have changed by that, if anybody's.

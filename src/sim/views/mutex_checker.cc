@@ -35,12 +35,9 @@ void MutexChecker::OnStart(const RunInfo& info, ViolationSink& sink) {
   dirty_tasks_.clear();
 }
 
-MutexChecker::TaskState& MutexChecker::At(TaskId id) {
-  if (id.index() >= tasks_.size()) {
-    tasks_.resize(id.index() + 1);
-    links_.resize(id.index() + 1);
-  }
-  return tasks_[id.index()];
+void MutexChecker::Grow(TaskId id) {
+  tasks_.resize(id.index() + 1);
+  links_.resize(id.index() + 1);
 }
 
 void MutexChecker::Touch(LockId id) {
@@ -340,6 +337,7 @@ void MutexChecker::EndUnlock(TaskId id) {
 void MutexChecker::OnEnd(const RunEnd& /*end*/) { Settle(); }
 
 void MutexChecker::Settle() {
+  if (dirty_locks_.empty() && dirty_tasks_.empty()) return;
   cpu_ = CpuId();
   for (std::size_t i = 0; i < dirty_locks_.size(); ++i) SettleLock(dirty_locks_[i]);
   for (std::size_t i = 0; i < dirty_tasks_.size(); ++i) SettleTask(dirty_tasks_[i]);

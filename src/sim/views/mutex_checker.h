@@ -74,7 +74,12 @@ class MutexChecker final : public Listener {
     bool dirty = false;
   };
 
-  TaskState& At(TaskId id);
+  TaskState& At(TaskId id) {
+    if (id.index() >= tasks_.size()) [[unlikely]]
+      Grow(id);
+    return tasks_[id.index()];
+  }
+  void Grow(TaskId id);
   LockState& At(LockId id) { return locks_[id.index()]; }
   void Touch(LockId id);
   void Touch(TaskId id);

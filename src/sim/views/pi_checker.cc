@@ -31,10 +31,7 @@ void PiChecker::OnStart(const RunInfo& info, ViolationSink& sink) {
   dirty_.clear();
 }
 
-PiChecker::TaskState& PiChecker::At(TaskId id) {
-  if (id.index() >= tasks_.size()) tasks_.resize(id.index() + 1);
-  return tasks_[id.index()];
-}
+void PiChecker::Grow(TaskId id) { tasks_.resize(id.index() + 1); }
 
 void PiChecker::Touch(TaskId id) {
   TaskState& task = At(id);

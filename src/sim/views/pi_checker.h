@@ -46,7 +46,12 @@ class PiChecker final : public Listener {
     PrioCounts waiters;  // by the level of the effective prio
   };
 
-  TaskState& At(TaskId id);
+  TaskState& At(TaskId id) {
+    if (id.index() >= tasks_.size()) [[unlikely]]
+      Grow(id);
+    return tasks_[id.index()];
+  }
+  void Grow(TaskId id);
   void Touch(TaskId id);
   void SetEff(TaskId id, int32_t eff);
   void OnAttr(const TaskAttr& attr);

@@ -13,12 +13,12 @@ constexpr int kWaitLinksMax = 4096;
 
 EventMask ProxyBooks::Wants() {
   return EventMask::Of(EventKind::kTaskAttr, EventKind::kSchedSwitch, EventKind::kSchedWakeup,
-                       EventKind::kSchedMigrateTask, EventKind::kSegment,
-                       EventKind::kMutexBlockedOn, EventKind::kMutexWord, EventKind::kMutexWait,
-                       EventKind::kProxyDonor, EventKind::kProxyDeactivate, EventKind::kProxyPark,
-                       EventKind::kProxyReturn, EventKind::kProxyWalk, EventKind::kSchedMoveRefused,
-                       EventKind::kSchedDlThrottle, EventKind::kSchedDlReplenish,
-                       EventKind::kSchedDlUpdate);
+                       EventKind::kSchedWakeupNew, EventKind::kSchedMigrateTask,
+                       EventKind::kSegment, EventKind::kMutexBlockedOn, EventKind::kMutexWord,
+                       EventKind::kMutexWait, EventKind::kProxyDonor, EventKind::kProxyDeactivate,
+                       EventKind::kProxyPark, EventKind::kProxyReturn, EventKind::kProxyWalk,
+                       EventKind::kSchedMoveRefused, EventKind::kSchedDlThrottle,
+                       EventKind::kSchedDlReplenish, EventKind::kSchedDlUpdate);
 }
 
 void ProxyBooks::OnStart(const RunInfo& info) {
@@ -28,10 +28,7 @@ void ProxyBooks::OnStart(const RunInfo& info) {
   waited_for_.Start(info.num_tasks(), info.num_locks());
 }
 
-ProxyBooks::TaskBook& ProxyBooks::At(TaskId task) {
-  if (task.index() >= tasks_.size()) tasks_.resize(task.index() + 1);
-  return tasks_[task.index()];
-}
+void ProxyBooks::Grow(TaskId task) { tasks_.resize(task.index() + 1); }
 
 void ProxyBooks::OnEvent(const TraceEvent& event) {
   if (event.kind() == EventKind::kSegment) {
@@ -113,12 +110,15 @@ void ProxyBooks::OnEvent(const TraceEvent& event) {
 
 void ProxyBooks::SetCpu(CpuId id, TaskId curr, TaskId donor) {
   CpuBook& cpu = cpus_[id.index()];
+  num_proxied_ -= cpu.curr != cpu.donor ? 1 : 0;
   --At(cpu.donor).num_donor_of;
   cpu.curr = curr;
   cpu.donor = curr == kIdleTask || !donor.valid() ? curr : donor;
   ++At(cpu.donor).num_donor_of;
+  num_proxied_ += curr != cpu.donor ? 1 : 0;
   curr != cpu.donor ? proxied_.Add(id) : proxied_.Remove(id);
-  Touch(id);
+  // Else it inverts nothing, whoever executes.
+  if (cpu.is_inverted || !cpu.waited_for.empty()) Touch(id);
   is_stale_ = true;
 }
 
@@ -162,16 +162,6 @@ void ProxyBooks::OnWakeup(const SchedWakeup& wake) {
   task.kept_queued = false;
   task.home = wake.target_cpu;
   Touch(wake.pid);
-}
-
-// A task that waits for nothing, and for which nobody waits, counts for nothing. One for which
-// somebody begins to wait is looked at because of that.
-void ProxyBooks::Touch(TaskId id) {
-  if (!id.valid() || id == kIdleTask) return;
-  TaskBook& task = At(id);
-  if (task.dirty || (!task.waits_for.valid() && waited_for_.Of(id) == kNoPrio)) return;
-  task.dirty = true;
-  dirty_tasks_.push_back(id);
 }
 
 void ProxyBooks::Touch(CpuId id) {
@@ -224,11 +214,12 @@ void ProxyBooks::SettleCpu(CpuId id) {
 
 // Time passes from now_ to `t` in the state that the events so far have made.
 void ProxyBooks::PassTo(Time t) {
-  Settle();
+  if (!dirty_tasks_.empty() || !dirty_cpus_.empty() || !waited_for_.changed().empty()) Settle();
   if (is_stale_) {
     is_stale_ = false;
     overrunning_ = 0;
-    for (CpuId cpu = proxied_.First(); cpu.valid(); cpu = proxied_.After(cpu)) {
+    for (CpuId cpu = num_proxied_ > 0 ? proxied_.First() : CpuId(); cpu.valid();
+         cpu = proxied_.After(cpu)) {
       overrunning_ += Overruns(cpus_[cpu.index()]) ? 1 : 0;
     }
   }

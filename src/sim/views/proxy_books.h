@@ -63,14 +63,27 @@ class ProxyBooks {
     bool dirty = false;
   };
 
-  TaskBook& At(TaskId task);
+  TaskBook& At(TaskId task) {
+    if (task.index() >= tasks_.size()) [[unlikely]]
+      Grow(task);
+    return tasks_[task.index()];
+  }
+  void Grow(TaskId task);
   void PassTo(Time t);
   void SetCpu(CpuId id, TaskId curr, TaskId donor);
   void OnAttr(const TaskAttr& attr);
   void OnWait(const MutexWait& wait);
   void OnWalk(const ProxyWalk& walk);
   void OnWakeup(const SchedWakeup& wake);
-  void Touch(TaskId task);
+  // A task that waits for nothing, and for which nobody waits, counts for nothing. One for which
+  // somebody begins to wait is looked at because of that.
+  void Touch(TaskId task) {
+    if (!task.valid() || task == kIdleTask) return;
+    TaskBook& book = At(task);
+    if (book.dirty || (!book.waits_for.valid() && waited_for_.Of(task) == kNoPrio)) return;
+    book.dirty = true;
+    dirty_tasks_.push_back(task);
+  }
   void Touch(CpuId cpu);
   void Settle();
   void SettleTask(TaskId task);
@@ -85,6 +98,7 @@ class ProxyBooks {
   std::vector<TaskId> dirty_tasks_;
   std::vector<CpuId> dirty_cpus_;
   CpuSet proxied_;  // whose donor is not their current task
+  int num_proxied_ = 0;
   Time now_;
   bool is_stale_ = true;  // overrunning_ is to be worked out anew
   int64_t overrunning_ = 0, inverted_ = 0;

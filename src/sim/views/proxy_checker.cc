@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "rqsim/kernel.h"
@@ -18,17 +19,14 @@ void ProxyChecker::OnStart(const RunInfo& info, ViolationSink& sink) {
   now_ = Time();
   world_.Start(info);
   tasks_.assign(static_cast<std::size_t>(info.num_tasks()), Known());
-  broken_cpus_.assign(static_cast<std::size_t>(info.num_cpus()), false);
+  cpus_.assign(static_cast<std::size_t>(info.num_cpus()), CpuNote());
+  dirty_cpus_.clear();
   put_off_.assign(static_cast<std::size_t>(info.num_cpus()), PutOff());
   dirty_.clear();
-  dirty_cpus_ = CpuSet::FirstN(info.num_cpus());
   w5_holds_ = 0;
 }
 
-ProxyChecker::Known& ProxyChecker::Of(TaskId id) {
-  if (id.index() >= tasks_.size()) tasks_.resize(id.index() + 1);
-  return tasks_[id.index()];
-}
+void ProxyChecker::Grow(TaskId id) { tasks_.resize(id.index() + 1); }
 
 void ProxyChecker::Touch(TaskId id) {
   if (id == kIdleTask || Of(id).dirty) return;
@@ -37,7 +35,9 @@ void ProxyChecker::Touch(TaskId id) {
 }
 
 void ProxyChecker::Touch(CpuId id) {
-  if (id.valid()) dirty_cpus_.Add(id);
+  if (!id.valid() || cpus_[id.index()].dirty) return;
+  cpus_[id.index()].dirty = true;
+  dirty_cpus_.push_back(id);
 }
 
 void ProxyChecker::OnEvent(const TraceEvent& event) {
@@ -247,8 +247,10 @@ void ProxyChecker::OnEnd(const RunEnd& /*end*/) { Settle(); }
 void ProxyChecker::Settle() {
   for (std::size_t i = 0; i < dirty_.size(); ++i) SettleTask(dirty_[i]);
   dirty_.clear();
-  for (CpuId cpu = dirty_cpus_.First(); cpu.valid(); cpu = dirty_cpus_.After(cpu)) SettleCpu(cpu);
-  dirty_cpus_.Clear();
+  // In CPU order, as they are reported. total order: each is there once.
+  if (dirty_cpus_.size() > 1) std::sort(dirty_cpus_.begin(), dirty_cpus_.end());
+  for (const CpuId cpu : dirty_cpus_) SettleCpu(cpu);
+  dirty_cpus_.clear();
 }
 
 void ProxyChecker::SettleTask(TaskId id) {
@@ -281,14 +283,16 @@ void ProxyChecker::SettleCpu(CpuId id) {
   const auto is_here = [&](TaskId task) {
     return task == kIdleTask || world_.At(task).queued_on == id;
   };
+  CpuNote& note = cpus_[id.index()];
+  note.dirty = false;
   const bool fine = cpu.is_held || (is_here(cpu.donor) && is_here(cpu.curr));
-  if (!fine && !broken_cpus_[id.index()]) {
+  if (!fine && !note.is_broken) {
     const TaskId task = is_here(cpu.donor) ? cpu.curr : cpu.donor;
     Report(2, task, id,
            fmt::format("{} is {} of CPU {}, but not on its runqueue", Name(task),
                        task == cpu.donor ? "the donor" : "curr", id.value()));
   }
-  broken_cpus_[id.index()] = !fine;
+  note.is_broken = !fine;
 }
 
 void ProxyChecker::Report(int number, TaskId task, CpuId cpu, std::string message) {

@@ -45,13 +45,23 @@ class ProxyChecker final : public Listener {
     bool dirty = false;
   };
 
+  struct CpuNote {
+    bool is_broken = false;  // PX-I2
+    bool dirty = false;
+  };
+
   // Balancing that classes put off on a CPU; stale: the pick that it was for has been discarded.
   struct PutOff {
     int32_t count = 0;
     bool is_stale = false;
   };
 
-  Known& Of(TaskId id);
+  Known& Of(TaskId id) {
+    if (id.index() >= tasks_.size()) [[unlikely]]
+      Grow(id);
+    return tasks_[id.index()];
+  }
+  void Grow(TaskId id);
   void Touch(TaskId id);
   void Touch(CpuId id);
   void OnCpus(const TaskCpus& cpus);
@@ -72,8 +82,8 @@ class ProxyChecker final : public Listener {
   ProxyWorld world_;
   Time now_;
   std::vector<Known> tasks_;
-  std::vector<bool> broken_cpus_;
-  CpuSet dirty_cpus_;
+  std::vector<CpuNote> cpus_;
+  std::vector<CpuId> dirty_cpus_;
   std::vector<PutOff> put_off_;  // by CPU
   std::vector<TaskId> dirty_;
   int w5_holds_ = 0;

@@ -123,7 +123,7 @@ void ProxyProgressChecker::Settle() {
                        Name(id), info_->lock_name(world_.At(id).blocked_on)));
   }
   signalled_.clear();
-  if (!promises_.rescheds || !is_free_of_cost_) return;
+  if (!promises_.rescheds || !is_free_of_cost_ || world_.num_proxied() == 0) return;
   for (CpuId c = world_.proxied().First(); c.valid(); c = world_.proxied().After(c)) {
     const ProxyCpu& cpu = world_.At(c);
     if (cpu.is_held || world_.EndOfChain(cpu.donor) == cpu.curr) continue;

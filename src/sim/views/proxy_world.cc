@@ -23,12 +23,10 @@ void ProxyWorld::Start(const RunInfo& info) {
   cpus_.assign(static_cast<std::size_t>(info.num_cpus()), ProxyCpu());
   owners_.assign(static_cast<std::size_t>(info.num_locks()), TaskId());
   proxied_.Clear();
+  num_proxied_ = 0;
 }
 
-ProxyTask& ProxyWorld::At(TaskId id) {
-  if (id.index() >= tasks_.size()) tasks_.resize(id.index() + 1);
-  return tasks_[id.index()];
-}
+void ProxyWorld::Grow(TaskId id) { tasks_.resize(id.index() + 1); }
 
 TaskId ProxyWorld::EndOfChain(TaskId task) {
   TaskId at = task;
@@ -211,8 +209,11 @@ void ProxyWorld::SetDonor(CpuId cpu, TaskId donor) {
 }
 
 void ProxyWorld::NoteProxied(CpuId id) {
-  const ProxyCpu& cpu = At(id);
+  ProxyCpu& cpu = At(id);
   const bool proxies = cpu.curr != kIdleTask && cpu.donor != kIdleTask && cpu.donor != cpu.curr;
+  if (proxies == cpu.is_proxied) return;
+  cpu.is_proxied = proxies;
+  num_proxied_ += proxies ? 1 : -1;
   proxies ? proxied_.Add(id) : proxied_.Remove(id);
 }
 

@@ -35,6 +35,7 @@ struct ProxyCpu {
   TaskId curr = kIdleTask;
   TaskId donor = kIdleTask;  // as of now, also in the middle of a schedule()
   bool is_held = false;      // a window holds it
+  bool is_proxied = false;   // curr executes for another
   // The waiter right before curr in the chain along which the last schedule() came to curr;
   // invalid: curr executes for itself. A wait for curr that begins later, also a new one of the
   // same task, does not count until the next schedule().
@@ -50,7 +51,11 @@ class ProxyWorld {
   // Call it before or after a look, as the look needs the state before or after the event.
   void Apply(const TraceEvent& event);
 
-  ProxyTask& At(TaskId id);
+  ProxyTask& At(TaskId id) {
+    if (id.index() >= tasks_.size()) [[unlikely]]
+      Grow(id);
+    return tasks_[id.index()];
+  }
   ProxyCpu& At(CpuId id) { return cpus_[id.index()]; }
   TaskId OwnerOf(LockId lock) const { return owners_[lock.index()]; }
   int num_cpus() const { return static_cast<int>(cpus_.size()); }
@@ -62,12 +67,14 @@ class ProxyWorld {
   TaskId EndOfChain(TaskId task);
   // CPUs whose current task executes for another.
   const CpuSet& proxied() const { return proxied_; }
+  int num_proxied() const { return num_proxied_; }
   // Whether a CPU other than `cpu` has `task` as its donor or as curr.
   bool HasRoleElsewhere(TaskId task, CpuId cpu);
   // The task in front of `end` on the way from `donor`; invalid if the way does not lead there.
   TaskId BeforeInChain(TaskId donor, TaskId end);
 
  private:
+  void Grow(TaskId id);
   void OnSwitch(const SchedSwitch& change, CpuId cpu, Time t);
   void OnSegment(const Segment& segment, CpuId cpu, Time t);
   void OnPark(const ProxyPark& park);
@@ -82,6 +89,7 @@ class ProxyWorld {
   std::vector<ProxyCpu> cpus_;
   std::vector<TaskId> owners_;
   CpuSet proxied_;
+  int num_proxied_ = 0;
 };
 
 }  // namespace rqsim

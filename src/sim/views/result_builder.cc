@@ -93,12 +93,24 @@ void ResultBuilder::OnStart(const RunInfo& info, ViolationSink& sink) {
   proxies_.OnStart(info);
   stats_.OnStart(info, sink);
   domains_.OnStart(info);
+  goes_to_.fill(0);
+  // Without locks nobody waits for one or executes for another.
+  if (info.num_locks() > 0) Send(ProxyBooks::Wants(), kToProxies);
+  Send(accountant_.Wants(), kToAccountant);
+  Send(SchedStats::Wants(), kToStats);
+  Send(DomainStats::Wants(), kToDomains);
   const std::size_t tasks = static_cast<std::size_t>(info.num_tasks());
   jobs_.assign(tasks, Job());
   links_.assign(tasks, WaitList::Links());
   locks_.assign(static_cast<std::size_t>(info.num_locks()), LockBook());
   declared_tasks_ = CountDeclared(info.scenario().tasks) + CountDeclared(info.scenario().kthreads);
   ReadDeadlines();
+}
+
+void ResultBuilder::Send(const EventMask& wants, uint8_t book) {
+  for (std::size_t kind = 0; kind < kMaxEventKinds; ++kind) {
+    if (wants.Contains(static_cast<EventKind>(kind))) goes_to_[kind] |= book;
+  }
 }
 
 void ResultBuilder::ReadDeadlines() {
@@ -114,19 +126,17 @@ void ResultBuilder::ReadDeadlines() {
   }
 }
 
-ResultBuilder::Job& ResultBuilder::JobOf(TaskId task) {
-  if (task.index() >= jobs_.size()) {
-    jobs_.resize(task.index() + 1);
-    links_.resize(task.index() + 1);
-  }
-  return jobs_[task.index()];
+void ResultBuilder::Grow(TaskId task) {
+  jobs_.resize(task.index() + 1);
+  links_.resize(task.index() + 1);
 }
 
 void ResultBuilder::OnEvent(const TraceEvent& event) {
-  proxies_.OnEvent(event);
-  accountant_.OnEvent(event);
-  stats_.OnEvent(event);
-  domains_.OnEvent(event);
+  const uint8_t books = goes_to_[event.kind_bits];
+  if ((books & kToProxies) != 0) proxies_.OnEvent(event);
+  if ((books & kToAccountant) != 0) accountant_.OnEvent(event);
+  if ((books & kToStats) != 0) stats_.OnEvent(event);
+  if ((books & kToDomains) != 0) domains_.OnEvent(event);
   switch (event.kind()) {
     case EventKind::kSchedSwitch:
       OnSwitch(event);

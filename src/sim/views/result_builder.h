@@ -20,6 +20,7 @@
 #ifndef RQSIM_SIM_VIEWS_RESULT_BUILDER_H_
 #define RQSIM_SIM_VIEWS_RESULT_BUILDER_H_
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -77,7 +78,12 @@ class ResultBuilder final : public Listener {
     Time held_since;
   };
 
-  Job& JobOf(TaskId task);
+  Job& JobOf(TaskId task) {
+    if (task.index() >= jobs_.size()) [[unlikely]]
+      Grow(task);
+    return jobs_[task.index()];
+  }
+  void Grow(TaskId task);
   void OnSwitch(const TraceEvent& event);
   void OnAsleep(TaskId task, Time t);
   void OnWaking(TaskId task, Time t);
@@ -94,6 +100,11 @@ class ResultBuilder final : public Listener {
   void TakeMetrics();
   bool IsHidden(TaskId id) const;
 
+  // Which of the four books an event goes to.
+  static constexpr uint8_t kToProxies = 1, kToAccountant = 2, kToStats = 4, kToDomains = 8;
+  void Send(const EventMask& wants, uint8_t book);
+
+  std::array<uint8_t, kMaxEventKinds> goes_to_{};
   Accountant accountant_;
   ProxyBooks proxies_{accountant_};
   SchedStats stats_;

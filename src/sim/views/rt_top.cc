@@ -44,19 +44,7 @@ void RtTop::OnStart(const RunInfo& info, ViolationSink& sink) {
   violated_ = kZeroCycles;
 }
 
-RtTop::TaskBook& RtTop::At(TaskId task) {
-  if (task.index() >= tasks_.size()) tasks_.resize(task.index() + 1);
-  return tasks_[task.index()];
-}
-
-// Ordinary tasks for which nobody waits count for nothing, whatever they do. One for which somebody
-// begins to wait is looked at because of that.
-void RtTop::Touch(TaskId task) {
-  TaskBook& book = At(task);
-  if (book.dirty || (book.prio >= kFirstFairPrio && important_.Of(task) == kNoPrio)) return;
-  book.dirty = true;
-  dirty_.push_back(task);
-}
+void RtTop::Grow(TaskId task) { tasks_.resize(task.index() + 1); }
 
 void RtTop::OnEvent(const TraceEvent& event) {
   if (event.t > now_) PassTo(event.t);
@@ -285,7 +273,7 @@ bool RtTop::Seat(std::size_t group, uint64_t round) {
 
 // Time passes from now_ to `t` in the state that the events so far have made.
 void RtTop::PassTo(Time t) {
-  Settle();
+  if (!dirty_.empty() || !important_.changed().empty()) Settle();
   if (is_stale_) {
     is_stale_ = false;
     int32_t first = kNoPrio;

@@ -71,8 +71,20 @@ class RtTop final : public Listener {
   // Fair tasks have 100 and more.
   static constexpr int32_t kFirstFairPrio = 100;
 
-  TaskBook& At(TaskId task);
-  void Touch(TaskId task);
+  TaskBook& At(TaskId task) {
+    if (task.index() >= tasks_.size()) [[unlikely]]
+      Grow(task);
+    return tasks_[task.index()];
+  }
+  void Grow(TaskId task);
+  // Ordinary tasks for which nobody waits count for nothing, whatever they do. One for which
+  // somebody begins to wait is looked at because of that.
+  void Touch(TaskId task) {
+    TaskBook& book = At(task);
+    if (book.dirty || (book.prio >= kFirstFairPrio && important_.Of(task) == kNoPrio)) return;
+    book.dirty = true;
+    dirty_.push_back(task);
+  }
   void OnSwitch(const SchedSwitch& change, CpuId cpu);
   void OnQueue(const SchedQueue& change);
   void OnCpus(const TaskCpus& cpus);

@@ -92,10 +92,7 @@ void SchedStats::OnEvent(const TraceEvent& event) {
   }
 }
 
-SchedStats::Book& SchedStats::At(TaskId id) {
-  if (id.index() >= tasks_.size()) tasks_.resize(id.index() + 1);
-  return tasks_[id.index()];
-}
+void SchedStats::Grow(TaskId id) { tasks_.resize(id.index() + 1); }
 
 void SchedStats::LeaveTree(Book& book, Time t) {
   if (!book.in_tree) return;

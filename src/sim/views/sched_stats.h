@@ -83,7 +83,12 @@ class SchedStats {
     Time since;  // of curr
   };
 
-  Book& At(TaskId id);
+  Book& At(TaskId id) {
+    if (id.index() >= tasks_.size()) [[unlikely]]
+      Grow(id);
+    return tasks_[id.index()];
+  }
+  void Grow(TaskId id);
   void OnSwitch(const TraceEvent& event);
   void OnTtwu(const TtwuStat& stat);
   void OnRefused(const SchedMoveRefused& refused);
