@@ -92,7 +92,8 @@ void FailWith(uint64_t seed, const Scenario& world, const absl::StatusOr<Result>
   REQUIRE(broken != kCannotRun);
   const Scenario least = ShrinkScenario(world, [&](const Scenario& scenario) {
     // A run that is cut short is no run that does not end.
-    return scenario.until == world.until && NameOf(Breach(RunAsFile(scenario))) == NameOf(broken);
+    return scenario.until == world.until && !scenario.tasks.empty() &&
+           NameOf(Breach(RunAsFile(scenario))) == NameOf(broken);
   });
   FAIL("shrunk: " << Breach(RunAsFile(least)) << "\n" << WriteScenario(least));
 }

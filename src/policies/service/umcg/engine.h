@@ -311,6 +311,7 @@ class Engine final : public KernelService, private WorkerQueues {
   Next ServerPick(Kernel& kernel, Frame& frame);
   Next ServerIdle(Kernel& kernel, Frame& frame);
   Next ServerRun(Kernel& kernel, Frame& frame);
+  Next ServerNap(Kernel& kernel, Frame& frame);
   Next ServerRan(Kernel& kernel, Frame& frame);
   Next ServerUnlink(Kernel& kernel, Frame& frame);
   bool StillRuns(const Kernel& kernel, TaskId server) const;

@@ -65,7 +65,8 @@ inline constexpr StepInfo kServer[] = {
     {"S_ran"},          {"S_after"},      {"S_restore"},    {"S_pre_own"}, {"S_preempt"},
     {"S_signal"},       {"S_again"},      {"S_recall"},     {"S_gone"},    {"S_chain"},
     {"S_chain_mark"},   {"S_chain_call"}, {"S_chained"},    {"S_watch"},   {"S_watch_cas"},
-    {"S_watch_signal"}, {"S_watch_done"}, {"S_chain_back"}, {"S_still"},   {"S_take_blocked"}};
+    {"S_watch_signal"}, {"S_watch_done"}, {"S_chain_back"}, {"S_still"},   {"S_take_blocked"},
+    {"S_nap"},          {"S_napped"},     {"S_nap_over"}};
 inline constexpr StepInfo kParked[] = {{"parked"}, {"woken"}, {"unparked"}};
 inline constexpr StepInfo kResume[] = {
     {"B0"},  {"B"},      {"B_in"},  {"B4"},       {"B4a"},      {"B6"},      {"B6a"}, {"B6b"},

@@ -9,10 +9,16 @@
 namespace rqsim::umcg {
 namespace {
 
-// Registers: the chosen worker, the result of a wait, since when it polls (+ 1).
+// Registers: the chosen worker, how often in a row it has found one that is not asleep yet and
+// since when, the result of a wait, since when it polls (+ 1).
 constexpr int kWorker = 1;
+constexpr int kLooks = 2;
+constexpr int kLooksSince = 3;
 constexpr int kResult = 4;
 constexpr int kSince = 5;
+
+// After so many it takes the worker to have lost its CPU.
+constexpr int kLooksMax = 8;
 
 }  // namespace
 
@@ -266,6 +272,10 @@ Next Engine::Server(Kernel& kernel, Frame& frame) {
     case kUnlockWorker:
     case kCallWait:
       return ServerRun(kernel, frame);
+    case kNap:
+    case kNapped:
+    case kNapOver:
+      return ServerNap(kernel, frame);
     default:
       return ServerRan(kernel, frame);
   }
@@ -388,9 +398,13 @@ Next Engine::ServerRun(Kernel& kernel, Frame& frame) {
       if (!ready) {
         // It stands on the queue and is still on its way to sleep: it stays there.
         const bool comes = Of(worker).registered && StateOf(word) == kIdle;
-        if (comes) QueueWorker(kernel, frame.task, worker, false);
-        return Userly(kRestore, costs_.u_cas);
+        if (!comes) return Userly(kRestore, costs_.u_cas);
+        QueueWorker(kernel, frame.task, worker, false);
+        if (frame.r[kLooks]++ == 0) frame.r[kLooksSince] = kernel.now().cycles();
+        if (frame.r[kLooks] < kLooksMax) return Userly(kRestore, costs_.u_cas);
+        return Next::Run(StepId(kNap), kernel.facts().c_syscall, RunMode::kKernel);
       }
+      frame.r[kLooks] = 0;
       const int64_t kept = knobs_.keeps_preempted ? word : word & ~layout_.preempted;
       ChangeState(kernel, worker, word, WithState(kept, kRunning) | layout_.locked, frame.task,
                   false);
@@ -408,6 +422,25 @@ Next Engine::ServerRun(Kernel& kernel, Frame& frame) {
       const Time timeout = WaitTimeout(kernel, frame.task);
       return CallPath(kRan, kWait, 0, timeout == kNever ? -1 : timeout.cycles());
     }
+  }
+}
+
+// The worker that it could run has lost its CPU, perhaps to this very server: it sleeps for as long
+// as it has looked (MODEL-324). Its own word is IDLE.
+Next Engine::ServerNap(Kernel& kernel, Frame& frame) {
+  switch (frame.step.value()) {
+    case kNap: {
+      Emit(kernel, kEvEnter, static_cast<int64_t>(Call::kWait), 0, frame.task.value());
+      const int64_t now = kernel.now().cycles();
+      const int64_t until = now + (now - frame.r[kLooksSince]);
+      return CallPath(kNapped, kWait, 0, until < kTimeMax.cycles() ? until : -1);
+    }
+    case kNapped:
+      frame.r[kResult] = frame.result;
+      return Next::ToUser(StepId(kNapOver));
+    default:
+      Emit(kernel, kEvExit, frame.r[kResult], 0, frame.task.value());
+      return Userly(kRestore, costs_.u_cas);
   }
 }
 

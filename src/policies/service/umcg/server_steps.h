@@ -45,6 +45,9 @@ enum ServerStep : int {
   kChainBack,
   kStill,
   kTakeBlocked,
+  kNap,
+  kNapped,
+  kNapOver,
   kNumServerSteps
 };
 static_assert(std::size(steps::kServer) == kNumServerSteps);
