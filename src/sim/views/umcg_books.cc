@@ -73,6 +73,8 @@ void UmcgBooks::OnStart(const RunInfo& info, ViolationSink&) {
       if (event.name != "umcg_state") continue;
       word_text_ = event.fields.front().text;
       has_protocol_ = true;
+      const bool has_lock = policy.name != "umcg-pz" && policy.name != "umcg-ev";
+      locked_ = policy.name == "umcg-v0.9" ? 0x40 : has_lock ? 0x100 : 0;
       policy_ = PolicyId(static_cast<int32_t>(p));
     }
     if (policy_ != PolicyId(static_cast<int32_t>(p))) continue;
@@ -391,6 +393,11 @@ void UmcgBooks::OnState(const PolicyEventPayload& p, Time t) {
     const TaskId server = worker.gives;
     if (server.valid()) Of(server).blocked_at = t;
   }
+  const TaskId by(p.narrow[1]);
+  const bool is_swap = locked_ != 0 ? (p.wide[0] & ~p.wide[1] & locked_) != 0 : p.narrow[2] != 0;
+  if (to == kRunning && !worker.is_server && by.valid() && by != task && is_swap) {
+    if (Of(by).group >= 0 && !Of(by).is_server) OnSwapped(by, task);
+  }
   if (to != kBlocked && worker.is_waiting && worker.waits_until <= t) {
     Alter(task, [](Worker& its) { its.is_waiting = false; });
   }
@@ -412,9 +419,9 @@ void UmcgBooks::OnHandoff(const PolicyEventPayload& p, Time t) {
   if (p.wide[0] == kYieldKind) SetRuns(worker.gives, TaskId());
 }
 
-// A worker has taken the one it swaps to, which its server runs from here on; what it meant when
-// the swap began may be another's by then.
-void UmcgBooks::OnTaken(TaskId by, TaskId task) {
+// A worker has made the one it swaps to RUNNING, which its server runs from here on; what it meant
+// when the swap began, and whose it was itself, may have changed since.
+void UmcgBooks::OnSwapped(TaskId by, TaskId task) {
   Of(task).serves = Of(by).serves;
   const std::vector<TaskId>& servers = Of(by).run_by;
   for (std::size_t i = servers.size(); i-- > 0;) SetRuns(servers[i], task);
@@ -488,9 +495,6 @@ void UmcgBooks::OnUmcg(int kind, const TraceEvent& event) {
         its.in_queue = p.wide[0] == 1;
         its.on_list = false;
       });
-      if (p.wide[0] == 0 && TaskId(p.narrow[1]).valid() && !Of(TaskId(p.narrow[1])).is_server) {
-        OnTaken(TaskId(p.narrow[1]), task);
-      }
       return;
     case UmcgEvents::kSilent:
       totals_.Add(UmcgCount::kSilent, task, 1);

@@ -139,7 +139,7 @@ class UmcgBooks final : public Listener {
   void OnUmcg(int kind, const TraceEvent& event);
   void OnState(const PolicyEventPayload& p, Time t);
   void OnHandoff(const PolicyEventPayload& p, Time t);
-  void OnTaken(TaskId by, TaskId task);
+  void OnSwapped(TaskId by, TaskId task);
   void OnCounted(int kind, const PolicyEventPayload& p, Time t);
   void OnRegister(const PolicyEventPayload& p);
   void OnSegment(const Segment& segment, Time end);
@@ -166,6 +166,7 @@ class UmcgBooks final : public Listener {
   bool has_service_ = false;   // one that knows hand-offs
   bool has_protocol_ = false;  // … and groups
   PolicyId policy_;            // the one that knows groups
+  int64_t locked_ = 0;         // the bit LOCKED of a word
   std::vector<Step> path_step_;
   Cycles switch_cost_;
   PerTask<Worker> workers_;

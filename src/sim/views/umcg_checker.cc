@@ -311,16 +311,36 @@ void UmcgChecker::OnStep(const StepBegin& step) {
   if (steps > 0) Of(step.pid).in_block_path = step.step + 1 < steps;
 }
 
+// Whose worker a task is after a change of its word: of the server that runs it, of the server of
+// the worker that swaps to it. A swap has several steps, between which the worker may be preempted
+// and run by another server; the one that unlocks the word of the other worker comes when its links
+// are written and nobody can run the swapping one (umcg.md 6.13).
+TaskId UmcgChecker::ServerAfter(const PolicyEventPayload& p) {
+  const Seen& seen = Of(TaskId(p.narrow[0]));
+  const TaskId by(p.narrow[1]);
+  const bool by_kernel = p.narrow[2] != 0;
+  if (!seen.is_worker || StateOf(p.wide[1]) != kRunning || !by.valid() || by_kernel != is_ev_) {
+    return seen.runs_for;
+  }
+  const Seen& other = Of(by);
+  const bool locks = is_ev_ || (p.wide[1] & ~p.wide[0] & locked_) != 0;
+  const bool unlocks = is_ev_ || (p.wide[0] & ~p.wide[1] & locked_) != 0;
+  if (other.is_server && locks) return by;
+  return other.is_worker && unlocks ? other.runs_for : seen.runs_for;
+}
+
 void UmcgChecker::OnState(const TraceEvent& event, const PolicyEventPayload& p) {
   const TaskId task(p.narrow[0]);
   const bool by_kernel = p.narrow[2] != 0;
   const int64_t from = p.wide[0];
   const int64_t to = p.wide[1];
   Seen& seen = Of(task);
+  const TaskId server = ServerAfter(p);
   // Under ev it leaves the list as it becomes RUNNABLE.
   const bool leaves_list = is_ev_ && to == kRunnable;
   Alter(task, [&](Seen& its) {
     its.word = to;
+    its.runs_for = server;
     if (StateOf(to) == kRunning) its.waits_idle = false;
     if (leaves_list) its.on_list = its.pushing = false;
   });
@@ -459,18 +479,9 @@ void UmcgChecker::OnUmcg(int kind, const TraceEvent& event) {
       Alter(task, [](Seen& seen) { seen.pushing = false; });
       CheckIdle(event.t, event.cpu(), task);
       return;
-    case UmcgEvents::kQueue: {
-      // A swap counts from here: between its first step and this one the worker may have been
-      // preempted, and another server may have run the one it meant.
-      const TaskId taken_by(p.narrow[1]);
-      const bool is_swap = p.wide[0] == 0 && taken_by.valid() && Of(taken_by).is_worker;
-      const TaskId server = is_swap ? Of(taken_by).runs_for : Of(task).runs_for;
-      Alter(task, [&](Seen& seen) {
-        seen.on_list = seen.pushing = seen.told_lost = false;
-        seen.runs_for = server;
-      });
+    case UmcgEvents::kQueue:
+      Alter(task, [](Seen& seen) { seen.on_list = seen.pushing = seen.told_lost = false; });
       return;
-    }
     case UmcgEvents::kIgnored:
       Of(task).in_block_path = false;
       return;
@@ -484,13 +495,6 @@ void UmcgChecker::OnUmcg(int kind, const TraceEvent& event) {
     case UmcgEvents::kPin:
       Of(task).pages = p.narrow[1];
       return;
-    case UmcgEvents::kHandoff: {
-      const TaskId to(p.narrow[1]);
-      if (!to.valid()) return;
-      if (!Of(task).is_server || p.wide[0] != 0) return;
-      Alter(to, [&](Seen& seen) { seen.runs_for = task; });
-      return;
-    }
     case UmcgEvents::kRegister: {
       Alter(task, [&](Seen& seen) {
         seen.is_server = p.wide[0] == 1;

@@ -66,6 +66,7 @@ class UmcgChecker final : public Listener {
   int64_t StateOf(int64_t word) const { return word & state_mask_; }
   bool MayRunUser(int64_t word) const;
   bool IsUnlock(int64_t from, int64_t to) const;
+  TaskId ServerAfter(const PolicyEventPayload& p);
   bool MayStandOnList(int64_t word) const;
   void Report(const char* id, Time at, CpuId cpu, TaskId task, std::string message);
   std::string Name(TaskId task) const { return std::string(info_->task_name(task)); }
