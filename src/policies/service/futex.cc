@@ -11,6 +11,7 @@
 
 #include "policies.h"
 #include "service/umcg/metrics.h"
+#include "service/umcg/op_info.h"
 #include "service/umcg/words.h"
 
 namespace rqsim {
@@ -32,22 +33,14 @@ constexpr std::array<EventFieldInfo, 4> kHandoffFields = {{
 constexpr EventInfo kEvents[] = {
     {"umcg_handoff", kHandoffFields, "the first step of a hand-off", true}};
 
-constexpr ServiceOpInfo Op(std::string_view name, int32_t path, std::string_view args,
-                           OpKind without, std::string_view summary) {
-  ServiceOpInfo op;
-  op.name = name;
-  op.path = PathId(path);
-  op.pays_syscall = false;
-  op.args = args;
-  op.without = without;
-  op.summary = summary;
-  return op;
-}
 constexpr std::array kOps = {
-    Op("umcg_swap", kSwapPath, "task requeue", OpKind::kSync, "Wakes the other task and waits."),
-    Op("umcg_wait", kWaitPath, "until requeue", OpKind::kBlock, "Waits until it is woken."),
-    Op("umcg_wake", kWakePath, "task current_cpu keep_word", OpKind::kWake, "Wakes a task."),
-    Op("umcg_yield", kYieldPath, "requeue", OpKind::kYield, "sched_yield()."),
+    umcg::OpInfo("umcg_swap", kSwapPath, false, "task requeue", OpKind::kSync,
+                 "Wakes the other task and waits."),
+    umcg::OpInfo("umcg_wait", kWaitPath, false, "until requeue", OpKind::kBlock,
+                 "Waits until it is woken."),
+    umcg::OpInfo("umcg_wake", kWakePath, false, "task current_cpu keep_word", OpKind::kWake,
+                 "Wakes a task."),
+    umcg::OpInfo("umcg_yield", kYieldPath, false, "requeue", OpKind::kYield, "sched_yield()."),
 };
 
 constexpr std::array kParams = {

@@ -195,6 +195,15 @@ Next Engine::Oops(Kernel& kernel, Frame& frame) {
   return Next::Run(StepId(1), Cycles(frame.r[0]), RunMode::kKernel);
 }
 
+void Engine::Enroll(Kernel& kernel, TaskId task, bool as_worker) {
+  Thread& thread = Of(task);
+  thread.registered = true;
+  thread.is_worker = thread.hooks = as_worker;
+  const UserTask* user = UserOf(task);
+  Emit(kernel, kEvRegister, as_worker ? 2 : 1, user == nullptr ? -1 : user->group, task.value(),
+       -1);
+}
+
 // Registration is over: by unregister (0), exit (1), exec (2).
 void Engine::Forget(Kernel& kernel, TaskId task, int how) {
   Thread& thread = Of(task);

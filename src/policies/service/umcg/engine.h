@@ -67,10 +67,17 @@ inline constexpr int64_t kWakeOnly = 1;
 inline constexpr int64_t kCurrentCpu = 2;
 // r[1] of kMark: where it is called sleeping is allowed, so a missing page may be brought in.
 inline constexpr int64_t kMayFault = 1;
+// Register of user code: what its call gave.
+inline constexpr int kResult = 4;
 // ctl flags
 inline constexpr int64_t kCtlRegister = 1;
 inline constexpr int64_t kCtlUnregister = 2;
 inline constexpr int64_t kCtlWorker = 0x10000;
+
+// When the wait of an operation is over at the latest, or -1.
+inline int64_t TimeoutOf(const Frame& frame) {
+  return frame.path == PathId(kOpWait) && frame.r[0] > 0 ? frame.r[0] : -1;
+}
 
 class Engine final : public KernelService, private WorkerQueues {
  public:
@@ -212,6 +219,7 @@ class Engine final : public KernelService, private WorkerQueues {
   }
   bool IsPinned(TaskId task) const;
   void Die(Kernel& kernel, TaskId task, Reason reason);
+  void Enroll(Kernel& kernel, TaskId task, bool as_worker);
   void Forget(Kernel& kernel, TaskId task, int how);
   void Leave(Kernel& kernel, TaskId task);
   Next Oops(Kernel& kernel, Frame& frame);
@@ -235,6 +243,23 @@ class Engine final : public KernelService, private WorkerQueues {
     return Next::Run(StepId(step), cycles, RunMode::kUser);
   }
   Next CallPath(int step, Path path, int64_t arg0 = 0, int64_t arg1 = 0) const;
+  // User code calls into the kernel. What the call gives is kept on the way out, which is paid for,
+  // and told in `step`.
+  void Enters(Kernel& kernel, TaskId task, Call call) {
+    Emit(kernel, kEvEnter, static_cast<int64_t>(call), 0, task.value());
+  }
+  Next BackToUser(Frame& frame, int step) const {
+    frame.r[kResult] = frame.result;
+    return Next::ToUser(StepId(step));
+  }
+  void Exits(Kernel& kernel, const Frame& frame) {
+    Emit(kernel, kEvExit, frame.r[kResult], 0, frame.task.value());
+  }
+  // … which is the end of an operation.
+  Next EndOp(Kernel& kernel, const Frame& frame) {
+    Exits(kernel, frame);
+    return Next::Return(frame.r[kResult]);
+  }
 
   // --- paths
   Next Resume(Kernel& kernel, Frame& frame);
@@ -264,6 +289,7 @@ class Engine final : public KernelService, private WorkerQueues {
   Next PzEntry(Kernel& kernel, Frame& frame);
   Next PzExit(Kernel& kernel, Frame& frame);
   Next PzPark(Kernel& kernel, Frame& frame);
+  Next PzGiveUp(Kernel& kernel, const Frame& frame, int first, int64_t timeout);
   Next PzBlock(Kernel& kernel, Frame& frame);
   Next PzWait(Kernel& kernel, Frame& frame);
   Next PzWaitFail(Kernel& kernel, Frame& frame, int64_t error);

@@ -9,15 +9,9 @@ namespace {
 
 constexpr int kWorker = 1;
 constexpr int kIdles = 2;  // whether the call was made for want of work
-constexpr int kResult = 4;
 // Steps O1 … of an operation.
 enum : int { kBegin, kEnter, kCalled, kBack, kCallAgain };
 constexpr int kMayName = 5;
-
-// When the wait of an operation is over at the latest, or -1.
-int64_t TimeoutOf(const Frame& frame) {
-  return frame.path == PathId(kOpWait) && frame.r[0] > 0 ? frame.r[0] : -1;
-}
 
 }  // namespace
 
@@ -58,17 +52,16 @@ Next Engine::EvServer(Kernel& kernel, Frame& frame) {
     case kCallWait:
     case kEnterIdle:
     case kRecall: {
-      Emit(kernel, kEvEnter, static_cast<int64_t>(Call::kWait), 0, frame.task.value());
+      Enters(kernel, frame.task, Call::kWait);
       const TaskId worker(static_cast<int32_t>(frame.r[kWorker]));
       if (frame.step == StepId(kRecall)) return CallPath(kRan, kEvServerWait, -1, 1);
       if (frame.step == StepId(kEnterIdle)) return CallPath(kRan, kEvServerWait, -1);
       return CallPath(kRan, kEvSwitch, TidOf(worker), -1);
     }
     case kRan:
-      frame.r[kResult] = frame.result;
-      return Next::ToUser(StepId(kAfter));
+      return BackToUser(frame, kAfter);
     default: {  // kAfter
-      Emit(kernel, kEvExit, frame.r[kResult], 0, frame.task.value());
+      Exits(kernel, frame);
       if (frame.r[kResult] == kEINTR) {
         return Next::Run(StepId(kRecall), kernel.facts().c_syscall, RunMode::kKernel);
       }
@@ -158,10 +151,8 @@ Next Engine::EvCommand(Kernel& kernel, Frame& frame) {
 int64_t Engine::EvRegister(Kernel& kernel, TaskId task, bool worker) {
   Thread& thread = Of(task);
   if (thread.registered || UserOf(task) == nullptr) return kEINVAL;
-  thread.registered = true;
-  thread.is_worker = thread.hooks = worker;
   EvSet(kernel, task, worker ? kBlocked : kRunning, task);
-  Emit(kernel, kEvRegister, worker ? 2 : 1, UserOf(task)->group, task.value(), -1);
+  Enroll(kernel, task, worker);
   return 0;
 }
 
@@ -202,13 +193,11 @@ Next Engine::EvOp(Kernel& kernel, Frame& frame) {
     case kEnter: {
       const bool ctl = frame.path == PathId(kOpUnregister) || frame.path == PathId(kOpRegister) ||
                        frame.path == PathId(kOpCtl);
-      Emit(kernel, kEvEnter, static_cast<int64_t>(ctl ? Call::kCtl : Call::kWait), 0,
-           frame.task.value());
+      Enters(kernel, frame.task, ctl ? Call::kCtl : Call::kWait);
       return EvCommand(kernel, frame);
     }
     case kCalled:
-      frame.r[kResult] = frame.result;
-      return Next::ToUser(StepId(kBack));
+      return BackToUser(frame, kBack);
     case kCallAgain:
       if (frame.path == PathId(kOpWaitWorker)) {
         return CallPath(kCalled, kEvWaitWorker, TidOf(TaskId(static_cast<int32_t>(frame.r[0]))));
@@ -224,8 +213,7 @@ Next Engine::EvOp(Kernel& kernel, Frame& frame) {
       }
       if (!thread.is_worker || HasBuffer(frame.task)) told_[frame.task.index()].clear();
       if (frame.r[kResult] == kEAGAIN) thread.requeue = thread.waits_swap = false;
-      Emit(kernel, kEvExit, frame.r[kResult], 0, frame.task.value());
-      return Next::Return(frame.r[kResult]);
+      return EndOp(kernel, frame);
   }
 }
 

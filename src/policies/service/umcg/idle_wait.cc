@@ -224,10 +224,7 @@ Next Engine::Ctl(Kernel& kernel, Frame& frame) {
   if ((own.old & layout_.value()) != (is_worker ? kBlocked : kRunning)) {
     return Next::Return(kEINVAL);
   }
-  thread.registered = true;
-  thread.is_worker = thread.hooks = is_worker;
-  Emit(kernel, kEvRegister, is_worker ? 2 : 1,
-       UserOf(frame.task) == nullptr ? -1 : UserOf(frame.task)->group, frame.task.value(), -1);
+  Enroll(kernel, frame.task, is_worker);
   if (!is_worker) return Next::Return(0);
   if (variant_ == Variant::kV09) {
     thread.resume = true;

@@ -136,6 +136,22 @@ Next Engine::PzExit(Kernel& kernel, Frame& frame) {
   }
 }
 
+// What parking and umcg_wait end with, from step `first` on: onto the server's list, wake it,
+// unpin, sleep.
+Next Engine::PzGiveUp(Kernel& kernel, const Frame& frame, int first, int64_t timeout) {
+  switch (frame.step.value() - first) {
+    case 0:
+      PzPush(kernel, frame.task, kHead, kWorkersPtr);
+      return Kernelly(first + 1, costs_.k_cas);
+    case 1:
+      PzWakeServer(kernel, frame.task);
+      return Kernelly(first + 2, Cycles(2 * costs_.unpin.count()));
+    default:
+      Unpin(kernel, frame.task);
+      return CallPath(first + 3, kIdleLoop, timeout);
+  }
+}
+
 // unblock-and-wait, from the state r[0].
 Next Engine::PzPark(Kernel& kernel, Frame& frame) {
   Thread& thread = Of(frame.task);
@@ -157,14 +173,9 @@ Next Engine::PzPark(Kernel& kernel, Frame& frame) {
       thread.preempt_sent = thread.tick_preempts = false;
       return Kernelly(3, costs_.k_cas);
     case 3:
-      PzPush(kernel, frame.task, kHead, kWorkersPtr);
-      return Kernelly(4, costs_.k_cas);
     case 4:
-      PzWakeServer(kernel, frame.task);
-      return Kernelly(5, Cycles(2 * costs_.unpin.count()));
     case 5:
-      Unpin(kernel, frame.task);
-      return CallPath(6, kIdleLoop, -1);
+      return PzGiveUp(kernel, frame, 3, -1);
     default:
       StartSlice(kernel, frame.task);
       return Next::Return(frame.result);
@@ -302,14 +313,9 @@ Next Engine::PzWait(Kernel& kernel, Frame& frame) {
       if (thread.is_worker) return Kernelly(6, costs_.k_cas);
       return Kernelly(8, Cycles(2 * costs_.unpin.count()));
     case 6:
-      PzPush(kernel, frame.task, kHead, kWorkersPtr);
-      return Kernelly(7, costs_.k_cas);
     case 7:
-      PzWakeServer(kernel, frame.task);
-      return Kernelly(8, Cycles(2 * costs_.unpin.count()));
     case 8:
-      Unpin(kernel, frame.task);
-      return CallPath(9, kIdleLoop, frame.r[1]);
+      return PzGiveUp(kernel, frame, 6, frame.r[1]);
     case 9:
       thread.hooks = thread.is_worker;
       if (frame.result == 0) {
@@ -351,10 +357,7 @@ Next Engine::PzCtl(Kernel& kernel, Frame& frame) {
   if ((own.old & (layout_.state | layout_.flags())) != (is_worker ? kBlocked : kRunning)) {
     return Next::Return(kEINVAL);
   }
-  thread.registered = true;
-  thread.is_worker = thread.hooks = is_worker;
-  Emit(kernel, kEvRegister, is_worker ? 2 : 1,
-       UserOf(frame.task) == nullptr ? -1 : UserOf(frame.task)->group, frame.task.value(), -1);
+  Enroll(kernel, frame.task, is_worker);
   if (!is_worker) return Next::Return(0);
   frame.result = 0;
   return CallPath(2, kPzPark, kBlocked);

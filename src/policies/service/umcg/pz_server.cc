@@ -8,7 +8,6 @@ namespace rqsim::umcg {
 namespace {
 
 constexpr int kWorker = 1;
-constexpr int kResult = 4;
 
 }  // namespace
 
@@ -31,7 +30,7 @@ Next Engine::PzServer(Kernel& kernel, Frame& frame) {
     case kPickOne:
       return PzServerPick(kernel, frame);
     case kCallWait: {
-      Emit(kernel, kEvEnter, static_cast<int64_t>(Call::kWait), 0, frame.task.value());
+      Enters(kernel, frame.task, Call::kWait);
       Thread& thread = Of(frame.task);
       // Waiting again for the worker that runs, it is to be woken when it meant to be.
       Time timeout = thread.waits_again ? thread.slice_end : kNever;
@@ -113,10 +112,9 @@ Next Engine::PzServerRan(Kernel& kernel, Frame& frame) {
   const TaskId worker = thread.attached;
   switch (frame.step.value()) {
     case kRan:
-      frame.r[kResult] = frame.result;
-      return Next::ToUser(StepId(kAfter));
+      return BackToUser(frame, kAfter);
     case kAfter: {
-      Emit(kernel, kEvExit, frame.r[kResult], 0, frame.task.value());
+      Exits(kernel, frame);
       const bool for_work = !thread.choice.valid() && !thread.waits_again;
       thread.was_woken_idle = for_work && frame.r[kResult] == 0;
       // Not consumed: it is queued again, and the loop begins anew.

@@ -14,7 +14,6 @@ namespace {
 constexpr int kWorker = 1;
 constexpr int kLooks = 2;
 constexpr int kLooksSince = 3;
-constexpr int kResult = 4;
 constexpr int kSince = 5;
 
 // After so many it takes the worker to have lost its CPU.
@@ -356,14 +355,13 @@ Next Engine::ServerIdle(Kernel& kernel, Frame& frame) {
       return Userly(kClear,
                     kernel.Load(idle).old == TidOf(frame.task) ? costs_.u_cas : kZeroCycles);
     case kEnterIdle:
-      Emit(kernel, kEvEnter, static_cast<int64_t>(Call::kWait), 0, frame.task.value());
+      Enters(kernel, frame.task, Call::kWait);
       kernel.Store(Word(kernel, frame.task, kNextTid), 0);
       return CallPath(kWaited, kWait, 0, -1);
     case kWaited:
-      frame.r[kResult] = frame.result;
-      return Next::ToUser(StepId(kWoken));
+      return BackToUser(frame, kWoken);
     case kWoken:
-      Emit(kernel, kEvExit, frame.r[kResult], 0, frame.task.value());
+      Exits(kernel, frame);
       thread.was_woken_idle = true;
       thread.waits_idle = false;
       return Userly(kClear,
@@ -418,7 +416,7 @@ Next Engine::ServerRun(Kernel& kernel, Frame& frame) {
       return Next::Run(StepId(kCallWait), kernel.facts().c_syscall, RunMode::kKernel);
     }
     default: {  // kCallWait
-      Emit(kernel, kEvEnter, static_cast<int64_t>(Call::kWait), 0, frame.task.value());
+      Enters(kernel, frame.task, Call::kWait);
       const Time timeout = WaitTimeout(kernel, frame.task);
       return CallPath(kRan, kWait, 0, timeout == kNever ? -1 : timeout.cycles());
     }
@@ -430,16 +428,15 @@ Next Engine::ServerRun(Kernel& kernel, Frame& frame) {
 Next Engine::ServerNap(Kernel& kernel, Frame& frame) {
   switch (frame.step.value()) {
     case kNap: {
-      Emit(kernel, kEvEnter, static_cast<int64_t>(Call::kWait), 0, frame.task.value());
+      Enters(kernel, frame.task, Call::kWait);
       const int64_t now = kernel.now().cycles();
       const int64_t until = now + (now - frame.r[kLooksSince]);
       return CallPath(kNapped, kWait, 0, until < kTimeMax.cycles() ? until : -1);
     }
     case kNapped:
-      frame.r[kResult] = frame.result;
-      return Next::ToUser(StepId(kNapOver));
+      return BackToUser(frame, kNapOver);
     default:
-      Emit(kernel, kEvExit, frame.r[kResult], 0, frame.task.value());
+      Exits(kernel, frame);
       return Userly(kRestore, costs_.u_cas);
   }
 }
@@ -478,10 +475,9 @@ Next Engine::ServerRan(Kernel& kernel, Frame& frame) {
     case kChainBack:
       return Userly(kOwn, costs_.u_cas);
     case kRan:
-      frame.r[kResult] = frame.result;
-      return Next::ToUser(StepId(kAfter));
+      return BackToUser(frame, kAfter);
     case kAfter: {
-      Emit(kernel, kEvExit, frame.r[kResult], 0, frame.task.value());
+      Exits(kernel, frame);
       if (frame.r[kResult] == kETIMEDOUT && worker.valid()) {
         kernel.Store(Word(kernel, frame.task, kNextTid), 0);
         if (knobs_.timeout_restores) return Userly(kPreOwn, costs_.u_cas);
@@ -556,7 +552,7 @@ Next Engine::ServerPreempt(Kernel& kernel, Frame& frame) {
       thread.attached = TaskId();
       return Userly(kLook, kZeroCycles);
     default:  // kRecall
-      Emit(kernel, kEvEnter, static_cast<int64_t>(Call::kWait), 0, frame.task.value());
+      Enters(kernel, frame.task, Call::kWait);
       return CallPath(kRan, kWait, 0, -1);
   }
 }

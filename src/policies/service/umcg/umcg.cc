@@ -19,6 +19,7 @@
 #include "policies.h"
 #include "service/umcg/engine.h"
 #include "service/umcg/metrics.h"
+#include "service/umcg/op_info.h"
 
 namespace rqsim {
 namespace {
@@ -125,53 +126,48 @@ constexpr std::span<const EventInfo> EventsOf() {
   return kEventsOf<kVariant>;
 }
 
-constexpr ServiceOpInfo Op(std::string_view name, umcg::Path path, bool pays, std::string_view args,
-                           OpKind without, std::string_view summary) {
-  ServiceOpInfo op;
-  op.name = name;
-  op.path = PathId(path);
-  op.pays_syscall = pays;
-  op.args = args;
-  op.without = without;
-  op.summary = summary;
-  return op;
-}
 constexpr OpKind kNothing = OpKind::kRun;
 constexpr std::array kOps = {
-    Op("umcg_yield", umcg::kOpYield, false, "requeue", OpKind::kYield,
-       "Gives the CPU back to the server; with `requeue` that queues the worker again."),
-    Op("umcg_swap", umcg::kOpSwap, false, "task requeue", OpKind::kSync,
-       "Hands the CPU to another worker or basic task and waits; with `requeue` it stands on its "
-       "queue again. -EAGAIN: that worker does not wait for this."),
-    Op("umcg_wait", umcg::kOpWait, false, "until requeue", OpKind::kBlock,
-       "Waits until it is made RUNNING; a worker hands the CPU back to its server."),
-    Op("umcg_wait_worker", umcg::kOpWaitWorker, false, "task", kNothing,
-       "umcg-ev, of a server or basic task: waits until a worker's wait is over; elsewhere "
-       "-ENOSYS."),
-    Op("umcg_wake", umcg::kOpWake, false, "task current_cpu keep_word", OpKind::kWake,
-       "Makes a waiting task RUNNING (not with `keep_word`) and wakes it."),
-    Op("umcg_preempt", umcg::kOpPreempt, false, "task", kNothing,
-       "Flags a running worker and signals it."),
-    Op("umcg_lock", umcg::kOpLock, false, "", kNothing, "Its word becomes IDLE|LOCKED."),
-    Op("umcg_unlock", umcg::kOpUnlock, false, "", kNothing, "Its word becomes RUNNING."),
-    Op("umcg_set_bits", umcg::kOpBits, false, "bits task", kNothing,
-       "Sets user bits of its word, or of the task's."),
-    Op("umcg_clear_bits", umcg::kOpClearBits, false, "bits task", kNothing,
-       "Clears user bits of its word, or of the task's."),
-    Op("umcg_set_next", umcg::kOpSetNext, false, "tid", kNothing, "Writes its next_tid."),
-    Op("poke", umcg::kOpPoke, false,
-       "task field:state|next_tid|idle_workers_ptr|idle_server_tid_ptr|server_tid|blocked_ts|"
-       "runnable_ts|idle_workers|idle_server_tid clear set",
-       kNothing, "Changes a word of user memory in one step: `clear` bits go, then `set` come."),
-    Op("umcg_register", umcg::kOpRegister, false, "", kNothing, "Registers as a worker."),
-    Op("umcg_unregister", umcg::kOpUnregister, false, "", kNothing,
-       "Wakes the server and unregisters, as the contract asks."),
-    Op("umcg_ctl", umcg::kOpCtl, false, "flags self word next_tid", kNothing,
-       "A raw umcg_ctl; self 2 is an address that cannot be read, word and next_tid are stored "
-       "first unless -1."),
-    Op("oops", umcg::kOpOops, true, "for", OpKind::kExit,
-       "Dies inside a system call; the exit repairs for so long before it shuts signals off."),
-    Op("syscall", umcg::kOpSyscall, true, "for", kNothing, "A system call that does not block."),
+    umcg::OpInfo("umcg_yield", umcg::kOpYield, false, "requeue", OpKind::kYield,
+                 "Gives the CPU back to the server; with `requeue` that queues the worker again."),
+    umcg::OpInfo(
+        "umcg_swap", umcg::kOpSwap, false, "task requeue", OpKind::kSync,
+        "Hands the CPU to another worker or basic task and waits; with `requeue` it stands on its "
+        "queue again. -EAGAIN: that worker does not wait for this."),
+    umcg::OpInfo("umcg_wait", umcg::kOpWait, false, "until requeue", OpKind::kBlock,
+                 "Waits until it is made RUNNING; a worker hands the CPU back to its server."),
+    umcg::OpInfo(
+        "umcg_wait_worker", umcg::kOpWaitWorker, false, "task", kNothing,
+        "umcg-ev, of a server or basic task: waits until a worker's wait is over; elsewhere "
+        "-ENOSYS."),
+    umcg::OpInfo("umcg_wake", umcg::kOpWake, false, "task current_cpu keep_word", OpKind::kWake,
+                 "Makes a waiting task RUNNING (not with `keep_word`) and wakes it."),
+    umcg::OpInfo("umcg_preempt", umcg::kOpPreempt, false, "task", kNothing,
+                 "Flags a running worker and signals it."),
+    umcg::OpInfo("umcg_lock", umcg::kOpLock, false, "", kNothing, "Its word becomes IDLE|LOCKED."),
+    umcg::OpInfo("umcg_unlock", umcg::kOpUnlock, false, "", kNothing, "Its word becomes RUNNING."),
+    umcg::OpInfo("umcg_set_bits", umcg::kOpBits, false, "bits task", kNothing,
+                 "Sets user bits of its word, or of the task's."),
+    umcg::OpInfo("umcg_clear_bits", umcg::kOpClearBits, false, "bits task", kNothing,
+                 "Clears user bits of its word, or of the task's."),
+    umcg::OpInfo("umcg_set_next", umcg::kOpSetNext, false, "tid", kNothing, "Writes its next_tid."),
+    umcg::OpInfo(
+        "poke", umcg::kOpPoke, false,
+        "task field:state|next_tid|idle_workers_ptr|idle_server_tid_ptr|server_tid|blocked_ts|"
+        "runnable_ts|idle_workers|idle_server_tid clear set",
+        kNothing, "Changes a word of user memory in one step: `clear` bits go, then `set` come."),
+    umcg::OpInfo("umcg_register", umcg::kOpRegister, false, "", kNothing, "Registers as a worker."),
+    umcg::OpInfo("umcg_unregister", umcg::kOpUnregister, false, "", kNothing,
+                 "Wakes the server and unregisters, as the contract asks."),
+    umcg::OpInfo(
+        "umcg_ctl", umcg::kOpCtl, false, "flags self word next_tid", kNothing,
+        "A raw umcg_ctl; self 2 is an address that cannot be read, word and next_tid are stored "
+        "first unless -1."),
+    umcg::OpInfo(
+        "oops", umcg::kOpOops, true, "for", OpKind::kExit,
+        "Dies inside a system call; the exit repairs for so long before it shuts signals off."),
+    umcg::OpInfo("syscall", umcg::kOpSyscall, true, "for", kNothing,
+                 "A system call that does not block."),
 };
 
 constexpr std::array kFaults = {

@@ -8,7 +8,6 @@ namespace {
 
 // Steps O1 … of an operation: user code before the call, the call, user code after it.
 enum : int { kBegin, kFirst, kSecond, kThird, kEnter, kCalled, kBack, kEnd };
-constexpr int kResult = 4;
 constexpr int kMayName = 5;  // of a swap: whether the other worker sleeps for it
 
 }  // namespace
@@ -49,15 +48,13 @@ Next Engine::YieldTo(Kernel& kernel, Frame& frame, TaskId server) {
       return Next::Run(StepId(kEnter), costs_.u_store + kernel.facts().c_syscall, RunMode::kKernel);
     }
     case kEnter: {
-      Emit(kernel, kEvEnter, static_cast<int64_t>(Call::kWait), 0, frame.task.value());
-      const bool has_timeout = frame.path == PathId(kOpWait) && frame.r[0] > 0;
-      return CallPath(kCalled, kWait, 0, has_timeout ? frame.r[0] : -1);
+      Enters(kernel, frame.task, Call::kWait);
+      return CallPath(kCalled, kWait, 0, TimeoutOf(frame));
     }
     case kCalled:
-      frame.r[kResult] = frame.result;
-      return Next::ToUser(StepId(kBack));
+      return BackToUser(frame, kBack);
     case kBack:
-      Emit(kernel, kEvExit, frame.r[kResult], 0, frame.task.value());
+      Exits(kernel, frame);
       // A timeout leaves the word of a server IDLE; so does an error any word.
       if (!thread.is_worker && StateOf(own) == kIdle) return Userly(kEnd, costs_.u_cas);
       return Next::Return(frame.r[kResult]);
@@ -136,14 +133,12 @@ Next Engine::Swap(Kernel& kernel, Frame& frame) {
       kernel.Store(Word(kernel, frame.task, kNextTid), TidOf(other));
       return Next::Run(StepId(kEnter), kernel.facts().c_syscall, RunMode::kKernel);
     case kEnter:
-      Emit(kernel, kEvEnter, static_cast<int64_t>(Call::kWait), 0, frame.task.value());
+      Enters(kernel, frame.task, Call::kWait);
       return CallPath(kCalled, kWait, 0, -1);
     case kCalled:
-      frame.r[kResult] = frame.result;
-      return Next::ToUser(StepId(kBack));
+      return BackToUser(frame, kBack);
     default:
-      Emit(kernel, kEvExit, frame.r[kResult], 0, frame.task.value());
-      return Next::Return(frame.r[kResult]);
+      return EndOp(kernel, frame);
   }
 }
 
@@ -174,7 +169,7 @@ Next Engine::Wake(Kernel& kernel, Frame& frame) {
       return Next::Run(StepId(kEnter), costs_.u_store + kernel.facts().c_syscall, RunMode::kKernel);
     }
     case kEnter: {
-      Emit(kernel, kEvEnter, static_cast<int64_t>(Call::kWait), 0, frame.task.value());
+      Enters(kernel, frame.task, Call::kWait);
       // There is no wake-only call: the word has been changed, a plain wake-up is what is left.
       if (variant_ == Variant::kPz) {
         return Next::Run(StepId(kThird), costs_.vpid, RunMode::kKernel);
@@ -189,12 +184,10 @@ Next Engine::Wake(Kernel& kernel, Frame& frame) {
       return Next::ToUser(StepId(kBack));
     }
     case kCalled:
-      frame.r[kResult] = frame.result;
-      return Next::ToUser(StepId(kBack));
+      return BackToUser(frame, kBack);
     default:
       kernel.Store(Word(kernel, frame.task, kNextTid), frame.r[3]);
-      Emit(kernel, kEvExit, frame.r[kResult], 0, frame.task.value());
-      return Next::Return(frame.r[kResult]);
+      return EndOp(kernel, frame);
   }
 }
 
@@ -282,15 +275,13 @@ Next Engine::Register(Kernel& kernel, Frame& frame) {
     case kBegin:
       return Next::Run(StepId(kEnter), kernel.facts().c_syscall, RunMode::kKernel);
     case kEnter:
-      Emit(kernel, kEvEnter, static_cast<int64_t>(Call::kCtl), 0, frame.task.value());
+      Enters(kernel, frame.task, Call::kCtl);
       return CallPath(kCalled, variant_ == Variant::kPz ? kPzCtl : kCtl, kCtlRegister | kCtlWorker,
                       1);
     case kCalled:
-      frame.r[kResult] = frame.result;
-      return Next::ToUser(StepId(kBack));
+      return BackToUser(frame, kBack);
     default:
-      Emit(kernel, kEvExit, frame.r[kResult], 0, frame.task.value());
-      return Next::Return(frame.r[kResult]);
+      return EndOp(kernel, frame);
   }
 }
 
@@ -323,7 +314,7 @@ Next Engine::Unregister(Kernel& kernel, Frame& frame) {
       return Next::Run(StepId(kThird), kernel.facts().c_syscall, RunMode::kKernel);
     }
     case kThird:
-      Emit(kernel, kEvEnter, static_cast<int64_t>(Call::kWait), 0, frame.task.value());
+      Enters(kernel, frame.task, Call::kWait);
       return CallPath(kEnter, kWait, kWakeOnly, -1);
     case kEnter:
       return Next::ToUser(StepId(kEnd));
@@ -331,7 +322,7 @@ Next Engine::Unregister(Kernel& kernel, Frame& frame) {
       kernel.Store(Word(kernel, frame.task, kNextTid), 0);
       return Next::Run(StepId(kCalled), kernel.facts().c_syscall, RunMode::kKernel);
     case kCalled: {
-      Emit(kernel, kEvEnter, static_cast<int64_t>(Call::kCtl), 0, frame.task.value());
+      Enters(kernel, frame.task, Call::kCtl);
       const int64_t worker = thread.is_worker ? kCtlWorker : 0;
       if (variant_ == Variant::kPz) {
         return CallPath(kBack, kPzCtl, kCtlUnregister | worker, 1);
@@ -340,11 +331,9 @@ Next Engine::Unregister(Kernel& kernel, Frame& frame) {
     }
     default:
       if (frame.step == StepId(kBack)) {
-        frame.r[kResult] = frame.result;
-        return Next::ToUser(StepId(kEnd + 1));
+        return BackToUser(frame, kEnd + 1);
       }
-      Emit(kernel, kEvExit, frame.r[kResult], 0, frame.task.value());
-      return Next::Return(frame.r[kResult]);
+      return EndOp(kernel, frame);
   }
 }
 
@@ -358,7 +347,7 @@ Next Engine::RawCtl(Kernel& kernel, Frame& frame) {
       if (frame.r[1] == 2) kernel.SetWordsPresent(self_, frame.task, false);
       return Next::Run(StepId(kEnter), kernel.facts().c_syscall, RunMode::kKernel);
     case kEnter:
-      Emit(kernel, kEvEnter, static_cast<int64_t>(Call::kCtl), 0, frame.task.value());
+      Enters(kernel, frame.task, Call::kCtl);
       return CallPath(kCalled, variant_ == Variant::kPz ? kPzCtl : kCtl, frame.r[0],
                       frame.r[1] != 0 ? 1 : 0);
     case kCalled:
@@ -366,8 +355,7 @@ Next Engine::RawCtl(Kernel& kernel, Frame& frame) {
       if (frame.r[1] == 2) kernel.SetWordsPresent(self_, frame.task, true);
       return Next::ToUser(StepId(kBack));
     default:
-      Emit(kernel, kEvExit, frame.r[kResult], 0, frame.task.value());
-      return Next::Return(frame.r[kResult]);
+      return EndOp(kernel, frame);
   }
 }
 
@@ -400,15 +388,13 @@ Next Engine::PzYield(Kernel& kernel, Frame& frame) {
       raw_next = false;
       return Next::Run(StepId(kEnter), costs_.u_store + kernel.facts().c_syscall, RunMode::kKernel);
     case kEnter: {
-      Emit(kernel, kEvEnter, static_cast<int64_t>(Call::kWait), 0, frame.task.value());
-      const bool has_timeout = frame.path == PathId(kOpWait) && frame.r[0] > 0;
-      return CallPath(kCalled, kPzWait, 0, has_timeout ? frame.r[0] : -1);
+      Enters(kernel, frame.task, Call::kWait);
+      return CallPath(kCalled, kPzWait, 0, TimeoutOf(frame));
     }
     case kCalled:
-      frame.r[kResult] = frame.result;
-      return Next::ToUser(StepId(kBack));
+      return BackToUser(frame, kBack);
     case kBack:
-      Emit(kernel, kEvExit, frame.r[kResult], 0, frame.task.value());
+      Exits(kernel, frame);
       // It has not been run: it is where it was.
       if (swaps_worker && frame.r[kResult] != 0 && StateOf(LoadState(kernel, other)) == kIdle &&
           !IsQueued(other)) {
