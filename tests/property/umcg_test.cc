@@ -76,14 +76,22 @@ void AddParam(Scenario& world, const char* name, ParamValue value) {
   params.emplace_back(name, std::move(value));
 }
 
-// What as posted happens to programs that keep the contract, too, and has a name and a cure: a
-// server polls for the link of a worker that waits behind it for the CPU (docs/UMCG.md, list_push).
+bool HoldsWith(Scenario world, const char* name, ParamValue value) {
+  AddParam(world, name, std::move(value));
+  return Breach(RunWorld(world)).empty();
+}
+
+// What happens to programs that keep the contract, too, and has a name and a cure in docs/UMCG.md:
+// as posted a server polls for the link of a worker that waits behind it for the CPU (list_push);
+// with hook_in_wait a worker that has just been made RUNNING becomes BLOCKED.
 bool IsNamed(const UmcgWorldKind& kind, const Scenario& world, const std::string& broken) {
-  if (kind.fixes || kind.service == "umcg-pz" || kind.service == "umcg-ev") return false;
-  if (broken.find(" spins") == std::string::npos) return false;
-  Scenario cured = world;
-  AddParam(cured, "fixes", std::vector<std::string>{"list_push"});
-  return Breach(RunWorld(cured)).empty();
+  if (kind.service == "umcg-pz" || kind.service == "umcg-ev") return false;
+  const auto& params = world.common.services->front().params;
+  const bool asks = std::any_of(params.begin(), params.end(),
+                                [](const auto& param) { return param.first == "hook_in_wait"; });
+  if (asks && HoldsWith(world, "hook_in_wait", false)) return true;
+  return !kind.fixes && broken.find(" spins") != std::string::npos &&
+         HoldsWith(world, "fixes", std::vector<std::string>{"list_push"});
 }
 
 void FailWith(uint64_t seed, const Scenario& world, const absl::StatusOr<Result>& result) {
@@ -209,6 +217,10 @@ void AddPushBehind(Random& random, Scenario& world) {
   move.task = "W00";
   move.cpus = CpuSet::Of(CpuId(0));
   world.actions.push_back(move);
+}
+void AddHookInWait(Random&, Scenario& world) {
+  AddParam(world, "hook_in_wait", true);
+  AddParam(world, "costs.k_get", int64_t{5});
 }
 void AddNothing(Random&, Scenario&) {}
 void AddShortTimeout(Random&, Scenario& world) {
@@ -387,6 +399,7 @@ TEST_CASE("What is broken as posted is found in random groups and has its name",
       {"lookup_atomic", "umcg-v0.6", {}, true, AddServerExit, "use-after-free", true},
       {"validate_next", "umcg-v0.6", {}, false, AddForeignNext, "spurious_wakes", true, true},
       {"wake_on_unregister", "umcg-v0.6", {}, true, AddBareUnregister, "deadlock", true},
+      {"hook_in_wait", "umcg-v0.6", {}, true, AddHookInWait, "deadlock"},
       {"signals", "umcg-v0.6", {}, true, AddNothing, "discarded_signals", true},
       {"signals", "umcg-v0.9", {}, true, AddNothing, "discarded_signals", true},
       {"list_push", "umcg-v0.6", {}, true, AddWideWindow, "consumer_spin", true},
