@@ -83,13 +83,19 @@ bool HoldsWith(Scenario world, const char* name, ParamValue value) {
 
 // What happens to programs that keep the contract, too, and has a name and a cure in docs/UMCG.md:
 // as posted a server polls for the link of a worker that waits behind it for the CPU (list_push);
-// with hook_in_wait a worker that has just been made RUNNING becomes BLOCKED.
+// with hook_in_wait a worker that has just been made RUNNING becomes BLOCKED; v0.6 makes a server
+// that has timed out RUNNING before the list has its worker.
 bool IsNamed(const UmcgWorldKind& kind, const Scenario& world, const std::string& broken) {
   if (kind.service == "umcg-pz" || kind.service == "umcg-ev") return false;
   const auto& params = world.common.services->front().params;
   const bool asks = std::any_of(params.begin(), params.end(),
                                 [](const auto& param) { return param.first == "hook_in_wait"; });
   if (asks && HoldsWith(world, "hook_in_wait", false)) return true;
+  if (kind.service != "umcg-v0.9" && NameOf(broken) == "UM-I5") {
+    Scenario later = world;
+    later.common.services->front().name = "umcg-v0.9";
+    if (HoldsWith(later, "hook_in_wait", false)) return true;
+  }
   return !kind.fixes && broken.find(" spins") != std::string::npos &&
          HoldsWith(world, "fixes", std::vector<std::string>{"list_push"});
 }
@@ -217,6 +223,13 @@ void AddPushBehind(Random& random, Scenario& world) {
   move.task = "W00";
   move.cpus = CpuSet::Of(CpuId(0));
   world.actions.push_back(move);
+}
+void AddMarkFirst(Random&, Scenario& world) {
+  AddParam(world, "preempt.source", std::string("server-timeout"));
+  AddParam(world, "costs.k_cas", int64_t{4});
+  world.common.user = PolicyChoice{"rr", {{"slice", int64_t{350}}}, {}};
+  world.machine.costs.c_syscall = Cycles(7);
+  world.machine.costs.l_ipi = Cycles(1);
 }
 void AddHookInWait(Random&, Scenario& world) {
   AddParam(world, "hook_in_wait", true);
@@ -400,6 +413,7 @@ TEST_CASE("What is broken as posted is found in random groups and has its name",
       {"validate_next", "umcg-v0.6", {}, false, AddForeignNext, "spurious_wakes", true, true},
       {"wake_on_unregister", "umcg-v0.6", {}, true, AddBareUnregister, "deadlock", true},
       {"hook_in_wait", "umcg-v0.6", {}, true, AddHookInWait, "deadlock"},
+      {"B4 marks the server first", "umcg-v0.6", {}, true, AddMarkFirst, "UM-I5"},
       {"signals", "umcg-v0.6", {}, true, AddNothing, "discarded_signals", true},
       {"signals", "umcg-v0.9", {}, true, AddNothing, "discarded_signals", true},
       {"list_push", "umcg-v0.6", {}, true, AddWideWindow, "consumer_spin", true},
