@@ -115,6 +115,7 @@ class Engine final : public KernelService, private WorkerQueues {
                                 // or, of one that is BLOCKED, that waits for it
     WorkerEvent event = WorkerEvent::kNothing;  // ev, of a server: what it has not been told yet
     TaskId event_worker;                        // … and of whom
+    bool event_requeue = false;                 // … and whether that one meant to be queued then
     TaskId hands_to;                            // gets its CPU directly when it sleeps
     TaskId marked;                              // the server that it has made RUNNING last (6.7)
     int64_t last_stamp = 0;
@@ -162,6 +163,7 @@ class Engine final : public KernelService, private WorkerQueues {
   struct Told {
     TaskId worker;
     WorkerEvent event = WorkerEvent::kNothing;
+    bool requeue = false;  // what its worker wanted when it was told of
   };
 
   // WorkerQueues

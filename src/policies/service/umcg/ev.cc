@@ -49,6 +49,7 @@ void Engine::EvTell(Kernel& kernel, TaskId worker, TaskId server, WorkerEvent ev
   }
   its.event = event;
   its.event_worker = worker;
+  its.event_requeue = Of(worker).requeue;
   if (state == kNone) return;
   EvSet(kernel, server, kRunning, worker);
   const bool here = event == WorkerEvent::kWait;
@@ -313,7 +314,9 @@ Next Engine::EvCollect(Kernel& kernel, Frame& frame, int step) {
     return Kernelly(step + 1, Cycles((events + 1) * costs_.k_put.count()));
   }
   std::vector<Told>& told = told_[frame.task.index()];
-  if (thread.event != WorkerEvent::kNothing) told.push_back({thread.event_worker, thread.event});
+  if (thread.event != WorkerEvent::kNothing) {
+    told.push_back({thread.event_worker, thread.event, thread.event_requeue});
+  }
   thread.event = WorkerEvent::kNothing;
   if (!space.idle_workers.empty()) Emit(kernel, kEvTake, 0, 0, frame.task.value());
   while (!space.idle_workers.empty()) {
@@ -325,9 +328,11 @@ Next Engine::EvCollect(Kernel& kernel, Frame& frame, int step) {
     }
     const int64_t state = LoadState(kernel, worker);
     EvSet(kernel, worker, kRunnable, frame.task);
-    if ((state & ~kTimedOut) == kSwapping) told.push_back({worker, WorkerEvent::kWait});
-    if (state == kWaking) told.push_back({worker, WorkerEvent::kWake});
-    if ((state & kTimedOut) != 0) told.push_back({worker, WorkerEvent::kTimeout});
+    if ((state & ~kTimedOut) == kSwapping) {
+      told.push_back({worker, WorkerEvent::kWait, Of(worker).requeue});
+    }
+    if (state == kWaking) told.push_back({worker, WorkerEvent::kWake, false});
+    if ((state & kTimedOut) != 0) told.push_back({worker, WorkerEvent::kTimeout, false});
   }
   return Next::Return(told.empty() ? frame.r[kWaited] : 0);
 }

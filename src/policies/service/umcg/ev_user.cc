@@ -23,12 +23,12 @@ void Engine::EvHandle(Kernel& kernel, TaskId server) {
     if (HasBuffer(it->worker)) continue;  // its id as a worker is 0, which names nobody
     Thread& worker = Of(it->worker);
     // It leaves the kernel's list, whether or not it joins a queue.
-    if (it->event == WorkerEvent::kWait && !worker.requeue) {
+    if (it->event == WorkerEvent::kWait && !it->requeue) {
       Emit(kernel, kEvQueue, 0, 0, it->worker.value(), server.value());
     }
     const bool runnable = it->event == WorkerEvent::kWake || it->event == WorkerEvent::kPreempt ||
                           it->event == WorkerEvent::kTimeout ||
-                          (it->event == WorkerEvent::kWait && worker.requeue);
+                          (it->event == WorkerEvent::kWait && it->requeue);
     const bool is_there = IsQueued(it->worker) && QueueOf(server).Contains(it->worker);
     if (!runnable || is_there) continue;
     worker.requeue = worker.waits_swap = false;
