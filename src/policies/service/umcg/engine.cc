@@ -327,13 +327,20 @@ PathCall Engine::BlockPath(Kernel& kernel, TaskId task) {
   return PathCall::To(PathId(variant_ == Variant::kPz ? kPzBlock : kBlock));
 }
 
+// MODEL-157: who holds a kernel mutex is in the kernel still, whatever its program says. That is
+// asked last where the order makes no difference, as all locks are looked at.
 PathCall Engine::UserReturnPath(Kernel& kernel, TaskId task) {
   if (task.index() >= threads_.size()) return PathCall::None();
-  Thread& thread = Of(task);
-  if (!thread.registered || FatalPending(kernel, task)) return PathCall::None();
-  // MODEL-157: it holds a kernel mutex, so it is in the kernel still, whatever its program says.
-  if (HoldsMutex(kernel, task)) return PathCall::None();
-  if (variant_ == Variant::kEv) return EvReturnPath(kernel, task);
+  if (!Of(task).registered || FatalPending(kernel, task)) return PathCall::None();
+  if (variant_ == Variant::kEv) {
+    return HoldsMutex(kernel, task) ? PathCall::None() : EvReturnPath(kernel, task);
+  }
+  const PathCall work = ReturnPath(kernel, task);
+  return work.path.valid() && HoldsMutex(kernel, task) ? PathCall::None() : work;
+}
+
+PathCall Engine::ReturnPath(const Kernel& kernel, TaskId task) const {
+  const Thread& thread = Of(task);
   if (variant_ == Variant::kPz) {
     const int64_t word = LoadState(kernel, task);
     const bool runs = (word & (layout_.state | layout_.flags())) == kRunning;

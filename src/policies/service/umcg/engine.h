@@ -233,6 +233,7 @@ class Engine final : public KernelService, private WorkerQueues {
     return (kernel.task(task).pending_signals &
             (1u << static_cast<unsigned>(SignalKind::kOrdinary))) != 0;
   }
+  PathCall ReturnPath(const Kernel& kernel, TaskId task) const;
   bool HoldsMutex(const Kernel& kernel, TaskId task) const;
   void WakeOrSwitch(Kernel& kernel, TaskId by, TaskId target);
   bool IsAwake(int64_t word) const;
