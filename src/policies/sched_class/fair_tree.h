@@ -5,8 +5,8 @@
 // slice, of each subtree (Linux 7.2 kernel/sched/fair.c: min_vruntime_update()). Boost.Intrusive's
 // trees give no place to keep such sums up to date when they rotate, so this is a treap: a search
 // tree by key that is a heap by a fixed pseudo-random rank of the task. It is balanced in
-// expectation whatever the order of insertions, the same in every run, links entities that live in
-// an array, and never allocates.
+// expectation whatever the order of insertions, the same in every run, and links entities that live
+// in an array. It allocates only when it is deeper than it ever was.
 #ifndef RQSIM_POLICIES_SCHED_CLASS_FAIR_TREE_H_
 #define RQSIM_POLICIES_SCHED_CLASS_FAIR_TREE_H_
 
@@ -66,15 +66,36 @@ class FairTree {
     entity.is_in_tree = true;
     entity.insertion = insertion;
     entity.heap_rank = HeapRank(task);
-    root_ = InsertAt(all, root_, task.value());
+    // Down to where it is in rank; what is below there goes to its two sides.
+    int32_t* link = &root_;
+    while (*link >= 0 && At(all, *link).heap_rank >= entity.heap_rank) {
+      FairEntity& above = At(all, *link);
+      Include(above, entity);
+      link = Before(entity, above) ? &above.left : &above.right;
+    }
+    const auto [low, high] = Split(all, *link, entity);
+    entity.left = low;
+    entity.right = high;
+    Update(all, task.value());
+    *link = task.value();
   }
 
   void Remove(std::vector<FairEntity>& all, TaskId task) {
     FairEntity& entity = At(all, task.value());
     RQSIM_CHECK(entity.is_in_tree);
     entity.is_in_tree = false;
-    root_ = RemoveAt(all, root_, task.value());
+    path_.clear();
+    int32_t* link = &root_;
+    while (*link != task.value()) {
+      RQSIM_CHECK(*link >= 0);
+      path_.push_back(*link);
+      FairEntity& above = At(all, *link);
+      link = Before(entity, above) ? &above.left : &above.right;
+    }
+    *link = Join(all, entity.left, entity.right);
     entity.left = entity.right = -1;
+    // Where nothing changes, nothing does further up.
+    while (!path_.empty() && Changes(all, path_.back())) path_.pop_back();
   }
 
   // The first in order whose vruntime satisfies `is_eligible`, which must hold for every vruntime
@@ -170,32 +191,25 @@ class FairTree {
     return high;
   }
 
-  static int32_t InsertAt(std::vector<FairEntity>& all, int32_t node, int32_t task) {
-    FairEntity& entity = At(all, task);
-    if (node < 0 || At(all, node).heap_rank < entity.heap_rank) {
-      const auto [low, high] = Split(all, node, entity);
-      entity.left = low;
-      entity.right = high;
-      Update(all, task);
-      return task;
-    }
-    int32_t& child = Before(entity, At(all, node)) ? At(all, node).left : At(all, node).right;
-    child = InsertAt(all, child, task);
-    Update(all, node);
-    return node;
+  // A subtree gets one more.
+  static void Include(FairEntity& top, const FairEntity& entity) {
+    if (VirtualBefore(entity.vruntime, top.min_vruntime)) top.min_vruntime = entity.vruntime;
+    top.min_slice = std::min(top.min_slice, entity.slice);
+    top.max_slice = std::max(top.max_slice, entity.slice);
   }
 
-  static int32_t RemoveAt(std::vector<FairEntity>& all, int32_t node, int32_t task) {
-    RQSIM_CHECK(node >= 0);
-    FairEntity& entity = At(all, node);
-    if (node == task) return Join(all, entity.left, entity.right);
-    int32_t& child = Before(At(all, task), entity) ? entity.left : entity.right;
-    child = RemoveAt(all, child, task);
+  // Recomputes the sums of `node`; false if they are what they were.
+  static bool Changes(std::vector<FairEntity>& all, int32_t node) {
+    const FairEntity& entity = At(all, node);
+    const int64_t min_vruntime = entity.min_vruntime;
+    const int64_t min_slice = entity.min_slice, max_slice = entity.max_slice;
     Update(all, node);
-    return node;
+    return entity.min_vruntime != min_vruntime || entity.min_slice != min_slice ||
+           entity.max_slice != max_slice;
   }
 
   int32_t root_ = -1;
+  std::vector<int32_t> path_;  // of a removal: what stands above
 };
 
 }  // namespace rqsim
