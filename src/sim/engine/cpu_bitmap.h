@@ -37,14 +37,15 @@ class CpuBitmap {
   }
   // The lowest CPU above `cpu`, or an invalid id.
   CpuId After(CpuId cpu) const {
-    for (int c = cpu.value() + 1; c < kMaxCpus; ++c) {
-      if (c % 64 == 0 && words_[static_cast<std::size_t>(c / 64)] == 0) {
-        c += 63;
-        continue;
-      }
-      if (Test(CpuId(c))) return CpuId(c);
-    }
-    return CpuId();
+    const auto c = static_cast<unsigned>(cpu.value()) + 1;
+    if (c >= kMaxCpus) return CpuId();
+    const unsigned word = c / 64;
+    const uint64_t here = words_[word] & (~uint64_t{0} << (c % 64));
+    if (here != 0) return CpuId(static_cast<int32_t>(word) * 64 + std::countr_zero(here));
+    const uint32_t later = summary_ & ~((uint32_t{2} << word) - 1);
+    if (later == 0) return CpuId();
+    const int next = std::countr_zero(later);
+    return CpuId(next * 64 + std::countr_zero(words_[static_cast<std::size_t>(next)]));
   }
 
  private:

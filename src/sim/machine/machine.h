@@ -765,7 +765,10 @@ class Machine final : public Kernel, public RunInfo, public ViolationSink, priva
   bool KeepsPlace(EventQueue::Handle timer, Time at) const;
 
   // --- requests.cc
-  void Drain();
+  void Drain() {
+    if (drained_ != num_requests_) DrainRequests();
+  }
+  void DrainRequests();
   void Carry(Request& request);
   int64_t ChangeSched(TaskId task, const SchedAttr& base);
   void ApplyEffective(TaskId task, const SchedAttr& eff);

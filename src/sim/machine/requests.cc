@@ -71,10 +71,9 @@ void Machine::EmitDeclared(PolicyId policy, int index, const PolicyEventPayload&
 
 // Carries out what the hook or step that just returned asked for. Carrying out may call further
 // hooks, whose own requests come right after the one that caused them.
-void Machine::Drain() {
+void Machine::DrainRequests() {
   const int first = drained_;
   const int last = num_requests_;
-  if (first == last) return;
   drained_ = last;
   for (int i = first; i < last; ++i) {
     Request& request = request_store_[static_cast<std::size_t>(i)];
