@@ -10,6 +10,8 @@
 // nobody locks; `over_mutex` is the ratio to the plain mutex, the median of pairs of runs that
 // alternate, and must be within 1.01; `over_mutex` of mutex itself says how much of that is noise.
 // `over_queue` is the ratio to the run's pushes and pops through the event queue alone.
+// LockWaiters/PROTOCOL/N: N real-time tasks wait for one mutex, with the default metrics and all
+// checkers; `ns` is per waiter, from its coming to its end, and must grow like the queues, log N.
 //
 //   build/release/bin/bench_locks --benchmark_filter='Lock(Idle|Free)' --benchmark_min_time=5
 //
@@ -187,6 +189,37 @@ void LockChain(benchmark::State& state, const char* lock) {
   state.counters["ns_per_hop"] = links > 1 ? (walk - shortest) / (links - 1) : 0;
 }
 
+// Lo takes the mutex and sleeps until everybody has come and waits; then it goes round.
+Scenario Waiters(int count) {
+  Scenario scenario = Bare();
+  scenario.mutexes = {"A"};
+  TaskSpec lo =
+      Fifo("lo", 1, {Named(OpKind::kLock, "A"), Sleep(count + 10), Named(OpKind::kUnlock, "A")});
+  scenario.tasks.push_back(std::move(lo));
+  for (int i = 0; i < count; ++i) {
+    TaskSpec waiter =
+        Fifo("w" + std::to_string(i), 1 + i * 37 % 98,
+             {Named(OpKind::kLock, "A"), Run(10), Named(OpKind::kUnlock, "A"), Run(10)});
+    waiter.start = Time(1 + i);
+    scenario.tasks.push_back(std::move(waiter));
+  }
+  return scenario;
+}
+
+void LockWaiters(benchmark::State& state, const char* lock) {
+  const auto count = static_cast<int>(state.range(0));
+  const Scenario scenario = Waiters(count);
+  const PolicySet set = SetOf(lock);
+  double ns = 0;
+  for (auto _ : state) {
+    const auto before = Clock::now();
+    benchmark::DoNotOptimize(RunScenario(scenario, set, {}));
+    ns += Nanoseconds(Clock::now() - before);
+  }
+  state.counters["events"] = count;
+  state.counters["ns"] = ns / count / static_cast<double>(state.iterations());
+}
+
 // What a round of Contended() pushes and pops without its locks: the ends of three stretches of
 // work, one of which is cut off and pushed anew, and of a sleep.
 double QueueAlone() {
@@ -233,6 +266,9 @@ BENCHMARK_CAPTURE(LockContended, proxy_v9, "proxy-v9");
 BENCHMARK_CAPTURE(LockContended, proxy_7_2, "proxy-7.2");
 BENCHMARK_CAPTURE(LockChain, proxy_v9, "proxy-v9")->Arg(1)->Arg(10)->Arg(100)->Arg(1000);
 BENCHMARK_CAPTURE(LockChain, proxy_7_2, "proxy-7.2")->Arg(1)->Arg(10)->Arg(100)->Arg(1000);
+BENCHMARK_CAPTURE(LockWaiters, mutex, "mutex")->Arg(100)->Arg(1000)->Arg(4000);
+BENCHMARK_CAPTURE(LockWaiters, pi, "pi")->Arg(100)->Arg(1000)->Arg(4000);
+BENCHMARK_CAPTURE(LockWaiters, proxy_7_2, "proxy-7.2")->Arg(100)->Arg(1000)->Arg(4000);
 BENCHMARK_CAPTURE(LockIdle, mutex, "mutex");
 BENCHMARK_CAPTURE(LockIdle, pi, "pi");
 BENCHMARK_CAPTURE(LockIdle, proxy_local, "proxy-local");
