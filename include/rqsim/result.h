@@ -17,8 +17,6 @@
 namespace rqsim {
 
 inline constexpr int kResultSchemaVersion = 1;
-// Raised whenever any golden changes.
-inline constexpr int kModelVersion = 3;
 
 // Nearest-rank percentiles: of the sorted list the element ceil(p * n / 100), counted from 1
 // (machine.md 11.2).

@@ -3,6 +3,7 @@
 
 #include "cli/command.h"
 #include "rqsim/result.h"
+#include "rqsim/version.h"
 
 namespace rqsim {
 namespace {

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "rqsim/expect.h"
+#include "rqsim/version.h"
 #include "sim/views/result_fields.h"
 
 namespace rqsim {
