@@ -400,7 +400,8 @@ void UmcgChecker::CheckKernelChange(const TraceEvent& event, const PolicyEventPa
   }
 }
 
-// I2: two workers of one server are RUNNING. I3: a server is made RUNNING while its worker is.
+// I2: two workers of one server are RUNNING. I3: a server is made RUNNING while its worker is. One
+// that is awake is still on its way into umcg_wait and may be (MODEL-213).
 void UmcgChecker::CheckServers(const TraceEvent& event, TaskId task) {
   const Seen& seen = Of(task);
   const TaskId server = seen.is_server ? task : seen.is_worker ? seen.runs_for : TaskId();
@@ -417,7 +418,8 @@ void UmcgChecker::CheckServers(const TraceEvent& event, TaskId task) {
     PolicyEventPayload p;
     std::memcpy(&p, event.a, sizeof(p));
     const bool itself = TaskId(p.narrow[1]) == task;
-    if (seen.is_server && !itself && (other.word & (preempted_ | locked_)) == 0) {
+    const bool is_lawful = itself || !seen.is_asleep || (other.word & (preempted_ | locked_)) != 0;
+    if (seen.is_server && !is_lawful) {
       Report("UM-I3", event.t, event.cpu(), task,
              fmt::format("{} is made RUNNING while its worker {} is", Name(task), Name(id)));
     }
