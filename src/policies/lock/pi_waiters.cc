@@ -3,7 +3,6 @@
 // Tested by tests/unit/policies/lock/pi_test.cc.
 #include "lock/pi_waiters.h"
 
-#include <algorithm>
 #include <iterator>
 
 #include "lock/lock_words.h"
@@ -36,7 +35,9 @@ PiWaiters::PiWaiters(const Limits& limits)
       locks_(static_cast<std::size_t>(limits.num_locks)),
       queues_(static_cast<std::size_t>(limits.num_locks)),
       held_(static_cast<std::size_t>(limits.num_tasks)),
+      level_store_(static_cast<std::size_t>(limits.num_tasks)),
       levels_(static_cast<std::size_t>(limits.num_locks)) {
+  for (Level& level : level_store_) free_levels_.push_back(level);
   for (std::size_t i = 0; i < waiters_.size(); ++i) {
     waiters_[i].task = TaskId(static_cast<int32_t>(i));
   }
@@ -64,30 +65,33 @@ PiWaiters::Effective PiWaiters::EffectiveOf(const Kernel& kernel, TaskId task) c
   return {Lend(base, strongest->attr), strongest->task};
 }
 
-std::vector<PiWaiters::Level>::iterator PiWaiters::LevelOf(const PiWaiter& waiter) {
-  std::vector<Level>& levels = levels_[waiter.lock.index()];
-  return std::lower_bound(levels.begin(), levels.end(), waiter.urgency,
-                          [](const Level& level, const Urgency& u) { return level.urgency < u; });
-}
-
 int PiWaiters::Insert(PiWaiter& waiter) {
   waiter.seq = next_seq_++;
   queues_[waiter.lock.index()].insert(waiter);
-  std::vector<Level>& levels = levels_[waiter.lock.index()];
-  auto own = LevelOf(waiter);
+  Levels& levels = levels_[waiter.lock.index()];
+  auto own = levels.begin();
+  int before = 0;
+  for (; own != levels.end() && own->urgency < waiter.urgency; ++own) before += own->count;
   if (own == levels.end() || own->urgency != waiter.urgency) {
-    own = levels.insert(own, {waiter.urgency, 0});
+    Level& fresh = free_levels_.front();
+    free_levels_.pop_front();
+    fresh.urgency = waiter.urgency;
+    fresh.count = 0;
+    own = levels.insert(own, fresh);
   }
-  int before = own->count++;
-  for (auto level = levels.begin(); level != own; ++level) before += level->count;
-  return before;
+  return before + own->count++;
 }
 
 void PiWaiters::Erase(PiWaiter& waiter) {
   Queue& queue = queues_[waiter.lock.index()];
   queue.erase(queue.iterator_to(waiter));
-  const auto own = LevelOf(waiter);
-  if (--own->count == 0) levels_[waiter.lock.index()].erase(own);
+  Levels& levels = levels_[waiter.lock.index()];
+  auto own = levels.begin();
+  while (own->urgency != waiter.urgency) ++own;
+  if (--own->count > 0) return;
+  Level& level = *own;
+  levels.erase(own);
+  free_levels_.push_front(level);
 }
 
 void PiWaiters::Add(Kernel& kernel, TaskId task, LockId lock) {

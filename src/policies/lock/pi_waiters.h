@@ -90,15 +90,15 @@ class PiWaiters {
 
  private:
   // How many waiters of a lock are equally urgent.
-  struct Level {
+  struct Level : boost::intrusive::list_base_hook<> {
     Urgency urgency;
     int count = 0;
   };
+  using Levels = boost::intrusive::list<Level, boost::intrusive::constant_time_size<false>>;
 
   // Puts it in behind its equals; returns its position.
   int Insert(PiWaiter& waiter);
   void Erase(PiWaiter& waiter);
-  std::vector<Level>::iterator LevelOf(const PiWaiter& waiter);
 
   using Queue = boost::intrusive::set<PiWaiter, boost::intrusive::constant_time_size<false>>;
   using Held = boost::intrusive::list<HeldLock, boost::intrusive::constant_time_size<false>>;
@@ -107,8 +107,11 @@ class PiWaiters {
   std::vector<HeldLock> locks_;    // by lock
   std::vector<Queue> queues_;      // by lock, over waiters_
   std::vector<Held> held_;         // by task, over locks_
-  // By lock, the strongest first: tells a waiter's position without a walk over those before it.
-  std::vector<std::vector<Level>> levels_;
+  // By lock, the strongest first: tells a waiter's position without a walk over those before it. A
+  // level has a waiter and a task waits for one lock, so there are never more levels than tasks.
+  std::vector<Level> level_store_;
+  std::vector<Levels> levels_;
+  Levels free_levels_;
   uint64_t next_seq_ = 0;
 };
 
