@@ -150,8 +150,6 @@ void Accountant::OnEvent(const TraceEvent& event) {
   }
 }
 
-void Accountant::Grow(TaskId id) { tasks_.resize(id.index() + 1); }
-
 void Accountant::Born(TaskAccount& task, Time t, TaskPhase phase) {
   task.start = t;
   task.since = t;

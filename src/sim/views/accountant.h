@@ -34,6 +34,7 @@
 #include "rqsim/listener.h"
 #include "rqsim/result.h"
 #include "rqsim/trace_event.h"
+#include "sim/views/per_task.h"
 
 namespace rqsim {
 
@@ -145,12 +146,7 @@ class Accountant final : public Listener {
     std::size_t kept() const { return ring.size(); }
   };
 
-  TaskAccount& At(TaskId id) {
-    if (id.index() >= tasks_.size()) [[unlikely]]
-      Grow(id);
-    return tasks_[id.index()];
-  }
-  void Grow(TaskId id);
+  TaskAccount& At(TaskId id) { return EntryOf(tasks_, id); }
   void Born(TaskAccount& task, Time t, TaskPhase phase);
   void Enter(TaskAccount& task, Time t, TaskPhase phase);
   void CloseCause(TaskAccount& task, TaskId id, Time t);

@@ -11,8 +11,6 @@ void InheritedPrio::Start(int num_tasks, int num_locks) {
   changed_.clear();
 }
 
-void InheritedPrio::Grow(TaskId task) { tasks_.resize(task.index() + 1); }
-
 void InheritedPrio::SetOwn(TaskId task, int32_t prio) {
   TaskNode& node = At(task);
   if (node.own == prio) return;

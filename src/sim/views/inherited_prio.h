@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "rqsim/ids.h"
+#include "sim/views/per_task.h"
 #include "sim/views/prio_counts.h"
 
 namespace rqsim {
@@ -53,12 +54,7 @@ class InheritedPrio {
     PrioCounts waiters;
   };
 
-  TaskNode& At(TaskId task) {
-    if (task.index() >= tasks_.size()) [[unlikely]]
-      Grow(task);
-    return tasks_[task.index()];
-  }
-  void Grow(TaskId task);
+  TaskNode& At(TaskId task) { return EntryOf(tasks_, task); }
   // The prio of `task` anew, and of all for whom that makes a difference.
   void Refresh(TaskId task);
   // A waiter of `lock` has another prio; returns whose prio may have changed by that, if anybody's.

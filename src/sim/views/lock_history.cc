@@ -1,5 +1,7 @@
 #include "sim/views/lock_history.h"
 
+#include "sim/views/per_task.h"
+
 namespace rqsim {
 
 EventMask LockHistory::Wants() const {
@@ -19,10 +21,7 @@ void LockHistory::OnStart(const RunInfo& info, ViolationSink& /*sink*/) {
   passings_.clear();
 }
 
-LockHistory::TaskBook& LockHistory::Of(TaskId task) {
-  if (task.index() >= tasks_.size()) tasks_.resize(task.index() + 1);
-  return tasks_[task.index()];
-}
+LockHistory::TaskBook& LockHistory::Of(TaskId task) { return EntryOf(tasks_, task); }
 
 void LockHistory::OnEvent(const TraceEvent& event) {
   if (event.t > now_) PassTo(event.t);

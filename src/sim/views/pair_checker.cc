@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "rqsim/policy.h"
+#include "sim/views/per_task.h"
 
 namespace rqsim {
 namespace {
@@ -77,10 +78,7 @@ void PairChecker::OnStart(const RunInfo& info, ViolationSink& sink) {
   }
 }
 
-PairChecker::TaskBook& PairChecker::At(TaskId task) {
-  if (task.index() >= tasks_.size()) tasks_.resize(task.index() + 1);
-  return tasks_[task.index()];
-}
+PairChecker::TaskBook& PairChecker::At(TaskId task) { return EntryOf(tasks_, task); }
 
 Pairing* PairChecker::PairingOf(TaskId task) {
   const int at = At(task).pairing;

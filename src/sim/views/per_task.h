@@ -1,4 +1,5 @@
-// What a listener keeps of each task: made when it is first asked for, in a place that stays good.
+// What a listener keeps of each task, made when it is first asked for: EntryOf() in a plain vector,
+// PerTask in places that stay good when more are made.
 #ifndef RQSIM_SIM_VIEWS_PER_TASK_H_
 #define RQSIM_SIM_VIEWS_PER_TASK_H_
 
@@ -9,6 +10,13 @@
 #include "rqsim/ids.h"
 
 namespace rqsim {
+
+template <class T>
+T& EntryOf(std::vector<T>& kept, TaskId task) {
+  if (task.index() >= kept.size()) [[unlikely]]
+    kept.resize(task.index() + 1);
+  return kept[task.index()];
+}
 
 template <class T>
 class PerTask {

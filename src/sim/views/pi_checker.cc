@@ -31,8 +31,6 @@ void PiChecker::OnStart(const RunInfo& info, ViolationSink& sink) {
   dirty_.clear();
 }
 
-void PiChecker::Grow(TaskId id) { tasks_.resize(id.index() + 1); }
-
 void PiChecker::Touch(TaskId id) {
   TaskState& task = At(id);
   if (task.dirty) return;

@@ -16,6 +16,7 @@
 
 #include "rqsim/listener.h"
 #include "rqsim/trace_event.h"
+#include "sim/views/per_task.h"
 #include "sim/views/prio_counts.h"
 
 namespace rqsim {
@@ -46,12 +47,7 @@ class PiChecker final : public Listener {
     PrioCounts waiters;  // by the level of the effective prio
   };
 
-  TaskState& At(TaskId id) {
-    if (id.index() >= tasks_.size()) [[unlikely]]
-      Grow(id);
-    return tasks_[id.index()];
-  }
-  void Grow(TaskId id);
+  TaskState& At(TaskId id) { return EntryOf(tasks_, id); }
   void Touch(TaskId id);
   void SetEff(TaskId id, int32_t eff);
   void OnAttr(const TaskAttr& attr);

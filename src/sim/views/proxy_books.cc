@@ -28,8 +28,6 @@ void ProxyBooks::OnStart(const RunInfo& info) {
   waited_for_.Start(info.num_tasks(), info.num_locks());
 }
 
-void ProxyBooks::Grow(TaskId task) { tasks_.resize(task.index() + 1); }
-
 void ProxyBooks::OnEvent(const TraceEvent& event) {
   if (event.kind() == EventKind::kSegment) {
     const Segment segment = event.As<Segment>();

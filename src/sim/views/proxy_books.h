@@ -27,6 +27,7 @@
 #include "rqsim/trace_event.h"
 #include "sim/views/accountant.h"
 #include "sim/views/inherited_prio.h"
+#include "sim/views/per_task.h"
 #include "sim/views/prio_counts.h"
 
 namespace rqsim {
@@ -63,12 +64,7 @@ class ProxyBooks {
     bool dirty = false;
   };
 
-  TaskBook& At(TaskId task) {
-    if (task.index() >= tasks_.size()) [[unlikely]]
-      Grow(task);
-    return tasks_[task.index()];
-  }
-  void Grow(TaskId task);
+  TaskBook& At(TaskId task) { return EntryOf(tasks_, task); }
   void PassTo(Time t);
   void SetCpu(CpuId id, TaskId curr, TaskId donor);
   void OnAttr(const TaskAttr& attr);

@@ -26,8 +26,6 @@ void ProxyChecker::OnStart(const RunInfo& info, ViolationSink& sink) {
   w5_holds_ = 0;
 }
 
-void ProxyChecker::Grow(TaskId id) { tasks_.resize(id.index() + 1); }
-
 void ProxyChecker::Touch(TaskId id) {
   if (id == kIdleTask || Of(id).dirty) return;
   Of(id).dirty = true;

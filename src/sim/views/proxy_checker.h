@@ -26,6 +26,7 @@
 #include "rqsim/cpu_set.h"
 #include "rqsim/listener.h"
 #include "rqsim/trace_event.h"
+#include "sim/views/per_task.h"
 #include "sim/views/proxy_world.h"
 
 namespace rqsim {
@@ -56,12 +57,7 @@ class ProxyChecker final : public Listener {
     bool is_stale = false;
   };
 
-  Known& Of(TaskId id) {
-    if (id.index() >= tasks_.size()) [[unlikely]]
-      Grow(id);
-    return tasks_[id.index()];
-  }
-  void Grow(TaskId id);
+  Known& Of(TaskId id) { return EntryOf(tasks_, id); }
   void Touch(TaskId id);
   void Touch(CpuId id);
   void OnCpus(const TaskCpus& cpus);

@@ -4,15 +4,10 @@
 
 #include <utility>
 
+#include "sim/views/per_task.h"
+
 namespace rqsim {
 namespace {
-
-// Grows `list` to have a place for `id`.
-template <class T>
-T& Place(std::vector<T>& list, TaskId id) {
-  if (id.index() >= list.size()) list.resize(id.index() + 1);
-  return list[id.index()];
-}
 
 // Nothing that a lock, a wake-up or a switch does takes time.
 bool IsFreeOfCost(const MachineCosts& c) {
@@ -42,7 +37,9 @@ void ProxyProgressChecker::OnStart(const RunInfo& info, ViolationSink& sink) {
   runtime_ = busy_ = kZeroCycles;
 }
 
-ProxyProgressChecker::Moves& ProxyProgressChecker::MovesOf(TaskId id) { return Place(moves_, id); }
+ProxyProgressChecker::Moves& ProxyProgressChecker::MovesOf(TaskId id) {
+  return EntryOf(moves_, id);
+}
 
 void ProxyProgressChecker::OnEvent(const TraceEvent& event) {
   if (event.t != now_) {
@@ -56,14 +53,14 @@ void ProxyProgressChecker::OnEvent(const TraceEvent& event) {
     case EventKind::kSchedStatRuntime: {
       const auto stat = event.As<SchedStatRuntime>();
       runtime_ += stat.runtime;
-      Place(executed_, stat.pid) += stat.runtime;
+      EntryOf(executed_, stat.pid) += stat.runtime;
       return;
     }
     case EventKind::kSegment:
       OnSegment(event.As<Segment>(), event.t);
       return;
     case EventKind::kWwContext:
-      Place(contexts_, event.As<WwContext>().pid) = event.As<WwContext>();
+      EntryOf(contexts_, event.As<WwContext>().pid) = event.As<WwContext>();
       return;
     case EventKind::kMutexWord:
       OnWord(event.As<MutexWord>(), event.cpu());
@@ -103,7 +100,7 @@ void ProxyProgressChecker::OnWord(const MutexWord& word, CpuId cpu) {
 void ProxyProgressChecker::OnMigrate(const ProxyMigrate& move) {
   Moves& moves = MovesOf(move.pid);
   const TaskId end = world_.EndOfChain(move.pid);
-  const Cycles executed = Place(executed_, end);
+  const Cycles executed = EntryOf(executed_, end);
   if (moves.end != end || moves.executed != executed) moves = {end, executed, 0};
   if (++moves.count != info_->scenario().machine.limit_proxy_hops + 1) return;
   Report(12, move.pid, world_.At(move.pid).blocked_on,
@@ -153,7 +150,7 @@ void ProxyProgressChecker::OnEnd(const RunEnd& end) {
   for (int i = 1; i < world_.num_tasks(); ++i) {
     const TaskId id(i);
     const ProxyTask& task = world_.At(id);
-    if (task.blocked_on.valid() && Place(contexts_, id).wounded != 0) {
+    if (task.blocked_on.valid() && EntryOf(contexts_, id).wounded != 0) {
       Report(12, id, task.blocked_on,
              fmt::format("{} was told to give up and waits on, in a circle", Name(id)));
     }

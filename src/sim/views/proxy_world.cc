@@ -26,8 +26,6 @@ void ProxyWorld::Start(const RunInfo& info) {
   num_proxied_ = 0;
 }
 
-void ProxyWorld::Grow(TaskId id) { tasks_.resize(id.index() + 1); }
-
 TaskId ProxyWorld::EndOfChain(TaskId task) {
   TaskId at = task;
   for (int hops = 0; hops < num_tasks(); ++hops) {

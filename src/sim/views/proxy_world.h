@@ -9,6 +9,7 @@
 #include "rqsim/cpu_set.h"
 #include "rqsim/listener.h"
 #include "rqsim/trace_event.h"
+#include "sim/views/per_task.h"
 
 namespace rqsim {
 
@@ -51,11 +52,7 @@ class ProxyWorld {
   // Call it before or after a look, as the look needs the state before or after the event.
   void Apply(const TraceEvent& event);
 
-  ProxyTask& At(TaskId id) {
-    if (id.index() >= tasks_.size()) [[unlikely]]
-      Grow(id);
-    return tasks_[id.index()];
-  }
+  ProxyTask& At(TaskId id) { return EntryOf(tasks_, id); }
   ProxyCpu& At(CpuId id) { return cpus_[id.index()]; }
   TaskId OwnerOf(LockId lock) const { return owners_[lock.index()]; }
   int num_cpus() const { return static_cast<int>(cpus_.size()); }
@@ -74,7 +71,6 @@ class ProxyWorld {
   TaskId BeforeInChain(TaskId donor, TaskId end);
 
  private:
-  void Grow(TaskId id);
   void OnSwitch(const SchedSwitch& change, CpuId cpu, Time t);
   void OnSegment(const Segment& segment, CpuId cpu, Time t);
   void OnPark(const ProxyPark& park);

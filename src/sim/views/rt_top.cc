@@ -44,8 +44,6 @@ void RtTop::OnStart(const RunInfo& info, ViolationSink& sink) {
   violated_ = kZeroCycles;
 }
 
-void RtTop::Grow(TaskId task) { tasks_.resize(task.index() + 1); }
-
 void RtTop::OnEvent(const TraceEvent& event) {
   if (event.t > now_) PassTo(event.t);
   switch (event.kind()) {

@@ -22,6 +22,7 @@
 #include "rqsim/time.h"
 #include "rqsim/trace_event.h"
 #include "sim/views/inherited_prio.h"
+#include "sim/views/per_task.h"
 #include "sim/views/prio_counts.h"
 
 namespace rqsim {
@@ -71,12 +72,7 @@ class RtTop final : public Listener {
   // Fair tasks have 100 and more.
   static constexpr int32_t kFirstFairPrio = 100;
 
-  TaskBook& At(TaskId task) {
-    if (task.index() >= tasks_.size()) [[unlikely]]
-      Grow(task);
-    return tasks_[task.index()];
-  }
-  void Grow(TaskId task);
+  TaskBook& At(TaskId task) { return EntryOf(tasks_, task); }
   // Ordinary tasks for which nobody waits count for nothing, whatever they do. One for which
   // somebody begins to wait is looked at because of that.
   void Touch(TaskId task) {

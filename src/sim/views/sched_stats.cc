@@ -92,8 +92,6 @@ void SchedStats::OnEvent(const TraceEvent& event) {
   }
 }
 
-void SchedStats::Grow(TaskId id) { tasks_.resize(id.index() + 1); }
-
 void SchedStats::LeaveTree(Book& book, Time t) {
   if (!book.in_tree) return;
   const Cycles wait = t - *book.in_tree;

@@ -39,6 +39,7 @@
 #include "rqsim/result.h"
 #include "rqsim/trace_event.h"
 #include "sim/views/accountant.h"
+#include "sim/views/per_task.h"
 
 namespace rqsim {
 
@@ -83,12 +84,7 @@ class SchedStats {
     Time since;  // of curr
   };
 
-  Book& At(TaskId id) {
-    if (id.index() >= tasks_.size()) [[unlikely]]
-      Grow(id);
-    return tasks_[id.index()];
-  }
-  void Grow(TaskId id);
+  Book& At(TaskId id) { return EntryOf(tasks_, id); }
   void OnSwitch(const TraceEvent& event);
   void OnTtwu(const TtwuStat& stat);
   void OnRefused(const SchedMoveRefused& refused);
